@@ -1,0 +1,5 @@
+//! The contract between the kernel programs and the agent, and the header walk both use.
+//!
+//! It builds for the kernel and for the host, where its tests run. It must not know maps, program
+//! contexts or the agent.
+#![cfg_attr(not(test), no_std)]

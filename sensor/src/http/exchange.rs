@@ -1,0 +1,207 @@
+//! What the HTTP stage hands on: exchanges, with everything that was certain and nothing else.
+//!
+//! It must not know how they were found.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::capture::Timestamp;
+
+/// What the HTTP stage saw on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// A request with its response, or either of them alone.
+    Exchange(Box<Exchange>),
+}
+
+/// One HTTP request and its response; at least one of the two was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// The connection it was on.
+    pub flow: Flow,
+    /// Number of the exchange on its connection, from 0.
+    pub index: u32,
+    /// The client's address after trusted proxies are unwrapped; the source when there are none.
+    pub client: IpAddr,
+    /// The request, unless it was lost.
+    pub request: Option<Request>,
+    /// The final response, unless none was seen.
+    pub response: Option<Response>,
+    /// Why this record may be incomplete; empty when everything was seen.
+    pub coverage: Coverage,
+    /// Deviations from the grammar, each named once, in the order they were met.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// The connection that carried an exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// Identifies the connection: stable for the same packets, live or replayed.
+    pub id: u64,
+    /// The peer that sent the requests.
+    pub source: SocketAddr,
+    /// The peer that answered them.
+    pub destination: SocketAddr,
+    /// Outermost VLAN identifier.
+    pub vlan: Option<u16>,
+    /// Interface index of the first segment.
+    pub interface: u32,
+}
+
+/// A request as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// When its first octet was seen.
+    pub started: Timestamp,
+    /// The method, in its original case.
+    pub method: Bytes,
+    /// The request target exactly as sent (RFC 9112, section 3.2).
+    pub target: Bytes,
+    /// The version of its request line.
+    pub version: Version,
+    /// Header fields.
+    pub headers: Headers,
+    /// The message body.
+    pub body: Body,
+    /// Octets of the whole message on the wire, framing included.
+    pub wire_bytes: u64,
+}
+
+/// A final response as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// When the first octet of the response was seen; of the first interim one, if there was any.
+    pub started: Timestamp,
+    /// The status code of the final response.
+    pub status: u16,
+    /// The version of its status line.
+    pub version: Version,
+    /// Header fields.
+    pub headers: Headers,
+    /// The message body.
+    pub body: Body,
+    /// Octets of the whole message on the wire, framing included.
+    pub wire_bytes: u64,
+}
+
+/// An HTTP version: major and minor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub u8, pub u8);
+
+/// A message body after its transfer coding was taken off.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Body {
+    /// Octets of content.
+    pub bytes: u64,
+    /// SHA-256 of the whole content; absent when not asked for or when octets are missing.
+    pub sha256: Option<[u8; 32]>,
+    /// The content, where it was asked for.
+    pub content: Option<Bytes>,
+    /// Whether `content` or `bytes` fall short of what the message declared.
+    pub truncated: bool,
+}
+
+/// Header fields in the order they were sent, over one shared buffer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers {
+    head: Bytes,
+    fields: Vec<(Range<u32>, Range<u32>)>,
+}
+
+impl Headers {
+    /// Fields as ranges (name, value) into `head`, the octets of the message head.
+    #[must_use]
+    pub fn new(head: Bytes, fields: Vec<(Range<u32>, Range<u32>)>) -> Self {
+        Self { head, fields }
+    }
+
+    /// Every field as (name, value), in the order sent.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(name, value)| (self.slice(name), self.slice(value)))
+    }
+
+    /// The values of every field of this name, compared without case (RFC 9110, section 5.1).
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+        self.iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// The value of the first field of this name.
+    #[must_use]
+    pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.head.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+}
+
+/// Why an exchange may be incomplete, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coverage(u8);
+
+impl Coverage {
+    /// Everything was seen.
+    pub const FULL: Self = Self(0);
+    /// The connection was under way when it was first seen.
+    pub const MIDSTREAM: Self = Self(1);
+    /// Segments are missing.
+    pub const GAP: Self = Self(2);
+    /// The message ended early, or a limit cut it.
+    pub const TRUNCATED: Self = Self(4);
+    /// Not every connection was being copied up.
+    pub const SAMPLED: Self = Self(8);
+
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::MIDSTREAM, "midstream"),
+        (Self::GAP, "gap"),
+        (Self::TRUNCATED, "truncated"),
+        (Self::SAMPLED, "sampled"),
+    ];
+
+    /// Adds the reasons of `other`.
+    pub fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Whether no reason is set.
+    #[must_use]
+    pub const fn is_full(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether every reason of `other` is set.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The names of the reasons, as they stand in records.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.into_iter().filter(move |(reason, _)| self.has(*reason)).map(|(_, name)| name)
+    }
+}
+
+/// A deviation from the grammar of RFC 9112 that was seen and survived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Anomaly {
+    /// Several lengths that disagree, or a length beside chunked coding.
+    ConflictingLength,
+    /// A line that ends in LF alone.
+    BareLf,
+}
+
+impl Anomaly {
+    /// The name that stands in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConflictingLength => "conflicting_length",
+            Self::BareLf => "bare_lf",
+        }
+    }
+}

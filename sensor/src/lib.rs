@@ -1,0 +1,10 @@
+//! hooksensor: an eBPF-assisted sensor for webhook traffic.
+//!
+//! Data moves down this list of modules, and a module imports only from those above it or from
+//! the kernel ABI. `pipeline` alone knows every stage.
+
+pub mod capture;
+pub mod decide;
+pub mod detect;
+pub mod http;
+pub mod webhook;

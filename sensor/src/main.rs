@@ -1,0 +1,3 @@
+//! The start-up story of the `hooksensor` binary.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Dispatches `cargo xtask <task>`; each task is one file.
+//!
+//! Nothing here knows how a task works.
+
+fn main() {}
