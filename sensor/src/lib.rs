@@ -11,6 +11,7 @@ pub mod enforce;
 pub mod http;
 pub mod id;
 pub mod kernel;
+pub mod record;
 pub mod webhook;
 
 #[cfg(test)]
