@@ -5,9 +5,11 @@
 
 pub mod capture;
 pub mod config;
+pub mod control;
 pub mod decide;
 pub mod detect;
 pub mod enforce;
+pub mod export;
 pub mod http;
 pub mod id;
 pub mod kernel;
