@@ -7,6 +7,7 @@ pub mod capture;
 pub mod config;
 pub mod decide;
 pub mod detect;
+pub mod export;
 pub mod http;
 pub mod id;
 pub mod record;
