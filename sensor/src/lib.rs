@@ -14,6 +14,7 @@ pub mod http;
 pub mod id;
 pub mod kernel;
 pub mod record;
+pub mod time;
 pub mod webhook;
 
 #[cfg(test)]
