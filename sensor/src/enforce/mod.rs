@@ -8,7 +8,7 @@ mod host;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use hooksensor_ebpf::abi::Ban;
 use hooksensor_ebpf::limit;
 use ipnet::IpNet;
@@ -115,16 +115,10 @@ impl Enforcer {
         self.kernel.totals()
     }
 
-    /// Does what is due now and then: follows the wall clock, forgets expired bans, passes on the
-    /// programs' log.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub fn tend(&mut self) -> Result<()> {
+    /// Does what is due now and then: follows the wall clock, passes on the programs' log.
+    pub fn tend(&mut self) {
         self.clock.refresh();
         self.kernel.flush_log();
-        self.kernel.sweep_bans().context("cannot take expired bans out of the kernel").map(|_| ())
     }
 
     /// The kernel side itself, to attach and detach.
