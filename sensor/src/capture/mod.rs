@@ -2,6 +2,9 @@
 //!
 //! It must not know flows, streams or HTTP.
 
+pub mod decode;
+pub mod pcap;
+
 use std::net::SocketAddr;
 
 /// Nanoseconds since the Unix epoch, as stamped by the kernel or by the capture.
