@@ -7,4 +7,5 @@ pub mod capture;
 pub mod decide;
 pub mod detect;
 pub mod http;
+pub mod tcp;
 pub mod webhook;
