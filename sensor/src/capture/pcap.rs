@@ -163,7 +163,10 @@ impl fmt::Display for Error {
         match self {
             Self::Read(error) => write!(formatter, "reading failed: {error}"),
             Self::Unsupported { magic: [a, b, c, d] } => {
-                write!(formatter, "not a pcap or pcapng file: it starts {a:02x} {b:02x} {c:02x} {d:02x}")
+                write!(
+                    formatter,
+                    "not a pcap or pcapng file: it starts {a:02x} {b:02x} {c:02x} {d:02x}"
+                )
             }
             Self::Truncated(place) => write!(formatter, "the file ends early, {place}"),
             Self::Damaged(place, damage) => write!(formatter, "{damage}, {place}"),

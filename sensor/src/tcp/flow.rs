@@ -75,9 +75,10 @@ enum Blocker {
 
 impl Flow {
     pub(super) fn new(key: Key, sender: Side, segment: &Segment<'_>) -> Self {
-        let initiator = segment.flags.has(TcpFlags::SYN).then(|| {
-            if segment.flags.has(TcpFlags::ACK) { sender.peer() } else { sender }
-        });
+        let initiator = segment
+            .flags
+            .has(TcpFlags::SYN)
+            .then(|| if segment.flags.has(TcpFlags::ACK) { sender.peer() } else { sender });
         Self {
             key,
             active: segment.time,
@@ -157,12 +158,7 @@ impl Flow {
     }
 
     /// Gives up what blocks the streams until nothing is held any more.
-    pub(super) fn flush(
-        &mut self,
-        now: Timestamp,
-        counters: &mut Counters,
-        sink: &mut impl Sink,
-    ) {
+    pub(super) fn flush(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut impl Sink) {
         while self.give_up(now, counters, sink) {}
     }
 

@@ -112,9 +112,8 @@ impl Table {
             self.counters.late_segments += 1;
             return;
         }
-        let ended = self.with(slot, sink, |flow, counters, sink| {
-            flow.accept(sender, segment, counters, sink)
-        });
+        let ended = self
+            .with(slot, sink, |flow, counters, sink| flow.accept(sender, segment, counters, sink));
         match ended {
             Some(reason) => self.close(slot, reason, sink),
             None => self.settle(slot, sink),

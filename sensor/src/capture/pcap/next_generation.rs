@@ -244,7 +244,7 @@ impl Section {
     }
 
     /// Options as (code, value), up to the end mark or to one that does not fit.
-    fn options<'a>(self, mut octets: &'a [u8]) -> impl Iterator<Item = (u16, &'a [u8])> {
+    fn options(self, mut octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         std::iter::from_fn(move || {
             if octets.len() < 4 {
                 return None;
