@@ -31,7 +31,8 @@ pub fn read(record: &[u8], wall: impl Fn(u64) -> Timestamp) -> Option<Record<'_>
     let time = wall(head.time);
     match head.kind {
         kind::INGRESS | kind::EGRESS => {
-            let payload = record.get(Sample::SIZE..)?.get(..usize::try_from(head.captured).ok()?)?;
+            let payload =
+                record.get(Sample::SIZE..)?.get(..usize::try_from(head.captured).ok()?)?;
             Some(Record::Segment(segment(&head, payload, time)))
         }
         kind::OVER_LIMIT => Some(Record::OverLimit {

@@ -83,21 +83,25 @@ impl Enforcer {
         self.kernel.unban(target).map(|_| ())
     }
 
-    /// The bans in force in the kernel, with what they cover and how long they still hold.
+    /// The bans an earlier agent left in force, with what they cover and how long they still
+    /// hold; those that have expired since are taken out.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses to be read.
-    pub fn in_force(&self) -> Result<Vec<(IpNet, Scope, Duration)>> {
+    /// When the kernel refuses.
+    pub fn take_over(&mut self) -> Result<Vec<(IpNet, Scope, Duration)>> {
         let slots = self.kernel.slots()?;
         let now = self.clock.kernel(self.clock.now());
-        let bans = self.kernel.bans()?.into_iter().filter(|entry| entry.expires > now);
-        Ok(bans
-            .map(|entry| {
-                let rest = Duration::from_nanos(entry.expires - now);
-                (entry.target, scope_of_bits(entry.scope, &slots), rest)
-            })
-            .collect())
+        let mut in_force = Vec::new();
+        for entry in self.kernel.bans()? {
+            if entry.expires <= now {
+                self.kernel.unban(&entry.target)?;
+                continue;
+            }
+            let rest = Duration::from_nanos(entry.expires - now);
+            in_force.push((entry.target, scope_of_bits(entry.scope, &slots), rest));
+        }
+        Ok(in_force)
     }
 
     /// Now, by the clock of packets.

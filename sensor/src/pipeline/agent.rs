@@ -113,7 +113,7 @@ fn prepare(enforcer: &mut Enforcer, config: &Config) -> Result<ChokePoint> {
     enforcer.configure(config)?;
     let mut choke_point = ChokePoint::new(desk::policy(config), protected);
     let now = enforcer.now();
-    for (target, scope, rest) in enforcer.in_force()? {
+    for (target, scope, rest) in enforcer.take_over()? {
         if choke_point.protected().touched_by(&target).is_some() {
             tracing::warn!(%target, "a ban from before the start is lifted: it is protected now");
             enforcer.lift(&target)?;

@@ -12,5 +12,5 @@ mod stages;
 mod writer;
 
 pub use agent::run;
-pub use replay::{Summary, replay};
+pub use replay::{Replay, Summary};
 pub use stages::{Output, Stages};

@@ -43,9 +43,7 @@ impl Stages {
         let limits = Limits {
             tcp: tcp::Limits {
                 connections: config.http.max_flows,
-                buffered_octets: config.http.memory,
-                idle: config.http.idle_timeout,
-                ..tcp::Limits::default()
+                held_octets: config.http.memory,
             },
             ..Limits::default()
         };
