@@ -5,8 +5,8 @@
 /// Octets needed to tell.
 pub const LENGTH: usize = 12;
 
-const fn word(text: &[u8; 4]) -> u32 {
-    u32::from_be_bytes(*text)
+const fn word(text: [u8; 4]) -> u32 {
+    u32::from_be_bytes(text)
 }
 
 /// Whether a segment that starts with these octets starts with a method token of RFC 9110,
@@ -14,15 +14,15 @@ const fn word(text: &[u8; 4]) -> u32 {
 #[inline(always)]
 #[must_use]
 pub const fn is_request(octets: &[u8; LENGTH]) -> bool {
-    const GET: u32 = word(b"GET ");
-    const PUT: u32 = word(b"PUT ");
-    const POST: u32 = word(b"POST");
-    const HEAD: u32 = word(b"HEAD");
-    const PATCH: u32 = word(b"PATC");
-    const DELETE: u32 = word(b"DELE");
-    const OPTIONS: u32 = word(b"OPTI");
-    const CONNECT: u32 = word(b"CONN");
-    const TRACE: u32 = word(b"TRAC");
+    const GET: u32 = word(*b"GET ");
+    const PUT: u32 = word(*b"PUT ");
+    const POST: u32 = word(*b"POST");
+    const HEAD: u32 = word(*b"HEAD");
+    const PATCH: u32 = word(*b"PATC");
+    const DELETE: u32 = word(*b"DELE");
+    const OPTIONS: u32 = word(*b"OPTI");
+    const CONNECT: u32 = word(*b"CONN");
+    const TRACE: u32 = word(*b"TRAC");
     let rest = u32::from_be_bytes([octets[4], octets[5], octets[6], octets[7]]);
     match u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]) {
         GET | PUT => true,
@@ -30,8 +30,8 @@ pub const fn is_request(octets: &[u8; LENGTH]) -> bool {
         PATCH => octets[4] == b'H' && octets[5] == b' ',
         TRACE => octets[4] == b'E' && octets[5] == b' ',
         DELETE => octets[4] == b'T' && octets[5] == b'E' && octets[6] == b' ',
-        OPTIONS => rest == word(b"ONS "),
-        CONNECT => rest == word(b"ECT "),
+        OPTIONS => rest == word(*b"ONS "),
+        CONNECT => rest == word(*b"ECT "),
         _ => false,
     }
 }
@@ -41,9 +41,9 @@ pub const fn is_request(octets: &[u8; LENGTH]) -> bool {
 #[inline(always)]
 #[must_use]
 pub const fn status_class(octets: &[u8; LENGTH]) -> Option<u8> {
-    const HTTP: u32 = word(b"HTTP");
-    const ONE: u32 = word(b"/1.0");
-    const ONE_ONE: u32 = word(b"/1.1");
+    const HTTP: u32 = word(*b"HTTP");
+    const ONE: u32 = word(*b"/1.0");
+    const ONE_ONE: u32 = word(*b"/1.1");
     let version = u32::from_be_bytes([octets[4], octets[5], octets[6], octets[7]]);
     if u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]) != HTTP
         || (version != ONE && version != ONE_ONE)

@@ -97,11 +97,33 @@ fn check(description: &str, frame: &[u8], expected: Result<(usize, u16), Reason>
 }
 
 #[test]
-fn frames_are_walked_to_their_payload() {
+fn ipv4_is_walked_to_its_payload() {
     let hello = tcp(b"hello");
     let plain = v4(0, 0, TCP, &hello);
     let padded = [plain.clone(), vec![0; 6]].concat();
-    let chain = [
+    let row = |description, tags: &[u16], packet: &[u8], expected| {
+        check(description, &ethernet(tags, ETHERTYPE_IPV4, packet), expected);
+    };
+    row("plain", &[], &plain, Ok((5, NO_VLAN)));
+    row("padding is not payload", &[], &padded, Ok((5, NO_VLAN)));
+    row("one tag", &[0x6064], &plain, Ok((5, 0x64)));
+    row("four tags", &[1, 2, 3, 4], &plain, Ok((5, 1)));
+    row("five tags", &[1, 2, 3, 4, 5], &plain, Err(Reason::TooDeep));
+    row("options of 40 octets", &[], &v4(40, 0, TCP, &hello), Ok((5, NO_VLAN)));
+    row("do not fragment", &[], &v4(0, 0x4000, TCP, &hello), Ok((5, NO_VLAN)));
+    row("first fragment", &[], &v4(0, 0x2000, TCP, &hello), Ok((5, NO_VLAN)));
+    row("later fragment", &[], &v4(0, 1, TCP, &hello), Err(Reason::LaterFragment));
+    row("UDP", &[], &v4(0, 0, 17, &hello), Err(Reason::NotTcp));
+    row("IP in IP", &[], &v4(0, 0, IPV4_IN_IP, &plain), Err(Reason::Tunnel));
+    row("GRE", &[], &v4(0, 0, GRE, &plain), Err(Reason::Tunnel));
+    row("half a header", &[], &plain[..19], Err(Reason::Truncated));
+    row("half a TCP header", &[], &plain[..39], Err(Reason::Truncated));
+}
+
+#[test]
+fn ipv6_is_walked_to_its_payload() {
+    let hello = tcp(b"hello");
+    let six = [
         (HOP_BY_HOP, 8),
         (DESTINATION, 16),
         (ROUTING, 24),
@@ -109,70 +131,25 @@ fn frames_are_walked_to_their_payload() {
         (AUTHENTICATION, 24),
         (DESTINATION, 8),
     ];
-    let rows: &[(&str, Vec<u8>, Result<(usize, u16), Reason>)] = &[
-        ("plain IPv4", ethernet(&[], ETHERTYPE_IPV4, &plain), Ok((5, NO_VLAN))),
-        ("padding is not payload", ethernet(&[], ETHERTYPE_IPV4, &padded), Ok((5, NO_VLAN))),
-        ("one tag", ethernet(&[0x6064], ETHERTYPE_IPV4, &plain), Ok((5, 0x64))),
-        ("four tags", ethernet(&[1, 2, 3, 4], ETHERTYPE_IPV4, &plain), Ok((5, 1))),
-        ("five tags", ethernet(&[1, 2, 3, 4, 5], ETHERTYPE_IPV4, &plain), Err(Reason::TooDeep)),
-        (
-            "options of 40 octets",
-            ethernet(&[], ETHERTYPE_IPV4, &v4(40, 0, TCP, &hello)),
-            Ok((5, NO_VLAN)),
-        ),
-        (
-            "do not fragment",
-            ethernet(&[], ETHERTYPE_IPV4, &v4(0, 0x4000, TCP, &hello)),
-            Ok((5, NO_VLAN)),
-        ),
-        (
-            "first fragment",
-            ethernet(&[], ETHERTYPE_IPV4, &v4(0, 0x2000, TCP, &hello)),
-            Ok((5, NO_VLAN)),
-        ),
-        (
-            "later fragment",
-            ethernet(&[], ETHERTYPE_IPV4, &v4(0, 0x0001, TCP, &hello)),
-            Err(Reason::LaterFragment),
-        ),
-        ("UDP", ethernet(&[], ETHERTYPE_IPV4, &v4(0, 0, 17, &hello)), Err(Reason::NotTcp)),
-        ("IP in IP", ethernet(&[], ETHERTYPE_IPV4, &v4(0, 0, 4, &plain)), Err(Reason::Tunnel)),
-        ("GRE", ethernet(&[], ETHERTYPE_IPV4, &v4(0, 0, GRE, &plain)), Err(Reason::Tunnel)),
-        ("ARP", ethernet(&[], 0x0806, &[0; 28]), Err(Reason::NotIp)),
-        ("half an address", vec![0; 9], Err(Reason::Truncated)),
-        ("half a tag", ethernet(&[], ETHERTYPE_VLAN, &[0]), Err(Reason::Truncated)),
-        (
-            "half an IPv4 header",
-            ethernet(&[], ETHERTYPE_IPV4, &plain[..19]),
-            Err(Reason::Truncated),
-        ),
-        ("half a TCP header", ethernet(&[], ETHERTYPE_IPV4, &plain[..39]), Err(Reason::Truncated)),
-        ("plain IPv6", ethernet(&[], ETHERTYPE_IPV6, &v6(&[], TCP, &hello)), Ok((5, NO_VLAN))),
-        ("six extensions", ethernet(&[9], ETHERTYPE_IPV6, &v6(&chain, TCP, &hello)), Ok((5, 9))),
-        (
-            "eight extensions",
-            ethernet(&[], ETHERTYPE_IPV6, &v6(&[(DESTINATION, 8); 8], TCP, &hello)),
-            Ok((5, NO_VLAN)),
-        ),
-        (
-            "nine extensions",
-            ethernet(&[], ETHERTYPE_IPV6, &v6(&[(DESTINATION, 8); 9], TCP, &hello)),
-            Err(Reason::TooDeep),
-        ),
-        (
-            "half an extension",
-            ethernet(&[], ETHERTYPE_IPV6, &v6(&[(ROUTING, 8)], TCP, &[])[..44]),
-            Err(Reason::Truncated),
-        ),
-        (
-            "no next header",
-            ethernet(&[], ETHERTYPE_IPV6, &v6(&[], 59, &hello)),
-            Err(Reason::NotTcp),
-        ),
-    ];
-    for (description, frame, expected) in rows {
-        check(description, frame, *expected);
-    }
+    let row = |description, tags: &[u16], packet: &[u8], expected| {
+        check(description, &ethernet(tags, ETHERTYPE_IPV6, packet), expected);
+    };
+    row("plain", &[], &v6(&[], TCP, &hello), Ok((5, NO_VLAN)));
+    row("six extensions", &[9], &v6(&six, TCP, &hello), Ok((5, 9)));
+    let eight = [(DESTINATION, 8); 8];
+    row("eight extensions", &[], &v6(&eight, TCP, &hello), Ok((5, NO_VLAN)));
+    let nine = [(DESTINATION, 8); 9];
+    row("nine extensions", &[], &v6(&nine, TCP, &hello), Err(Reason::TooDeep));
+    let half = &v6(&[(ROUTING, 8)], TCP, &[])[..44];
+    row("half an extension", &[], half, Err(Reason::Truncated));
+    row("no next header", &[], &v6(&[], 59, &hello), Err(Reason::NotTcp));
+}
+
+#[test]
+fn other_frames_are_told_apart() {
+    check("ARP", &ethernet(&[], 0x0806, &[0; 28]), Err(Reason::NotIp));
+    check("half an address", &[0; 9], Err(Reason::Truncated));
+    check("half a tag", &ethernet(&[], ETHERTYPE_VLAN, &[0]), Err(Reason::Truncated));
 }
 
 #[test]

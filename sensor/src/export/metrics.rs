@@ -21,7 +21,8 @@ const PREFIX: &str = "hooksensor";
 pub fn encode(snapshot: &Snapshot) -> Result<String> {
     let page = Page { registry: Registry::new_custom(Some(PREFIX.to_owned()), None)? };
     agent(&page, snapshot)?;
-    kernel(&page, snapshot)?;
+    packets(&page, snapshot)?;
+    messages(&page, snapshot)?;
     records(&page, snapshot)?;
     let process = Registry::new();
     process.register(Box::new(ProcessCollector::for_self()))?;
@@ -38,6 +39,29 @@ struct Page {
 }
 
 type Sample<'a> = (Vec<&'a str>, u64);
+
+/// The figures of each watched port, with the port as a label.
+struct Ports<'a>(Vec<(String, &'a PortFigures)>);
+
+impl<'a> Ports<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        Self(snapshot.kernel.ports.iter().map(|one| (one.port.to_string(), one)).collect())
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&str, &PortFigures)> {
+        self.0.iter().map(|(name, figures)| (name.as_str(), *figures))
+    }
+
+    /// One sample a port and label of `map`.
+    fn flat(
+        &self,
+        map: fn(&PortFigures) -> &BTreeMap<String, u64>,
+    ) -> impl Iterator<Item = Sample<'_>> {
+        self.each().flat_map(move |(name, figures)| {
+            map(figures).iter().map(move |(label, figure)| (vec![name, label.as_str()], *figure))
+        })
+    }
+}
 
 impl Page {
     fn counter<'a>(
@@ -110,20 +134,13 @@ fn agent(page: &Page, snapshot: &Snapshot) -> Result<()> {
     )
 }
 
-fn kernel(page: &Page, snapshot: &Snapshot) -> Result<()> {
-    let names: Vec<_> =
-        snapshot.kernel.ports.iter().map(|one| (one.port.to_string(), one)).collect();
-    let ports = || names.iter().map(|(name, figures)| (name.as_str(), *figures));
-    let flat = |map: fn(&PortFigures) -> &BTreeMap<String, u64>| {
-        ports().flat_map(move |(name, figures)| {
-            map(figures).iter().map(move |(label, figure)| (vec![name, label.as_str()], *figure))
-        })
-    };
+fn packets(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    let ports = Ports::new(snapshot);
     page.counter(
         "packets_total",
         "TCP packets of watched ports.",
         &["port", "direction"],
-        ports().flat_map(|(name, one)| {
+        ports.each().flat_map(|(name, one)| {
             [
                 (vec![name, "ingress"], one.ingress_packets),
                 (vec![name, "egress"], one.egress_packets),
@@ -134,7 +151,7 @@ fn kernel(page: &Page, snapshot: &Snapshot) -> Result<()> {
         "packet_bytes_total",
         "Octets of the packets of watched ports, headers included.",
         &["port", "direction"],
-        ports().flat_map(|(name, one)| {
+        ports.each().flat_map(|(name, one)| {
             [(vec![name, "ingress"], one.ingress_bytes), (vec![name, "egress"], one.egress_bytes)]
         }),
     )?;
@@ -142,49 +159,53 @@ fn kernel(page: &Page, snapshot: &Snapshot) -> Result<()> {
         "verdicts_total",
         "Packets that arrived at watched ports, by what became of them.",
         &["port", "reason"],
-        flat(|one| &one.verdicts),
+        ports.flat(|one| &one.verdicts),
     )?;
     page.counter(
         "other_packets_total",
         "Packets that were not for a watched port or could not be read, by reason.",
         &["reason"],
         by_name(&snapshot.kernel.elsewhere),
-    )?;
+    )
+}
+
+fn messages(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    let ports = Ports::new(snapshot);
     page.counter(
         "connections_total",
         "Connections asked for.",
         &["port"],
-        ports().map(|(name, one)| (vec![name], one.connections)),
+        ports.each().map(|(name, one)| (vec![name], one.connections)),
     )?;
     page.counter(
         "requests_total",
         "Request lines seen by the kernel.",
         &["port"],
-        ports().map(|(name, one)| (vec![name], one.requests)),
+        ports.each().map(|(name, one)| (vec![name], one.requests)),
     )?;
     page.counter(
         "responses_total",
         "Status lines seen by the kernel, by class.",
         &["port", "class"],
-        flat(|one| &one.responses),
+        ports.flat(|one| &one.responses),
     )?;
     page.counter(
         "samples_total",
         "Records copied up from the kernel.",
         &["port"],
-        ports().map(|(name, one)| (vec![name], one.samples)),
+        ports.each().map(|(name, one)| (vec![name], one.samples)),
     )?;
     page.counter(
         "samples_lost_total",
         "Records that were not copied up, by cause.",
         &["port", "cause"],
-        flat(|one| &one.samples_lost),
+        ports.flat(|one| &one.samples_lost),
     )?;
     page.counter(
         "sources_refused_total",
         "Sources that passed unlimited because their state found no room.",
         &["port"],
-        ports().map(|(name, one)| (vec![name], one.sources_refused)),
+        ports.each().map(|(name, one)| (vec![name], one.sources_refused)),
     )
 }
 

@@ -79,19 +79,19 @@ impl Maps {
     /// Every ban in the kernel, expired ones included, in no order.
     pub(super) fn bans(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for item in self.bans_v4.iter() {
+        for item in &self.bans_v4 {
             let (word, ban) = item?;
             entries.push(entry(Address::v4(word), 32, &ban)?);
         }
-        for item in self.bans_v6.iter() {
+        for item in &self.bans_v6 {
             let (words, ban) = item?;
             entries.push(entry(Address::v6(words), 128, &ban)?);
         }
-        for item in self.cidr_bans_v4.iter() {
+        for item in &self.cidr_bans_v4 {
             let (key, ban) = item?;
             entries.push(entry(Address::v4(key.data()), key.prefix_len(), &ban)?);
         }
-        for item in self.cidr_bans_v6.iter() {
+        for item in &self.cidr_bans_v6 {
             let (key, ban) = item?;
             entries.push(entry(Address::v6(key.data()), key.prefix_len(), &ban)?);
         }

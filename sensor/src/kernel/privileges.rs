@@ -20,8 +20,8 @@ pub(super) fn check() -> Result<()> {
     let has = |number: u32| status.capeff >> number & 1 == 1;
     let missing: Vec<_> = NEEDED
         .into_iter()
-        .filter(|(number, _)| !has(*number) && !(has(SYS_ADMIN) && *number != 12))
-        .map(|(_, name)| name)
+        .filter(|(number, _, implied)| !has(*number) && (!implied || !has(SYS_ADMIN)))
+        .map(|(_, name, _)| name)
         .collect();
     if missing.is_empty() {
         return Ok(());
