@@ -2,7 +2,6 @@
 //!
 //! It must not know how a toolchain is found or installed.
 
-#![expect(clippy::print_stdout, reason = "cargo reads instructions from standard output")]
 #![expect(clippy::print_stderr, reason = "cargo shows the standard error of a failed build script")]
 
 use std::env;
