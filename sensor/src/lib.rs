@@ -4,7 +4,12 @@
 //! the kernel ABI. `pipeline` alone knows every stage.
 
 pub mod capture;
+pub mod config;
 pub mod decide;
 pub mod detect;
 pub mod http;
+pub mod id;
 pub mod webhook;
+
+#[cfg(test)]
+mod golden;
