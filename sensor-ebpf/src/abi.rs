@@ -183,6 +183,18 @@ pub struct Limit {
     pub tolerance: u64,
 }
 
+/// What the agent says of a slot.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Watched {
+    /// The limit of each source on this port.
+    pub limit: Limit,
+    /// The port, in host order; 0 while the slot is free. A restarted agent reads it back.
+    pub port: u32,
+    /// Keeps the size a multiple of the alignment.
+    pub reserved: u32,
+}
+
 /// A ban in force.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -383,6 +395,7 @@ impl Sample {
 const _: () = assert!(size_of::<Address>() == 16);
 const _: () = assert!(size_of::<Settings>() == 24);
 const _: () = assert!(size_of::<Limit>() == 16);
+const _: () = assert!(size_of::<Watched>() == 24);
 const _: () = assert!(size_of::<Ban>() == 24);
 const _: () = assert!(size_of::<SourceKey>() == 20);
 const _: () = assert!(size_of::<SourceState>() == 24);
@@ -392,7 +405,7 @@ const _: () = assert!(Sample::SIZE == 72);
 #[cfg(feature = "user")]
 #[expect(unsafe_code, reason = "aya's typed maps ask for this marker")]
 mod user {
-    use super::{Address, Ban, Counters, Limit, Settings, SourceKey, SourceState};
+    use super::{Address, Ban, Counters, Settings, SourceKey, SourceState, Watched};
 
     // SAFETY: each is `repr(C)` or `repr(transparent)`, `Copy`, of integers only, and has no
     // padding: the size asserts above compare against the sum of the fields.
@@ -402,13 +415,13 @@ mod user {
     // SAFETY: as above.
     unsafe impl aya::Pod for Counters {}
     // SAFETY: as above.
-    unsafe impl aya::Pod for Limit {}
-    // SAFETY: as above.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.
     unsafe impl aya::Pod for SourceKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for SourceState {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Watched {}
 }
 
 #[cfg(test)]

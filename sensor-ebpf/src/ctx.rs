@@ -8,11 +8,24 @@ use core::mem::MaybeUninit;
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
 use aya_ebpf::programs::{TcContext, XdpContext};
-use hooksensor_ebpf::packet::{Load, Window};
+use hooksensor_ebpf::abi::Reason;
+use hooksensor_ebpf::packet::{self, Load, Network, Window};
 
-/// Packets longer than this are not addressed: the verifier wants a bound, and no IP length field
-/// can state more than one such packet and its link-layer header.
-const LONGEST: usize = 0xffff + 256;
+/// No header starts past this octet: four tags, and eight extensions of at most 2048 octets, end
+/// before it. The verifier wants a bound, and follows none above 65535.
+const LAST_HEADER: usize = 0x7fff;
+
+/// Walks to the transport header, and has the verifier forget on which way.
+#[inline(always)]
+pub(crate) fn walk<F: Frame>(frame: &F) -> Result<Network, Reason> {
+    let network = packet::network(frame)?;
+    Ok(Network {
+        offset: frame.forget(network.offset),
+        end: frame.forget(network.end),
+        vlan: frame.forget(usize::from(network.vlan)) as u16,
+        ..network
+    })
+}
 
 /// What a hook hands in.
 pub(crate) trait Frame: Load {
@@ -21,6 +34,18 @@ pub(crate) trait Frame: Load {
 
     /// Index of the interface.
     fn interface(&self) -> u32;
+
+    /// A word of the context the verifier knows nothing of.
+    fn unknown(&self) -> usize;
+
+    /// The same value, of which the verifier knows nothing any more. What it learned on each of
+    /// the many ways through the headers would otherwise keep those ways apart to the end, and
+    /// the program would pass its limit of a million instructions.
+    #[inline(always)]
+    fn forget(&self, value: usize) -> usize {
+        let unknown = self.unknown();
+        opaque(value ^ unknown) ^ unknown
+    }
 
     /// Copies `length` octets from `offset` to the front of `target`; whether that could be done.
     /// `length` is bounded here again, where the verifier can see it.
@@ -73,7 +98,7 @@ impl Load for XdpBuffer {
 
     #[inline(always)]
     fn window<const N: usize>(&self, offset: usize) -> Option<InPlace<N>> {
-        if offset > LONGEST {
+        if offset > LAST_HEADER {
             return None;
         }
         let start = self.context.data() + offset;
@@ -118,6 +143,11 @@ impl Frame for XdpBuffer {
     #[inline(always)]
     fn interface(&self) -> u32 {
         self.context.ingress_ifindex() as u32
+    }
+
+    #[inline(always)]
+    fn unknown(&self) -> usize {
+        self.context.rx_queue_index() as usize
     }
 
     #[inline(always)]
@@ -193,6 +223,11 @@ impl Frame for SocketBuffer {
     }
 
     #[inline(always)]
+    fn unknown(&self) -> usize {
+        self.context.len() as usize
+    }
+
+    #[inline(always)]
     fn copy<const N: usize>(
         &self,
         offset: usize,
@@ -216,11 +251,12 @@ impl Frame for SocketBuffer {
 }
 
 /// Hides what the compiler knows of a value, so that it cannot leave out the bounds check the
-/// verifier asks for.
+/// verifier asks for. One instruction rather than none, for the kernel refuses line information
+/// that names the same instruction twice.
 #[inline(always)]
-fn opaque(value: usize) -> usize {
+pub(crate) fn opaque(value: usize) -> usize {
     let mut value = value;
-    // SAFETY: no instruction at all; the value stays in its register.
-    unsafe { core::arch::asm!("/* {0} */", inout(reg) value) };
+    // SAFETY: the value is moved onto itself.
+    unsafe { core::arch::asm!("{0} = {0}", inout(reg) value) };
     value
 }

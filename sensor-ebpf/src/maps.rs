@@ -6,7 +6,7 @@
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
-use hooksensor_ebpf::abi::{Ban, Counters, Limit, SLOTS, Settings, SourceKey, SourceState};
+use hooksensor_ebpf::abi::{Ban, Counters, SLOTS, Settings, SourceKey, SourceState, Watched};
 
 const ONE: u32 = 1;
 const PORTS_OF_TCP: u32 = 1 << 16;
@@ -20,9 +20,9 @@ pub(crate) static PORTS: Array<u32> = Array::pinned(PORTS_OF_TCP, 0);
 #[map]
 pub(crate) static SETTINGS: Array<Settings> = Array::pinned(ONE, 0);
 
-/// Slot -> its packet limit per source. The agent writes.
+/// Slot -> its port and its packet limit per source. The agent writes.
 #[map]
-pub(crate) static LIMITS: Array<Limit> = Array::pinned(SLOT_COUNT, 0);
+pub(crate) static WATCHED: Array<Watched> = Array::pinned(SLOT_COUNT, 0);
 
 /// Slot -> counters, per CPU. The programs write, the agent reads and sums.
 #[map]

@@ -9,7 +9,7 @@ use hooksensor_ebpf::abi::{Address, Counters, Reason};
 use hooksensor_ebpf::head;
 use hooksensor_ebpf::packet::{self, Network, Transport};
 
-use crate::ctx::Frame;
+use crate::ctx::{self, Frame};
 use crate::{atomic, maps, sample};
 
 const SYN: u8 = 0x02;
@@ -71,7 +71,7 @@ pub(crate) fn request<F: Frame>(
 /// Counts a packet that leaves a watched port, its status line, and samples it.
 #[inline(always)]
 pub(crate) fn egress<F: Frame>(frame: &F) {
-    let Ok(network) = packet::network(frame) else { return };
+    let Ok(network) = ctx::walk(frame) else { return };
     if network.transport.is_err() {
         return;
     }
@@ -86,7 +86,7 @@ pub(crate) fn egress<F: Frame>(frame: &F) {
     if transport.payload + head::LENGTH <= network.end
         && let Some(octets) = frame.octets(transport.payload)
         && let Some(class) = head::status_class(&octets)
-        && let Some(count) = counters.responses.get_mut(usize::from(class))
+        && let Some(count) = counters.responses.get_mut(ctx::opaque(usize::from(class)))
     {
         *count += 1;
     }

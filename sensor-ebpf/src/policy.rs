@@ -9,7 +9,7 @@ use hooksensor_ebpf::abi::{Address, Ban, Reason, Settings, SourceKey, SourceStat
 use hooksensor_ebpf::limit::{self, Outcome};
 use hooksensor_ebpf::packet::{self, Network, Transport};
 
-use crate::ctx::Frame;
+use crate::ctx::{self, Frame};
 use crate::{atomic, maps, observe, sample};
 
 /// Bans on one address that may lie inside each other and be looked through: an expired narrow
@@ -27,7 +27,7 @@ const ALL_SLOTS: u32 = u32::MAX;
 /// Judges, counts and samples one frame.
 #[inline(always)]
 pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
-    let network = match packet::network(frame) {
+    let network = match ctx::walk(frame) {
         Ok(network) => network,
         Err(reason) => return observe::arrival(0, reason, frame),
     };
@@ -145,7 +145,7 @@ fn covers(ban: &Ban, slot: u32) -> bool {
 /// Takes one packet from the source's allowance on this port; whether there was none left.
 #[inline(always)]
 fn over_limit(source: &Address, slot: u32) -> bool {
-    let Some(limit) = maps::LIMITS.get(slot) else { return false };
+    let Some(limit) = maps::WATCHED.get(slot).map(|watched| &watched.limit) else { return false };
     if limit.interval == 0 {
         return false;
     }

@@ -161,32 +161,55 @@ fn end_hash(address: &Address, port: u16) -> u64 {
     (mixed ^ (mixed >> 31)).wrapping_mul(SPREAD)
 }
 
-/// Writes `whole` in as many records as its captured octets take. A part that is lost ends it:
-/// the agent sees a gap of known size.
+/// Writes `whole` in as many records as its captured octets take: full ones of the largest size,
+/// and what is left in one that fits. A part that is lost ends it: the agent sees a gap of known
+/// size.
 #[inline(always)]
 fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
     let mut done = 0;
-    for _ in 0..MAX_PARTS {
-        let rest = whole.captured - done;
-        let length = rest.min(LARGE as u32);
-        let last = length == rest;
-        let part = Sample {
-            sequence: whole.sequence.wrapping_add(advanced(whole, done)),
-            payload_length: if last { whole.payload_length - done } else { length },
-            captured: length,
-            flags: flags_of_part(whole.flags, done == 0, last),
-            ..*whole
-        };
-        match write(frame, &part, payload + done as usize) {
-            Written::Yes => observe::sampled(slot),
-            Written::RingFull => return observe::ring_full(slot),
-            Written::Unreadable => return observe::unreadable(slot),
+    for _ in 1..MAX_PARTS {
+        if whole.captured - done <= LARGE as u32 {
+            break;
         }
-        if last {
+        let part = Sample { captured: LARGE as u32, ..part(whole, done, false) };
+        if !written(slot, &record::<F, LARGE>(frame, &part, payload + done as usize)) {
             return;
         }
-        done += length;
+        done += LARGE as u32;
     }
+    let offset = payload + done as usize;
+    let part = part(whole, done, true);
+    written(
+        slot,
+        &match part.captured as usize {
+            ..=SMALL => record::<F, SMALL>(frame, &part, offset),
+            ..=MEDIUM => record::<F, MEDIUM>(frame, &part, offset),
+            _ => record::<F, LARGE>(frame, &part, offset),
+        },
+    );
+}
+
+/// The head of the part of `whole` that starts `done` octets into its payload.
+#[inline(always)]
+fn part(whole: &Sample, done: u32, last: bool) -> Sample {
+    Sample {
+        sequence: whole.sequence.wrapping_add(advanced(whole, done)),
+        payload_length: if last { whole.payload_length - done } else { LARGE as u32 },
+        captured: whole.captured - done,
+        flags: flags_of_part(whole.flags, done == 0, last),
+        ..*whole
+    }
+}
+
+/// Counts what became of a record; whether it is in the ring.
+#[inline(always)]
+fn written(slot: u32, outcome: &Written) -> bool {
+    match outcome {
+        Written::Yes => observe::sampled(slot),
+        Written::RingFull => observe::ring_full(slot),
+        Written::Unreadable => observe::unreadable(slot),
+    }
+    matches!(outcome, Written::Yes)
 }
 
 /// Sequence space used by the parts before one at `done`: a SYN takes one number itself.
@@ -199,15 +222,6 @@ const fn advanced(whole: &Sample, done: u32) -> u32 {
 const fn flags_of_part(flags: u8, first: bool, last: bool) -> u8 {
     let flags = if first { flags } else { flags & !SYN };
     if last { flags } else { flags & !FIN }
-}
-
-#[inline(always)]
-fn write<F: Frame>(frame: &F, head: &Sample, offset: usize) -> Written {
-    match head.captured as usize {
-        ..=SMALL => record::<F, SMALL>(frame, head, offset),
-        ..=MEDIUM => record::<F, MEDIUM>(frame, head, offset),
-        _ => record::<F, LARGE>(frame, head, offset),
-    }
 }
 
 #[inline(always)]

@@ -9,6 +9,7 @@ pub mod decide;
 pub mod detect;
 pub mod http;
 pub mod id;
+pub mod kernel;
 pub mod webhook;
 
 #[cfg(test)]
