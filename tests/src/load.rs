@@ -42,13 +42,11 @@ pub struct Load {
 /// What became of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Deliveries that were tried.
-    pub sent: u64,
-    /// Those that got a response.
-    pub answered: u64,
+    /// `X-GitHub-Delivery` of every delivery that was tried.
+    pub ids: Vec<String>,
     /// What went wrong with the others, at most one of each connection.
     pub errors: Vec<String>,
-    /// From the first octet of a request to the last of its response, sorted.
+    /// Of each answered delivery, sorted: from its first octet to the last of the response.
     pub latencies: Vec<Duration>,
 }
 
@@ -79,13 +77,12 @@ impl Load {
                 .collect();
             for worker in workers {
                 let part = worker.join().expect("a worker of the load client does not panic");
+                report.ids.extend(part.ids);
                 report.errors.extend(part.errors);
                 report.latencies.extend(part.latencies);
             }
         });
         report.latencies.sort_unstable();
-        report.sent = progress.sent.load(Ordering::Relaxed);
-        report.answered = progress.answered.load(Ordering::Relaxed);
         report
     }
 
@@ -101,6 +98,7 @@ impl Load {
                 break;
             }
             let begun = Instant::now();
+            report.ids.push(self.id(number));
             progress.sent.fetch_add(1, Ordering::Relaxed);
             match self.deliver(number, &mut connection) {
                 Ok(()) => {
@@ -129,6 +127,10 @@ impl Load {
         Ok(())
     }
 
+    fn id(&self, number: u64) -> String {
+        format!("{}{number}", self.prefix)
+    }
+
     fn request(&self, number: u64) -> Vec<u8> {
         let body = format!("{{\"number\":{number},\"text\":\"{}\"}}", "x".repeat(self.body_bytes));
         let connection = if self.keep_alive { "keep-alive" } else { "close" };
@@ -136,11 +138,11 @@ impl Load {
         format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: GitHub-Hookshot/044aadd\r\n\
              Content-Type: application/json\r\nX-GitHub-Event: push\r\n\
-             X-GitHub-Delivery: {}{number}\r\nX-Hub-Signature-256: {signature}\r\n\
+             X-GitHub-Delivery: {}\r\nX-Hub-Signature-256: {signature}\r\n\
              Content-Length: {}\r\nConnection: {connection}\r\n\r\n{body}",
             self.path,
             self.target,
-            self.prefix,
+            self.id(number),
             body.len(),
         )
         .into_bytes()

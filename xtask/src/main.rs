@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod build;
+mod demo;
 mod lint;
 mod setup;
 mod shell;
@@ -34,6 +35,8 @@ enum Task {
     Lint,
     /// Run all tests; needs root
     Test,
+    /// Watch deliveries being recorded and a flood being dropped, on this machine
+    Demo,
     /// Check the layout rules that the compiler does not know
     Tidy,
 }
@@ -58,6 +61,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Build(arguments) => build::run(arguments),
         Task::Lint => lint::run(),
         Task::Test => test::run(),
+        Task::Demo => demo::run(),
         Task::Tidy => tidy::run(),
     }
 }
