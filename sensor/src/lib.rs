@@ -7,9 +7,11 @@ pub mod capture;
 pub mod config;
 pub mod decide;
 pub mod detect;
+pub mod enforce;
 pub mod http;
 pub mod id;
 pub mod kernel;
+pub mod record;
 pub mod webhook;
 
 #[cfg(test)]
