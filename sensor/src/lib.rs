@@ -5,13 +5,16 @@
 
 pub mod capture;
 pub mod config;
+pub mod control;
 pub mod decide;
 pub mod detect;
 pub mod enforce;
+pub mod export;
 pub mod http;
 pub mod id;
 pub mod kernel;
 pub mod record;
+pub mod time;
 pub mod webhook;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::capture::Timestamp;
+use crate::time::Timestamp;
 
 /// A step of the wall clock below this is drift, and is followed only then, so that the times of
 /// one exchange stay comparable.
