@@ -34,9 +34,10 @@ fn what_must_not_be_banned_is_refused() {
     let agent = start(&network);
     let own = SERVER_V4.to_string();
     for (target, word) in [
-        ("0.0.0.0/0", "wide"),
-        ("::/0", "wide"),
-        ("10.0.0.0/8", "wide"),
+        ("0.0.0.0/0", "protected"),
+        ("::/0", "protected"),
+        ("100.0.0.0/8", "too wide"),
+        ("2001::/16", "too wide"),
         (own.as_str(), "protected"),
         ("10.77.0.0/24", "protected"),
         ("127.0.0.1", "protected"),
