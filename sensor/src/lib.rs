@@ -4,6 +4,7 @@
 //! the kernel ABI. `pipeline` alone knows every stage.
 
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod decide;
@@ -13,7 +14,9 @@ pub mod export;
 pub mod http;
 pub mod id;
 pub mod kernel;
+pub mod pipeline;
 pub mod record;
+pub mod tcp;
 pub mod time;
 pub mod webhook;
 

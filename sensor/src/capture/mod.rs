@@ -2,6 +2,10 @@
 //!
 //! It must not know flows, streams or HTTP.
 
+pub mod decode;
+pub mod pcap;
+pub mod ring;
+
 use std::net::SocketAddr;
 
 pub use crate::time::Timestamp;

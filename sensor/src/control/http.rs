@@ -2,14 +2,13 @@
 //!
 //! It must not know how the figures came about.
 
-use std::sync::mpsc::SyncSender;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::Sender;
 
 use super::protocol::{Reply, Request};
 use super::server::{Question, put};
@@ -19,7 +18,7 @@ use crate::export::{Snapshot, encode};
 /// second when there is none.
 const STUCK: u64 = 5;
 
-type Desk = SyncSender<Question>;
+type Desk = Sender<Question>;
 
 /// Serves until the task is dropped.
 ///

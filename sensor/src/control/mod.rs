@@ -14,4 +14,4 @@ pub use http::serve as serve_http;
 pub use protocol::{
     AllowedPrefix, Ban, BanScope, DecisionView, Outcome, RefusedTarget, Reloaded, Reply, Request,
 };
-pub use server::{Question, SocketGuard, bind, serve};
+pub use server::{Question, SocketGuard, bind, put, serve};

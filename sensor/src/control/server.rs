@@ -8,11 +8,11 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::protocol::{Reply, Request};
@@ -68,7 +68,7 @@ pub fn bind(path: &Path) -> Result<(UnixListener, SocketGuard)> {
 }
 
 /// Answers on the socket until the task is dropped.
-pub async fn serve(listener: UnixListener, desk: SyncSender<Question>) {
+pub async fn serve(listener: UnixListener, desk: Sender<Question>) {
     let turns = Arc::new(Semaphore::new(CONVERSATIONS));
     loop {
         let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
@@ -90,7 +90,7 @@ pub async fn serve(listener: UnixListener, desk: SyncSender<Question>) {
     }
 }
 
-async fn converse(stream: UnixStream, desk: &SyncSender<Question>) -> io::Result<()> {
+async fn converse(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reading.take(LONGEST_REQUEST)).read_line(&mut line).await?;
@@ -104,10 +104,10 @@ async fn converse(stream: UnixStream, desk: &SyncSender<Question>) -> io::Result
 }
 
 /// Puts a request to the desk and waits for the reply.
-pub(super) async fn put(request: Request, desk: &SyncSender<Question>) -> Reply {
+pub async fn put(request: Request, desk: &Sender<Question>) -> Reply {
     let (reply, answer) = oneshot::channel();
-    if desk.try_send(Question { request, reply }).is_err() {
-        return Reply::Failed(String::from("the agent is busy or about to stop; try again"));
+    if desk.send(Question { request, reply }).await.is_err() {
+        return Reply::Failed(String::from("the agent is about to stop"));
     }
     answer.await.unwrap_or_else(|_| Reply::Failed(String::from("the agent is about to stop")))
 }

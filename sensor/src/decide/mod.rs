@@ -7,9 +7,10 @@ mod protected;
 mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 pub use decision::{Action, Decision, Origin, Scope};
 pub use protected::{Protected, Why};
@@ -113,7 +114,7 @@ impl ChokePoint {
     /// The reason why it is not granted.
     pub fn finding(&mut self, finding: &Finding, now: Timestamp) -> Result<Decision, Refusal> {
         let request = Request {
-            target: finding.source.into(),
+            target: one_host(finding.source),
             scope: Scope::WatchedPorts,
             duration: self.policy.ban.duration,
             reason: finding.reason.clone(),
@@ -137,9 +138,17 @@ impl ChokePoint {
         Some(self.decision(Action::Unban, request, Origin::Operator, Vec::new(), now))
     }
 
-    /// Forgets what has expired; the kernel does so by itself.
-    pub fn expire(&mut self, now: Timestamp) {
-        self.active.retain(|_, decision| decision.expires_at() > now);
+    /// Forgets a ban that could not be carried out.
+    pub fn forget(&mut self, target: &IpNet) {
+        self.active.remove(target);
+    }
+
+    /// Forgets what has expired and gives it back; the kernel ignores it already.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<IpNet> {
+        self.active
+            .extract_if(.., |_, decision| decision.expires_at() <= now)
+            .map(|(target, _)| target)
+            .collect()
     }
 
     /// The bans in force, by address.
@@ -227,6 +236,14 @@ impl ChokePoint {
             evidence,
             enforced: self.policy.enforce,
         }
+    }
+}
+
+/// The addresses one host may use at will: one in IPv4, a /64 in IPv6 (RFC 7934, section 6).
+fn one_host(address: IpAddr) -> IpNet {
+    match address {
+        IpAddr::V4(_) => address.into(),
+        IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
     }
 }
 

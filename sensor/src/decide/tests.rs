@@ -115,6 +115,12 @@ fn automatic_bans_keep_to_their_budget_and_do_not_repeat() {
 }
 
 #[test]
+fn an_ipv6_source_is_banned_with_its_subnet() {
+    let decision = choke_point().finding(&finding("2001:db8:1:2:3::4"), NOW).unwrap();
+    assert_eq!(decision.target, "2001:db8:1:2::/64".parse::<IpNet>().unwrap());
+}
+
+#[test]
 fn bans_end_by_time_by_command_and_by_protection() {
     let mut choke_point = choke_point();
     choke_point.ban(request("203.0.113.1/32"), NOW).unwrap();
@@ -124,7 +130,8 @@ fn bans_end_by_time_by_command_and_by_protection() {
     assert_eq!(choke_point.unban(&"203.0.113.9/32".parse().unwrap(), "", NOW), None);
     let protected = Protected::new(vec![("203.0.113.0/24".parse().unwrap(), Why::Configured)]);
     assert_eq!(choke_point.protect(protected), ["203.0.113.2/32".parse::<IpNet>().unwrap()]);
-    choke_point.expire(Timestamp(NOW.0 + 3601 * SECOND));
+    let expired = choke_point.expire(Timestamp(NOW.0 + 3601 * SECOND));
+    assert_eq!(expired, ["203.0.113.2/32".parse::<IpNet>().unwrap()]);
     assert_eq!(choke_point.active().len(), 0);
 }
 

@@ -8,7 +8,7 @@ mod host;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use hooksensor_ebpf::abi::Ban;
 use hooksensor_ebpf::limit;
 use ipnet::IpNet;
@@ -83,21 +83,25 @@ impl Enforcer {
         self.kernel.unban(target).map(|_| ())
     }
 
-    /// The bans in force in the kernel, with what they cover and how long they still hold.
+    /// The bans an earlier agent left in force, with what they cover and how long they still
+    /// hold; those that have expired since are taken out.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses to be read.
-    pub fn in_force(&self) -> Result<Vec<(IpNet, Scope, Duration)>> {
+    /// When the kernel refuses.
+    pub fn take_over(&mut self) -> Result<Vec<(IpNet, Scope, Duration)>> {
         let slots = self.kernel.slots()?;
         let now = self.clock.kernel(self.clock.now());
-        let bans = self.kernel.bans()?.into_iter().filter(|entry| entry.expires > now);
-        Ok(bans
-            .map(|entry| {
-                let rest = Duration::from_nanos(entry.expires - now);
-                (entry.target, scope_of_bits(entry.scope, &slots), rest)
-            })
-            .collect())
+        let mut in_force = Vec::new();
+        for entry in self.kernel.bans()? {
+            if entry.expires <= now {
+                self.kernel.unban(&entry.target)?;
+                continue;
+            }
+            let rest = Duration::from_nanos(entry.expires - now);
+            in_force.push((entry.target, scope_of_bits(entry.scope, &slots), rest));
+        }
+        Ok(in_force)
     }
 
     /// Now, by the clock of packets.
@@ -115,16 +119,10 @@ impl Enforcer {
         self.kernel.totals()
     }
 
-    /// Does what is due now and then: follows the wall clock, forgets expired bans, passes on the
-    /// programs' log.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub fn tend(&mut self) -> Result<()> {
+    /// Does what is due now and then: follows the wall clock, passes on the programs' log.
+    pub fn tend(&mut self) {
         self.clock.refresh();
         self.kernel.flush_log();
-        self.kernel.sweep_bans().context("cannot take expired bans out of the kernel").map(|_| ())
     }
 
     /// The kernel side itself, to attach and detach.

@@ -189,10 +189,42 @@ impl Coverage {
 /// A deviation from the grammar of RFC 9112 that was seen and survived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Anomaly {
-    /// Several lengths that disagree, or a length beside chunked coding.
+    /// Several lengths that disagree, or a length beside a transfer coding.
     ConflictingLength,
+    /// The same length more than once.
+    RepeatedLength,
+    /// A length that is no decimal number, or too large for one of 64 bits.
+    BadContentLength,
+    /// A transfer coding that is not `chunked` at its end.
+    TransferCoding,
+    /// A chunk size that is no number, too large, or in a line without end.
+    BadChunkSize,
+    /// Chunk data that is longer or shorter than its size.
+    BadChunk,
+    /// A trailer section beyond the limit.
+    TrailerTooLong,
     /// A line that ends in LF alone.
     BareLf,
+    /// A field value folded over several lines.
+    ObsFold,
+    /// White space before the colon of a field.
+    SpaceBeforeColon,
+    /// A field line without a colon.
+    FieldWithoutColon,
+    /// A field name that is no token.
+    FieldName,
+    /// More fields than are kept.
+    TooManyFields,
+    /// A request line with white space where none may be.
+    RequestLine,
+    /// A version other than 1.0 and 1.1.
+    BadVersion,
+    /// A NUL octet in the head.
+    Nul,
+    /// A head beyond the limit.
+    HeadTooLong,
+    /// An octet in the head that the grammar has no place for.
+    IllegalOctet,
 }
 
 impl Anomaly {
@@ -201,7 +233,23 @@ impl Anomaly {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ConflictingLength => "conflicting_length",
+            Self::RepeatedLength => "repeated_length",
+            Self::BadContentLength => "bad_content_length",
+            Self::TransferCoding => "transfer_coding",
+            Self::BadChunkSize => "bad_chunk_size",
+            Self::BadChunk => "bad_chunk",
+            Self::TrailerTooLong => "trailer_too_long",
             Self::BareLf => "bare_lf",
+            Self::ObsFold => "obs_fold",
+            Self::SpaceBeforeColon => "space_before_colon",
+            Self::FieldWithoutColon => "field_without_colon",
+            Self::FieldName => "field_name",
+            Self::TooManyFields => "too_many_fields",
+            Self::RequestLine => "request_line",
+            Self::BadVersion => "bad_version",
+            Self::Nul => "nul",
+            Self::HeadTooLong => "head_too_long",
+            Self::IllegalOctet => "illegal_octet",
         }
     }
 }

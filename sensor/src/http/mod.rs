@@ -2,8 +2,22 @@
 //!
 //! Pure: no clock, no I/O. It must not know webhooks or where its input came from.
 
+mod body;
+mod chunked;
+mod conversation;
+mod counters;
+mod engine;
 mod exchange;
+mod head;
+mod lenient;
+mod options;
+mod queue;
+mod reader;
+mod start_line;
 
+pub use counters::Counters;
+pub use engine::Engine;
 pub use exchange::{
     Anomaly, Body, Coverage, Exchange, Flow, Headers, Observation, Request, Response, Version,
 };
+pub use options::{BodyPolicy, Limits, Options, PortFilter};

@@ -9,7 +9,6 @@ use hooksensor_ebpf::abi::{Address, Ban};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nix::errno::Errno;
 
-use super::clock::kernel_now;
 use super::maps::Maps;
 
 /// A ban as it stands in the kernel.
@@ -97,17 +96,6 @@ impl Maps {
             entries.push(entry(Address::v6(key.data()), key.prefix_len(), &ban)?);
         }
         Ok(entries)
-    }
-
-    /// Takes the entries out that have expired; the kernel ignores them already.
-    pub(super) fn sweep_bans(&mut self) -> Result<usize> {
-        let now = kernel_now();
-        let expired: Vec<_> =
-            self.bans()?.into_iter().filter(|entry| entry.expires <= now).collect();
-        for entry in &expired {
-            self.remove_ban(&entry.target)?;
-        }
-        Ok(expired.len())
     }
 
     /// Takes `slot` out of every ban that names it among others, and lifts those that name it

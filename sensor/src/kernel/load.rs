@@ -107,6 +107,16 @@ impl Kernel {
         Ok(attachments)
     }
 
+    /// Whether an earlier agent left programs attached.
+    ///
+    /// # Errors
+    ///
+    /// When the pins cannot be listed.
+    pub fn is_attached(&self) -> Result<bool> {
+        let pins = self.pins.path().join(layout_directory());
+        Ok(!attach::pinned_interfaces(&pins)?.is_empty())
+    }
+
     /// Detaches from every interface and removes every map: nothing is left behind.
     ///
     /// # Errors
@@ -191,15 +201,6 @@ impl Kernel {
     /// When the kernel refuses to be read.
     pub fn bans(&self) -> Result<Vec<Entry>> {
         self.maps.bans()
-    }
-
-    /// Takes expired bans out of the tables; how many there were.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel refuses.
-    pub fn sweep_bans(&mut self) -> Result<usize> {
-        self.maps.sweep_bans()
     }
 
     /// The counters, summed over CPUs.

@@ -1,0 +1,134 @@
+//! Owns the IPv4 and IPv6 headers and the chain of IPv6 extension headers.
+//!
+//! It must not know link layers or what a TCP header holds.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::link::Network;
+use super::{Skipped, half};
+
+const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
+/// RFC 8200 names six extension headers, one of which may stand twice; a longer chain is made up.
+const MAX_EXTENSIONS: usize = 8;
+
+/// "More fragments" and the fragment offset, in the words that hold them.
+const IPV4_FRAGMENT: u16 = 0x3fff;
+const IPV6_FRAGMENT: u16 = 0xfff9;
+
+/// Protocol numbers of the IANA registry.
+mod protocol {
+    pub(super) const HOP_BY_HOP: u8 = 0;
+    pub(super) const IPV4: u8 = 4;
+    pub(super) const TCP: u8 = 6;
+    pub(super) const IPV6: u8 = 41;
+    pub(super) const ROUTING: u8 = 43;
+    pub(super) const FRAGMENT: u8 = 44;
+    pub(super) const GRE: u8 = 47;
+    pub(super) const AUTHENTICATION: u8 = 51;
+    pub(super) const DESTINATION: u8 = 60;
+}
+
+/// A TCP packet without its IP headers.
+pub(super) struct Packet<'a> {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    /// What was captured; link padding may follow the packet's end.
+    pub(super) octets: &'a [u8],
+    /// Octets on the wire, TCP header included.
+    pub(super) length: usize,
+}
+
+/// Takes the IP headers off; `on_wire` is how many octets of the packet the link carried.
+pub(super) fn packet<'a>(network: &Network<'a>, on_wire: usize) -> Result<Packet<'a>, Skipped> {
+    match network.octets.first().ok_or(Skipped::CutHeader)? >> 4 {
+        4 => ipv4(network.octets, on_wire),
+        6 => ipv6(network.octets, on_wire),
+        _ => Err(Skipped::NotIp),
+    }
+}
+
+fn ipv4(octets: &[u8], on_wire: usize) -> Result<Packet<'_>, Skipped> {
+    let header = octets.get(..IPV4_HEADER).ok_or(Skipped::CutHeader)?;
+    let header_length = usize::from(header[0] & 0x0f) * 4;
+    // Segmentation offload hands packets to the capture before their length is filled in.
+    let total = match half(header, 2) {
+        0 => on_wire,
+        length => usize::from(length),
+    };
+    if header_length < IPV4_HEADER || total < header_length || total > on_wire {
+        return Err(Skipped::Malformed);
+    }
+    if half(header, 6) & IPV4_FRAGMENT != 0 {
+        return Err(Skipped::Fragment);
+    }
+    only_tcp(header[9])?;
+    Ok(Packet {
+        source: IpAddr::V4(Ipv4Addr::new(header[12], header[13], header[14], header[15])),
+        destination: IpAddr::V4(Ipv4Addr::new(header[16], header[17], header[18], header[19])),
+        octets: octets.get(header_length..).ok_or(Skipped::CutHeader)?,
+        length: total - header_length,
+    })
+}
+
+fn ipv6(octets: &[u8], on_wire: usize) -> Result<Packet<'_>, Skipped> {
+    let header = octets.get(..IPV6_HEADER).ok_or(Skipped::CutHeader)?;
+    // Zero stands for a jumbogram or for offload; either way the frame knows better.
+    let total = match half(header, 4) {
+        0 => on_wire,
+        length => IPV6_HEADER + usize::from(length),
+    };
+    if total < IPV6_HEADER || total > on_wire {
+        return Err(Skipped::Malformed);
+    }
+    let skipped = extensions(octets, header[6])?;
+    Ok(Packet {
+        source: ipv6_address(header, 8),
+        destination: ipv6_address(header, 24),
+        octets: octets.get(skipped..).ok_or(Skipped::CutHeader)?,
+        length: total.checked_sub(skipped).ok_or(Skipped::Malformed)?,
+    })
+}
+
+/// Where TCP starts, after every extension header (RFC 8200, section 4).
+fn extensions(octets: &[u8], mut next: u8) -> Result<usize, Skipped> {
+    let mut at = IPV6_HEADER;
+    for _ in 0..MAX_EXTENSIONS {
+        let length = match next {
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION => {
+                (usize::from(extension(octets, at)?[1]) + 1) * 8
+            }
+            protocol::AUTHENTICATION => (usize::from(extension(octets, at)?[1]) + 2) * 4,
+            protocol::FRAGMENT => {
+                // Offset zero with none to follow is a whole packet (RFC 6946).
+                if half(extension(octets, at)?, 2) & IPV6_FRAGMENT != 0 {
+                    return Err(Skipped::Fragment);
+                }
+                8
+            }
+            other => return only_tcp(other).map(|()| at),
+        };
+        next = octets[at];
+        at += length;
+    }
+    Err(Skipped::Malformed)
+}
+
+/// The first eight octets of the extension header at `at`; every one is at least that long.
+fn extension(octets: &[u8], at: usize) -> Result<&[u8], Skipped> {
+    octets.get(at..at + 8).ok_or(Skipped::CutHeader)
+}
+
+fn only_tcp(number: u8) -> Result<(), Skipped> {
+    match number {
+        protocol::TCP => Ok(()),
+        protocol::IPV4 | protocol::IPV6 | protocol::GRE => Err(Skipped::Tunnel),
+        _ => Err(Skipped::NotTcp),
+    }
+}
+
+fn ipv6_address(header: &[u8], at: usize) -> IpAddr {
+    let mut octets = [0; 16];
+    octets.copy_from_slice(&header[at..at + 16]);
+    IpAddr::V6(Ipv6Addr::from(octets))
+}

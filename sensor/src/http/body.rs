@@ -1,0 +1,258 @@
+//! Owns where a message body ends (RFC 9112, section 6.3), and what is kept of it.
+//!
+//! It must not know heads beyond the fields that frame the body.
+
+use sha2::{Digest, Sha256};
+
+use super::chunked::{Chunked, Turn};
+use super::{Anomaly, Body, BodyPolicy, Headers};
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// This many octets are left.
+    Length(u64),
+    /// By the chunked coding.
+    Chunked(Chunked),
+    /// By the end of the connection.
+    UntilClose,
+}
+
+/// What became of octets given to a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Octets that belonged to the body or its coding.
+    pub(super) octets: usize,
+    /// Of these, the last so many are content.
+    pub(super) content: usize,
+    pub(super) state: Progress,
+}
+
+/// Whether a body goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// More is to come.
+    More,
+    /// It ended where its framing said.
+    Done,
+    /// Its framing broke; where it ends is not known.
+    Broken,
+}
+
+/// What became of a gap in a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Skip {
+    /// The gap lies within; so many octets of content are missing.
+    Within(u64),
+    /// The gap reaches to the body's end or beyond: missing content, and octets after the end.
+    Past(u64, u64),
+    /// The gap may hold framing; where the body ends is not known.
+    Lost,
+}
+
+impl Framing {
+    /// How a request's body ends.
+    pub(super) fn of_request(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Self {
+        let length = content_length(headers, anomalies);
+        match transfer_coding(headers) {
+            Some(coding) => Self::coded(coding, length, anomalies).unwrap_or(Self::Length(0)),
+            None => Self::Length(length.unwrap_or(0)),
+        }
+    }
+
+    /// How a final response's body ends, when its status and request allow one.
+    pub(super) fn of_response(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Self {
+        let length = content_length(headers, anomalies);
+        match transfer_coding(headers) {
+            Some(coding) => Self::coded(coding, length, anomalies).unwrap_or(Self::UntilClose),
+            None => length.map_or(Self::UntilClose, Self::Length),
+        }
+    }
+
+    /// `None` when the coding is not one that ends by itself.
+    fn coded(coding: &[u8], length: Option<u64>, anomalies: &mut Vec<Anomaly>) -> Option<Self> {
+        if length.is_some() {
+            note(anomalies, Anomaly::ConflictingLength);
+        }
+        let last = coding.rsplit(|octet| *octet == b',').next().unwrap_or_default();
+        if last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            return Some(Self::Chunked(Chunked::START));
+        }
+        if !coding.trim_ascii().eq_ignore_ascii_case(b"identity") {
+            note(anomalies, Anomaly::TransferCoding);
+        }
+        length.map(Self::Length)
+    }
+
+    /// Takes octets that follow; call again with the rest while there is more.
+    pub(super) fn take(&mut self, octets: &[u8], anomalies: &mut Vec<Anomaly>) -> Taken {
+        match self {
+            Self::UntilClose => {
+                let all = octets.len();
+                Taken { octets: all, content: all, state: Progress::More }
+            }
+            Self::Length(left) => {
+                let part = shorter(*left, octets.len());
+                *left -= part as u64;
+                let state = if *left == 0 { Progress::Done } else { Progress::More };
+                Taken { octets: part, content: part, state }
+            }
+            Self::Chunked(chunked) => take_chunked(chunked, octets, anomalies),
+        }
+    }
+
+    /// Passes over octets that were not captured.
+    pub(super) fn skip(&mut self, gap: u64) -> Skip {
+        match self {
+            Self::UntilClose => Skip::Within(gap),
+            Self::Length(left) if gap < *left => {
+                *left -= gap;
+                Skip::Within(gap)
+            }
+            Self::Length(left) => Skip::Past(*left, gap - *left),
+            Self::Chunked(Chunked::Data(left)) if gap <= *left => {
+                *left -= gap;
+                if *left == 0 {
+                    *self = Self::Chunked(Chunked::DataEnd { carriage_return: false });
+                }
+                Skip::Within(gap)
+            }
+            Self::Chunked(_) => Skip::Lost,
+        }
+    }
+}
+
+fn take_chunked(chunked: &mut Chunked, octets: &[u8], anomalies: &mut Vec<Anomaly>) -> Taken {
+    let mut at = 0;
+    while at < octets.len() {
+        if let Chunked::Data(left) = chunked {
+            let part = shorter(*left, octets.len() - at);
+            *left -= part as u64;
+            if *left == 0 {
+                *chunked = Chunked::DataEnd { carriage_return: false };
+            }
+            return Taken { octets: at + part, content: part, state: Progress::More };
+        }
+        let turn = chunked.turn(octets[at]);
+        at += 1;
+        let state = match turn {
+            Turn::On(next) => {
+                *chunked = next;
+                continue;
+            }
+            Turn::Odd(next, anomaly) => {
+                *chunked = next;
+                note(anomalies, anomaly);
+                continue;
+            }
+            Turn::End => Progress::Done,
+            Turn::OddEnd(anomaly) => {
+                note(anomalies, anomaly);
+                Progress::Done
+            }
+            Turn::Broken(anomaly) => {
+                note(anomalies, anomaly);
+                Progress::Broken
+            }
+        };
+        return Taken { octets: at, content: 0, state };
+    }
+    Taken { octets: at, content: 0, state: Progress::More }
+}
+
+fn shorter(left: u64, available: usize) -> usize {
+    usize::try_from(left).map_or(available, |left| left.min(available))
+}
+
+/// Names a deviation once.
+pub(super) fn note(anomalies: &mut Vec<Anomaly>, anomaly: Anomaly) {
+    if !anomalies.contains(&anomaly) {
+        anomalies.push(anomaly);
+    }
+}
+
+/// The length declared; the first of several that disagree, which is named.
+fn content_length(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Option<u64> {
+    let mut length = None;
+    for value in headers.all("content-length").flat_map(|value| value.split(|o| *o == b',')) {
+        let Some(number) = decimal(value.trim_ascii()) else {
+            note(anomalies, Anomaly::BadContentLength);
+            continue;
+        };
+        match length {
+            None => length = Some(number),
+            Some(first) if first == number => note(anomalies, Anomaly::RepeatedLength),
+            Some(_) => note(anomalies, Anomaly::ConflictingLength),
+        }
+    }
+    length
+}
+
+/// The last Transfer-Encoding field; its last coding frames the body.
+fn transfer_coding(headers: &Headers) -> Option<&[u8]> {
+    headers.all("transfer-encoding").last()
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, octet| {
+        let digit = octet.is_ascii_digit().then(|| u64::from(octet - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Keeps what the policy asks for of one body.
+#[derive(Debug)]
+pub(super) struct Collector {
+    policy: BodyPolicy,
+    digest: Sha256,
+    content: Vec<u8>,
+    /// Whether octets are missing; a digest of the rest would be a lie.
+    holed: bool,
+    overflowed: bool,
+}
+
+impl Collector {
+    /// A collector, unless there is nothing to keep.
+    pub(super) fn new(policy: BodyPolicy) -> Option<Box<Self>> {
+        policy.keeps_anything().then(|| {
+            Box::new(Self {
+                policy,
+                digest: Sha256::new(),
+                content: Vec::new(),
+                holed: false,
+                overflowed: false,
+            })
+        })
+    }
+
+    pub(super) fn add(&mut self, octets: &[u8]) {
+        if self.policy.sha256 && !self.holed {
+            self.digest.update(octets);
+        }
+        if self.holed {
+            return;
+        }
+        let room = self.policy.content_cap - self.content.len();
+        self.overflowed |= octets.len() > room;
+        self.content.extend_from_slice(&octets[..octets.len().min(room)]);
+    }
+
+    pub(super) fn miss(&mut self) {
+        self.holed = true;
+    }
+
+    /// Hands over what was kept; `whole` says that the body ended where it should.
+    pub(super) fn finish(self, whole: bool, body: &mut Body) {
+        let complete = whole && !self.holed;
+        if self.policy.sha256 && complete {
+            body.sha256 = Some(self.digest.finalize().into());
+        }
+        if self.policy.content_cap > 0 {
+            body.truncated |= self.overflowed || !complete;
+            body.content = Some(self.content.into());
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Owns one HTTP connection: which side asks, and the exchanges under way on it.
+//!
+//! It must not know other connections.
+
+mod requests;
+mod responses;
+
+use super::counters::Counters;
+use super::queue::Queue;
+use super::reader::{Input, Reader, Role, State};
+use super::start_line;
+use super::{BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter};
+use crate::capture::Timestamp;
+use crate::tcp::{CloseReason, Opening, Side};
+
+/// What a conversation needs of its engine while it takes an event.
+pub(super) struct Context<'a, S> {
+    pub(super) ports: &'a PortFilter,
+    pub(super) body: BodyPolicy,
+    pub(super) counters: &'a mut Counters,
+    pub(super) sink: &'a mut S,
+}
+
+/// Whether a connection is worth following.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    Keep,
+    /// It does not speak HTTP, or no longer does.
+    Opaque,
+}
+
+/// One HTTP connection.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    opening: Opening,
+    /// The side that asks, once known.
+    client: Option<Side>,
+    flow_id: u64,
+    next_index: u32,
+    requests: Reader,
+    responses: Reader,
+    queue: Queue,
+    /// A response under way that answers no known request.
+    orphan: Option<Box<Exchange>>,
+    /// Of the first interim response before the final one that is due.
+    interim: Option<Timestamp>,
+}
+
+impl Conversation {
+    pub(super) fn new(opening: Opening) -> Self {
+        let state = if opening.initiator.is_some() { State::Head } else { State::Search };
+        Self {
+            opening,
+            client: None,
+            flow_id: 0,
+            next_index: 0,
+            requests: Reader::new(Role::Requests, state),
+            responses: Reader::new(Role::Responses, state),
+            queue: Queue::default(),
+            orphan: None,
+            interim: None,
+        }
+    }
+
+    /// Octets of memory that incomplete heads take.
+    pub(super) fn buffered(&self) -> usize {
+        self.requests.buffered() + self.responses.buffered()
+    }
+
+    /// Takes the next octets of a side.
+    pub(super) fn data<S: FnMut(Observation)>(
+        &mut self,
+        side: Side,
+        input: Input<'_>,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
+        let Some(client) = self.client.or_else(|| self.find_client(side, input, context.ports))
+        else {
+            context.counters.unrecognised_octets += input.octets.len() as u64;
+            return Interest::Keep;
+        };
+        if side == client {
+            self.request_octets(input, context)
+        } else {
+            self.response_octets(input, context)
+        }
+    }
+
+    /// Passes over octets of a side that were not captured.
+    pub(super) fn gap<S: FnMut(Observation)>(
+        &mut self,
+        side: Side,
+        position: u64,
+        length: u64,
+        context: &mut Context<'_, S>,
+    ) {
+        let end = position + length;
+        match self.client {
+            Some(client) if side == client => {
+                self.request_gap(length, context);
+                self.requests.move_to(end);
+            }
+            Some(_) => {
+                self.response_gap(length, context);
+                self.responses.move_to(end);
+            }
+            None => {
+                self.requests.lose_track(true);
+                self.responses.lose_track(true);
+            }
+        }
+    }
+
+    /// Ends the stream of a side.
+    pub(super) fn finished<S: FnMut(Observation)>(
+        &mut self,
+        side: Side,
+        context: &mut Context<'_, S>,
+    ) {
+        match self.client {
+            Some(client) if side == client => self.requests_end(context),
+            Some(_) => self.responses_end(true, Coverage::FULL, context),
+            None => {}
+        }
+    }
+
+    /// Ends the connection and puts out what is left of it.
+    pub(super) fn closed<S: FnMut(Observation)>(
+        &mut self,
+        reason: CloseReason,
+        context: &mut Context<'_, S>,
+    ) {
+        let orderly = reason == CloseReason::Finished;
+        let unanswered = match reason {
+            CloseReason::Finished | CloseReason::Reset | CloseReason::Reused => Coverage::FULL,
+            CloseReason::Idle | CloseReason::Evicted | CloseReason::Drained => Coverage::TRUNCATED,
+        };
+        self.requests_end(context);
+        self.responses_end(orderly, unanswered, context);
+    }
+
+    /// The side that asks, by what `side` sends, else by who opened the connection, else by port.
+    fn find_client(&mut self, side: Side, input: Input<'_>, ports: &PortFilter) -> Option<Side> {
+        let line = input.octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let client = if start_line::request_line(line).is_some() {
+            Some(side)
+        } else if start_line::status_line(line).is_some() {
+            Some(side.peer())
+        } else {
+            self.opening.initiator.or_else(|| self.client_by_port(ports))
+        }?;
+        self.client = Some(client);
+        self.flow_id =
+            flow_id(self.address(client), self.address(client.peer()), self.opening.time);
+        Some(client)
+    }
+
+    fn client_by_port(&self, ports: &PortFilter) -> Option<Side> {
+        if *ports == PortFilter::Any {
+            return None;
+        }
+        match [Side::Low, Side::High].map(|side| ports.has(self.address(side).port())) {
+            [true, false] => Some(Side::High),
+            [false, true] => Some(Side::Low),
+            _ => None,
+        }
+    }
+
+    fn address(&self, side: Side) -> std::net::SocketAddr {
+        self.opening.addresses[side.index()]
+    }
+
+    /// An exchange without request and response.
+    fn exchange(&mut self) -> Box<Exchange> {
+        let client = self.client.expect("messages are read once the client is known");
+        let (source, destination) = (self.address(client), self.address(client.peer()));
+        let mut coverage = Coverage::FULL;
+        let index = self.next_index;
+        self.next_index += 1;
+        if self.opening.initiator.is_none() && index == 0 {
+            coverage.add(Coverage::MIDSTREAM);
+        }
+        if self.opening.sampling > 1 {
+            coverage.add(Coverage::SAMPLED);
+        }
+        let Opening { vlan, interface, .. } = self.opening;
+        Box::new(Exchange {
+            flow: Flow { id: self.flow_id, source, destination, vlan, interface },
+            index,
+            client: source.ip(),
+            request: None,
+            response: None,
+            coverage,
+            anomalies: Vec::new(),
+        })
+    }
+
+    /// Puts out the exchanges at the front that are complete.
+    fn emit_complete<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        let response_open =
+            matches!(self.responses.state(), State::Body(_)) && self.orphan.is_none();
+        let complete = self.queue.front_mut().is_some_and(|front| {
+            front.request_done && front.exchange.response.is_some() && !response_open
+        });
+        if complete {
+            let front = self.queue.pop_front().expect("the front was just looked at");
+            emit(front.exchange, context);
+        }
+    }
+}
+
+/// Counts an exchange and hands it on.
+fn emit<S: FnMut(Observation)>(exchange: Box<Exchange>, context: &mut Context<'_, S>) {
+    context.counters.count(&exchange);
+    (context.sink)(Observation::Exchange(exchange));
+}
+
+/// FNV-1a over both endpoints and the time of the first packet: stable over versions and machines,
+/// and short enough to be written out in full here.
+fn flow_id(client: std::net::SocketAddr, server: std::net::SocketAddr, opened: Timestamp) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let absorb = |hash: u64, octets: &[u8]| {
+        octets.iter().fold(hash, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(PRIME))
+    };
+    let hash = [client, server].iter().fold(OFFSET_BASIS, |hash, endpoint| {
+        let hash = match endpoint.ip() {
+            std::net::IpAddr::V4(address) => absorb(hash, &address.octets()),
+            std::net::IpAddr::V6(address) => absorb(hash, &address.octets()),
+        };
+        absorb(hash, &endpoint.port().to_be_bytes())
+    });
+    absorb(hash, &opened.0.to_be_bytes())
+}

@@ -1,0 +1,214 @@
+//! The half of a conversation that reads requests.
+//!
+//! It must not touch responses, except to say which requests they cannot answer.
+
+use super::{Context, Conversation, Interest, emit};
+use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::head::{self, RequestHead, Tolerance};
+use crate::http::options::MAX_PIPELINED;
+use crate::http::reader::{Found, GapIn, Input, State};
+use crate::http::{Anomaly, Body, Coverage, Observation, PortFilter, Request};
+
+impl Conversation {
+    /// Reads octets of the client.
+    pub(super) fn request_octets<S: FnMut(Observation)>(
+        &mut self,
+        mut input: Input<'_>,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
+        while !input.octets.is_empty() {
+            let before = input.octets.len();
+            match self.requests.state() {
+                State::Head => {
+                    let found = self.requests.head(&mut input);
+                    if matches!(found, Found::Nothing) && self.never_spoke_http(context.ports) {
+                        return Interest::Opaque;
+                    }
+                    self.request_head(found, context);
+                }
+                State::Body(_) => match self.requests.body(&mut input) {
+                    Progress::More => {}
+                    Progress::Done => self.end_request(true, 0, Coverage::FULL, context),
+                    Progress::Broken => {
+                        self.end_request(false, 0, Coverage::TRUNCATED, context);
+                        self.miss_requests(false);
+                    }
+                },
+                State::Search => {
+                    self.requests.search(&mut input);
+                    context.counters.unrecognised_octets += (before - input.octets.len()) as u64;
+                }
+            }
+        }
+        Interest::Keep
+    }
+
+    /// Passes over octets of the client that were not captured.
+    pub(super) fn request_gap<S: FnMut(Observation)>(
+        &mut self,
+        length: u64,
+        context: &mut Context<'_, S>,
+    ) {
+        match self.requests.gap(length) {
+            GapIn::Nothing => self.miss_requests(true),
+            GapIn::Head(head) => {
+                let head = head::request(&head, Tolerance::Understandable);
+                self.cut_request(head, Coverage::GAP, context);
+                self.miss_requests(true);
+            }
+            GapIn::Body(Skip::Within(_)) => self.mark_request(Coverage::GAP),
+            GapIn::Body(Skip::Past(missing, surplus)) => {
+                let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
+                self.end_request(true, surplus, coverage, context);
+                if surplus > 0 {
+                    self.miss_requests(true);
+                }
+            }
+            GapIn::Body(Skip::Lost) => {
+                self.end_request(false, length, Coverage::GAP, context);
+                self.miss_requests(true);
+            }
+        }
+    }
+
+    /// Ends the stream of requests.
+    pub(super) fn requests_end<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        if let State::Body(_) = self.requests.state() {
+            self.end_request(false, 0, Coverage::TRUNCATED, context);
+        } else if let Some(head) = self.requests.take_partial_head() {
+            let head = head::request(&head, Tolerance::Understandable);
+            self.cut_request(head, Coverage::TRUNCATED, context);
+        }
+        self.requests.lose_track(true);
+    }
+
+    /// Whether nothing so far speaks for HTTP, where the port alone does not either.
+    pub(super) fn never_spoke_http(&self, ports: &PortFilter) -> bool {
+        *ports == PortFilter::Any && self.next_index == 0 && self.opening.initiator.is_some()
+    }
+
+    fn request_head<S: FnMut(Observation)>(&mut self, found: Found, context: &mut Context<'_, S>) {
+        match found {
+            Found::More => {}
+            Found::Nothing => self.miss_requests(true),
+            Found::Head(head) => match head::request(&head, self.requests.tolerance()) {
+                Some(head) => self.begin_request(head, context),
+                None => self.miss_requests(true),
+            },
+            Found::TooLong(head) => {
+                context.counters.long_heads += 1;
+                let mut head = head::request(&head, Tolerance::Understandable);
+                if let Some(head) = &mut head {
+                    note(&mut head.anomalies, Anomaly::HeadTooLong);
+                }
+                self.cut_request(head, Coverage::TRUNCATED, context);
+                self.miss_requests(false);
+            }
+        }
+    }
+
+    fn begin_request<S: FnMut(Observation)>(
+        &mut self,
+        head: RequestHead,
+        context: &mut Context<'_, S>,
+    ) {
+        let RequestHead { method, target, version, headers, mut anomalies } = head;
+        context.counters.requests += 1;
+        self.give_up_lost_responses(context);
+        self.make_room(context);
+        if self.requests.has_bare_lf() {
+            note(&mut anomalies, Anomaly::BareLf);
+        }
+        let framing = Framing::of_request(&headers, &mut anomalies);
+        let start = self.requests.start();
+        let mut exchange = self.exchange();
+        exchange.anomalies = anomalies;
+        exchange.request = Some(Request {
+            started: start.time,
+            method,
+            target,
+            version,
+            headers,
+            body: Body::default(),
+            wire_bytes: 0,
+        });
+        self.queue.push(exchange, start);
+        self.requests.expect_body(framing, context.body);
+        if framing == Framing::Length(0) {
+            self.end_request(true, 0, Coverage::FULL, context);
+        }
+    }
+
+    /// Begins a request and ends it at once: of its head, only the start is there.
+    fn cut_request<S: FnMut(Observation)>(
+        &mut self,
+        head: Option<RequestHead>,
+        coverage: Coverage,
+        context: &mut Context<'_, S>,
+    ) {
+        let Some(head) = head else { return };
+        self.begin_request(head, context);
+        self.mark_request(coverage);
+        if let State::Body(_) = self.requests.state() {
+            self.end_request(false, 0, coverage, context);
+        }
+    }
+
+    fn end_request<S: FnMut(Observation)>(
+        &mut self,
+        whole: bool,
+        surplus: u64,
+        coverage: Coverage,
+        context: &mut Context<'_, S>,
+    ) {
+        let ended = self.requests.end_message(whole, surplus);
+        let Some(pending) = self.queue.back_mut() else { return };
+        pending.request_done = true;
+        let exchange = &mut pending.exchange;
+        exchange.coverage.add(coverage);
+        for anomaly in ended.anomalies {
+            note(&mut exchange.anomalies, anomaly);
+        }
+        if let Some(request) = &mut exchange.request {
+            request.body = ended.body;
+            request.wire_bytes = ended.wire_bytes;
+        }
+        self.emit_complete(context);
+    }
+
+    fn mark_request(&mut self, coverage: Coverage) {
+        if let Some(pending) = self.queue.back_mut() {
+            pending.exchange.coverage.add(coverage);
+        }
+    }
+
+    /// Requests may be missing from here on; `fresh` says that one may start right here.
+    fn miss_requests(&mut self, fresh: bool) {
+        self.queue.hide_requests(self.requests.position(), self.responses.position());
+        self.requests.lose_track(fresh);
+    }
+
+    /// Puts out requests whose responses the client has received and the capture has not.
+    fn give_up_lost_responses<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        let received = self.requests.start().acknowledged;
+        while let Some(mut exchange) = self.queue.pop_answered_unseen(received) {
+            exchange.coverage.add(Coverage::GAP);
+            emit(exchange, context);
+        }
+    }
+
+    /// Keeps the queue within its limit, at the price of certainty about who is answered next.
+    fn make_room<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        if self.queue.len() < MAX_PIPELINED {
+            return;
+        }
+        context.counters.pipeline_overflows += 1;
+        if let (State::Body(_), None) = (self.responses.state(), &self.orphan) {
+            self.end_response(false, 0, Coverage::TRUNCATED, context);
+        } else if let Some(mut pending) = self.queue.pop_front() {
+            pending.exchange.coverage.add(Coverage::TRUNCATED);
+            emit(pending.exchange, context);
+        }
+        self.miss_responses(false);
+    }
+}

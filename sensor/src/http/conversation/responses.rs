@@ -1,0 +1,283 @@
+//! The half of a conversation that reads responses and gives each to its request.
+//!
+//! It must not touch requests, except to put out those that nothing will answer.
+
+use super::{Context, Conversation, Interest, emit};
+use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::head::{self, ResponseHead, Tolerance};
+use crate::http::queue::Choice;
+use crate::http::reader::{Found, GapIn, Input, State};
+use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, Response};
+
+/// What follows a response head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// A body, which may be empty.
+    Body(Framing),
+    /// Another protocol, in both directions.
+    Opaque,
+}
+
+impl Conversation {
+    /// Reads octets of the server.
+    pub(super) fn response_octets<S: FnMut(Observation)>(
+        &mut self,
+        mut input: Input<'_>,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
+        while !input.octets.is_empty() {
+            let before = input.octets.len();
+            match self.responses.state() {
+                State::Head => {
+                    let found = self.responses.head(&mut input);
+                    if matches!(found, Found::Nothing) && self.never_spoke_http(context.ports) {
+                        return Interest::Opaque;
+                    }
+                    if self.response_head(found, context) == Interest::Opaque {
+                        context.counters.opaque_octets += input.octets.len() as u64;
+                        return Interest::Opaque;
+                    }
+                }
+                State::Body(_) => match self.responses.body(&mut input) {
+                    Progress::More => {}
+                    Progress::Done => self.end_response(true, 0, Coverage::FULL, context),
+                    Progress::Broken => {
+                        self.end_response(false, 0, Coverage::TRUNCATED, context);
+                        self.miss_responses(false);
+                    }
+                },
+                State::Search => {
+                    self.responses.search(&mut input);
+                    context.counters.unrecognised_octets += (before - input.octets.len()) as u64;
+                }
+            }
+        }
+        Interest::Keep
+    }
+
+    /// Passes over octets of the server that were not captured.
+    pub(super) fn response_gap<S: FnMut(Observation)>(
+        &mut self,
+        length: u64,
+        context: &mut Context<'_, S>,
+    ) {
+        match self.responses.gap(length) {
+            GapIn::Nothing => self.miss_responses(true),
+            GapIn::Head(head) => {
+                let head = head::response(&head, Tolerance::Understandable);
+                self.cut_response(head, Coverage::GAP, context);
+                self.miss_responses(true);
+            }
+            GapIn::Body(Skip::Within(_)) => {
+                if let Some(exchange) = self.answered() {
+                    exchange.coverage.add(Coverage::GAP);
+                }
+            }
+            GapIn::Body(Skip::Past(missing, surplus)) => {
+                let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
+                self.end_response(true, surplus, coverage, context);
+                if surplus > 0 {
+                    self.miss_responses(true);
+                }
+            }
+            GapIn::Body(Skip::Lost) => {
+                self.end_response(false, length, Coverage::GAP, context);
+                self.miss_responses(true);
+            }
+        }
+    }
+
+    /// Ends the stream of responses: `orderly` by its sender, so that a body may end with it. What
+    /// waits for an answer gets none, and `unanswered` says whether that is all that was seen.
+    pub(super) fn responses_end<S: FnMut(Observation)>(
+        &mut self,
+        orderly: bool,
+        unanswered: Coverage,
+        context: &mut Context<'_, S>,
+    ) {
+        match self.responses.state() {
+            State::Body(Framing::UntilClose) if orderly => {
+                self.end_response(true, 0, Coverage::FULL, context);
+            }
+            State::Body(_) => self.end_response(false, 0, Coverage::TRUNCATED, context),
+            State::Head | State::Search => {
+                if let Some(head) = self.responses.take_partial_head() {
+                    let head = head::response(&head, Tolerance::Understandable);
+                    self.cut_response(head, Coverage::TRUNCATED, context);
+                }
+            }
+        }
+        self.responses.lose_track(true);
+        let lost = if self.queue.is_missing_responses() { Coverage::GAP } else { Coverage::FULL };
+        while let Some(mut exchange) = self.queue.pop_done() {
+            if exchange.response.is_none() {
+                exchange.coverage.add(unanswered);
+                exchange.coverage.add(lost);
+            }
+            emit(exchange, context);
+        }
+    }
+
+    /// Responses may be missing from here on; `fresh` says that one may start right here.
+    pub(super) fn miss_responses(&mut self, fresh: bool) {
+        self.queue.hide_responses();
+        self.responses.lose_track(fresh);
+        self.interim = None;
+    }
+
+    pub(super) fn end_response<S: FnMut(Observation)>(
+        &mut self,
+        whole: bool,
+        surplus: u64,
+        coverage: Coverage,
+        context: &mut Context<'_, S>,
+    ) {
+        let ended = self.responses.end_message(whole, surplus);
+        let Some(exchange) = self.answered() else { return };
+        exchange.coverage.add(coverage);
+        for anomaly in ended.anomalies {
+            note(&mut exchange.anomalies, anomaly);
+        }
+        if let Some(response) = &mut exchange.response {
+            response.body = ended.body;
+            response.wire_bytes = ended.wire_bytes;
+        }
+        match self.orphan.take() {
+            Some(orphan) => emit(orphan, context),
+            None => self.emit_complete(context),
+        }
+    }
+
+    fn response_head<S: FnMut(Observation)>(
+        &mut self,
+        found: Found,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
+        match found {
+            Found::More => {}
+            Found::Nothing => self.miss_responses(true),
+            Found::Head(head) => match head::response(&head, self.responses.tolerance()) {
+                Some(head) => return self.begin_response(head, context),
+                None => self.miss_responses(true),
+            },
+            Found::TooLong(head) => {
+                context.counters.long_heads += 1;
+                let mut head = head::response(&head, Tolerance::Understandable);
+                if let Some(head) = &mut head {
+                    note(&mut head.anomalies, Anomaly::HeadTooLong);
+                }
+                self.cut_response(head, Coverage::TRUNCATED, context);
+                self.miss_responses(false);
+            }
+        }
+        Interest::Keep
+    }
+
+    fn begin_response<S: FnMut(Observation)>(
+        &mut self,
+        mut head: ResponseHead,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
+        if self.responses.has_bare_lf() {
+            note(&mut head.anomalies, Anomaly::BareLf);
+        }
+        let start = self.responses.start();
+        if is_interim(head.status) {
+            self.interim.get_or_insert(start.time);
+            return Interest::Keep;
+        }
+        context.counters.responses += 1;
+        let started = self.interim.take().unwrap_or(start.time);
+        let exchange = self.find_request(context);
+        let after = what_follows(exchange, &mut head);
+        for anomaly in head.anomalies {
+            note(&mut exchange.anomalies, anomaly);
+        }
+        exchange.response = Some(Response {
+            started,
+            status: head.status,
+            version: head.version,
+            headers: head.headers,
+            body: Body::default(),
+            wire_bytes: 0,
+        });
+        let framing = match after {
+            After::Body(framing) => framing,
+            After::Opaque => Framing::Length(0),
+        };
+        self.responses.expect_body(framing, context.body);
+        if framing == Framing::Length(0) {
+            self.end_response(true, 0, Coverage::FULL, context);
+        }
+        if after == After::Opaque {
+            self.requests_end(context);
+            self.responses_end(true, Coverage::FULL, context);
+            return Interest::Opaque;
+        }
+        Interest::Keep
+    }
+
+    /// Begins a response and ends it at once: of its head, only the start is there.
+    fn cut_response<S: FnMut(Observation)>(
+        &mut self,
+        head: Option<ResponseHead>,
+        coverage: Coverage,
+        context: &mut Context<'_, S>,
+    ) {
+        let Some(head) = head.filter(|head| !is_interim(head.status)) else { return };
+        self.begin_response(head, context);
+        if let State::Body(_) = self.responses.state() {
+            self.end_response(false, 0, coverage, context);
+        }
+    }
+
+    /// The exchange whose response is being read.
+    fn answered(&mut self) -> Option<&mut Exchange> {
+        match &mut self.orphan {
+            Some(orphan) => Some(orphan),
+            None => self.queue.front_mut().map(|pending| &mut *pending.exchange),
+        }
+    }
+
+    /// The exchange that the response just begun belongs to; one of its own when that is not known.
+    fn find_request<S: FnMut(Observation)>(
+        &mut self,
+        context: &mut Context<'_, S>,
+    ) -> &mut Exchange {
+        let (lost, known) = match self.queue.choose(self.responses.start()) {
+            Choice::After(lost) => (lost, true),
+            Choice::Unclear(candidates) => (candidates, false),
+            Choice::Nobody => (0, false),
+        };
+        for _ in 0..lost {
+            if let Some(mut pending) = self.queue.pop_front() {
+                pending.exchange.coverage.add(Coverage::GAP);
+                emit(pending.exchange, context);
+            }
+        }
+        if !known {
+            context.counters.orphan_responses += 1;
+            let mut orphan = self.exchange();
+            if lost > 0 || self.queue.is_missing_requests() {
+                orphan.coverage.add(Coverage::GAP);
+            }
+            self.orphan = Some(orphan);
+        }
+        self.answered().expect("an orphan was just put there, or a request chosen")
+    }
+}
+
+fn is_interim(status: u16) -> bool {
+    const SWITCHING_PROTOCOLS: u16 = 101;
+    (100..200).contains(&status) && status != SWITCHING_PROTOCOLS
+}
+
+/// RFC 9112, section 6.3, for the request that is answered, if it is known.
+fn what_follows(exchange: &Exchange, head: &mut ResponseHead) -> After {
+    let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
+    match (method, head.status) {
+        (_, 101) | (b"CONNECT", 200..=299) => After::Opaque,
+        (b"HEAD", _) | (_, 204 | 304) => After::Body(Framing::Length(0)),
+        _ => After::Body(Framing::of_response(&head.headers, &mut head.anomalies)),
+    }
+}

@@ -1,0 +1,71 @@
+//! Owns what the stage counts.
+//!
+//! It must not know who reads it.
+
+use super::{Coverage, Exchange};
+
+/// Totals since the start.
+///
+/// `exchanges()` equals `requests` and `orphan_responses` together, less the exchanges that are
+/// still open; `full` and the parts after it add up to `exchanges()`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Requests seen.
+    pub requests: u64,
+    /// Final responses seen.
+    pub responses: u64,
+    /// Of these, the ones whose request is not known.
+    pub orphan_responses: u64,
+    /// Exchanges put out with everything seen.
+    pub full: u64,
+    /// Exchanges put out that lack segments.
+    pub gap: u64,
+    /// Exchanges put out that lack no segment and ended early, or were cut by a limit.
+    pub truncated: u64,
+    /// Exchanges put out, otherwise whole, that a connection was in when it was first seen.
+    pub midstream: u64,
+    /// Exchanges put out, otherwise whole, while not every connection was copied up.
+    pub sampled: u64,
+    /// Exchanges put out without a response.
+    pub unanswered: u64,
+    /// Heads beyond the limit.
+    pub long_heads: u64,
+    /// Requests that more than the allowed number of others had to be put out for.
+    pub pipeline_overflows: u64,
+    /// Octets where a message was due and none was recognised.
+    pub unrecognised_octets: u64,
+    /// Octets of connections that left HTTP or never spoke it.
+    pub opaque_octets: u64,
+    /// Connections that left HTTP or never spoke it.
+    pub opaque_connections: u64,
+    /// Connections that made room because incomplete heads took too much memory.
+    pub head_evictions: u64,
+    /// Segments of ports that are not read.
+    pub unwatched_segments: u64,
+}
+
+impl Counters {
+    /// Exchanges put out.
+    #[must_use]
+    pub fn exchanges(&self) -> u64 {
+        self.full + self.gap + self.truncated + self.midstream + self.sampled
+    }
+
+    /// Counts an exchange under the gravest reason for which it is not full.
+    pub(super) fn count(&mut self, exchange: &Exchange) {
+        let coverage = exchange.coverage;
+        let part = if coverage.has(Coverage::GAP) {
+            &mut self.gap
+        } else if coverage.has(Coverage::TRUNCATED) {
+            &mut self.truncated
+        } else if coverage.has(Coverage::MIDSTREAM) {
+            &mut self.midstream
+        } else if coverage.has(Coverage::SAMPLED) {
+            &mut self.sampled
+        } else {
+            &mut self.full
+        };
+        *part += 1;
+        self.unanswered += u64::from(exchange.response.is_none());
+    }
+}

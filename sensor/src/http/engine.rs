@@ -1,0 +1,181 @@
+//! Owns every connection's conversation, and is what the rest of the program sees of this stage.
+//!
+//! It must not know how octets are put in order or messages are read.
+
+use crate::capture::{Segment, Timestamp};
+use crate::tcp::{self, Event, EventKind, Table};
+
+use super::conversation::{Context, Conversation, Interest};
+use super::counters::Counters;
+use super::reader::{Input, Mark};
+use super::{BodyPolicy, Observation, Options, PortFilter};
+
+/// Turns segments into observations.
+///
+/// Time comes in with the segments; the same segments give the same observations.
+#[derive(Debug)]
+pub struct Engine {
+    table: Table,
+    conversations: Conversations,
+}
+
+/// The conversations of the table's connections.
+#[derive(Debug)]
+struct Conversations {
+    slots: Vec<Slot>,
+    ports: PortFilter,
+    body: BodyPolicy,
+    /// Octets of memory that incomplete heads take, and may take.
+    buffered: usize,
+    buffer_limit: usize,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Free,
+    /// Not HTTP, or no longer.
+    Opaque,
+    Http(Box<Conversation>),
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let Options { ports, limits, body, seed } = options;
+        Self {
+            table: Table::new(limits.tcp, seed),
+            conversations: Conversations {
+                slots: Vec::new(),
+                ports,
+                body,
+                buffered: 0,
+                buffer_limit: limits.head_octets,
+                counters: Counters::default(),
+            },
+        }
+    }
+
+    /// Takes a segment in; `sink` receives what was thereby completed, in that order.
+    pub fn segment(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Observation)) {
+        let Self { table, conversations } = self;
+        if !conversations.is_read(segment) {
+            conversations.counters.unwatched_segments += 1;
+            return;
+        }
+        table.segment(segment, &mut |event| conversations.event(event, sink));
+        self.shed(sink);
+    }
+
+    /// Lets time pass where no segment does: what was silent for too long is put out.
+    pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(Observation)) {
+        let Self { table, conversations } = self;
+        table.tick(now, &mut |event| conversations.event(event, sink));
+    }
+
+    /// Puts out everything that is not complete, at the end of a capture or of the program.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Observation)) {
+        let Self { table, conversations } = self;
+        table.finish(&mut |event| conversations.event(event, sink));
+    }
+
+    /// Reads other ports from now on. Connections under way keep what was understood of them.
+    pub fn set_ports(&mut self, ports: PortFilter) {
+        self.conversations.ports = ports;
+    }
+
+    /// Connections that have not ended.
+    #[must_use]
+    pub fn open_flows(&self) -> usize {
+        self.table.open_connections()
+    }
+
+    /// Totals of messages and exchanges.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.conversations.counters
+    }
+
+    /// Totals of segments and connections.
+    #[must_use]
+    pub fn tcp_counters(&self) -> &tcp::Counters {
+        self.table.counters()
+    }
+
+    /// Ends the connections silent longest while incomplete heads take too much memory.
+    fn shed(&mut self, sink: &mut impl FnMut(Observation)) {
+        let Self { table, conversations } = self;
+        while conversations.buffered > conversations.buffer_limit {
+            conversations.counters.head_evictions += 1;
+            if !table.evict(&mut |event| conversations.event(event, sink)) {
+                return;
+            }
+        }
+    }
+}
+
+impl Conversations {
+    fn is_read(&self, segment: &Segment<'_>) -> bool {
+        self.ports.has(segment.destination.port()) || self.ports.has(segment.source.port())
+    }
+
+    fn event<S: FnMut(Observation)>(&mut self, event: Event<'_>, sink: &mut S) {
+        let index = event.connection.0 as usize;
+        if let EventKind::Opened(opening) = event.kind {
+            if index >= self.slots.len() {
+                self.slots.resize_with(index + 1, Slot::default);
+            }
+            self.slots[index] = Slot::Http(Box::new(Conversation::new(opening)));
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let conversation = match slot {
+            Slot::Http(conversation) => conversation,
+            Slot::Opaque | Slot::Free => {
+                self.counters.opaque_octets += octets_of(&event);
+                return;
+            }
+        };
+        let before = conversation.buffered();
+        let mut context =
+            Context { ports: &self.ports, body: self.body, counters: &mut self.counters, sink };
+        let interest = step(conversation, event, &mut context);
+        self.buffered = self.buffered - before + conversation.buffered();
+        if interest == Interest::Opaque {
+            self.buffered -= conversation.buffered();
+            self.counters.opaque_connections += 1;
+            *slot = Slot::Opaque;
+        } else if let EventKind::Closed(_) = event.kind {
+            *slot = Slot::Free;
+        }
+    }
+}
+
+fn octets_of(event: &Event<'_>) -> u64 {
+    match event.kind {
+        EventKind::Data { octets, .. } => octets.len() as u64,
+        _ => 0,
+    }
+}
+
+fn step<S: FnMut(Observation)>(
+    conversation: &mut Conversation,
+    event: Event<'_>,
+    context: &mut Context<'_, S>,
+) -> Interest {
+    match event.kind {
+        EventKind::Data { side, position, acknowledged, octets } => {
+            let mark = Mark { position, acknowledged, time: event.time };
+            return conversation.data(side, Input { octets, mark }, context);
+        }
+        EventKind::Gap { side, position, length } => {
+            conversation.gap(side, position, length, context);
+        }
+        EventKind::Finished { side } => conversation.finished(side, context),
+        EventKind::Closed(reason) => conversation.closed(reason, context),
+        EventKind::Opened(_) => {}
+    }
+    Interest::Keep
+}

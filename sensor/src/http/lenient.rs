@@ -1,0 +1,129 @@
+//! Reads heads that break the grammar and can be understood all the same, naming what they break.
+//!
+//! It must not guess: a field or line that has no certain meaning is left out and named.
+
+use bytes::Bytes;
+
+use super::head::{RequestHead, ResponseHead, range};
+use super::start_line::{self, is_token};
+use super::{Anomaly, Headers, Version};
+
+/// Fields kept of one head; those after it are named by one anomaly.
+const MAX_FIELDS: usize = 1024;
+
+/// The head of a request, whole or cut off; `None` when its first line is no request line.
+pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
+    let mut anomalies = Anomalies::default();
+    let (head, body) = unfold(head, &mut anomalies);
+    let line = first_line(&head);
+    let parts = start_line::request_line(line)?;
+    if parts.target.iter().any(u8::is_ascii_whitespace) || !is_single_spaced(line, &parts) {
+        anomalies.add(Anomaly::RequestLine);
+    }
+    anomalies.add_version(parts.version);
+    let (method, target) = (head.slice_ref(parts.method), head.slice_ref(parts.target));
+    let version = parts.version;
+    let headers = fields(&head, body, &mut anomalies);
+    Some(RequestHead { method, target, version, headers, anomalies: anomalies.0 })
+}
+
+/// The head of a response, whole or cut off; `None` when its first line is no status line.
+pub(super) fn response(head: &Bytes) -> Option<ResponseHead> {
+    let mut anomalies = Anomalies::default();
+    let (head, body) = unfold(head, &mut anomalies);
+    let parts = start_line::status_line(first_line(&head))?;
+    anomalies.add_version(parts.version);
+    let headers = fields(&head, body, &mut anomalies);
+    let (status, version) = (parts.status, parts.version);
+    Some(ResponseHead { status, version, headers, anomalies: anomalies.0 })
+}
+
+/// Deviations, each once, in the order met.
+#[derive(Default)]
+struct Anomalies(Vec<Anomaly>);
+
+impl Anomalies {
+    fn add(&mut self, anomaly: Anomaly) {
+        if !self.0.contains(&anomaly) {
+            self.0.push(anomaly);
+        }
+    }
+
+    fn add_version(&mut self, version: Version) {
+        if !matches!(version, Version(1, 0 | 1)) {
+            self.add(Anomaly::BadVersion);
+        }
+    }
+}
+
+/// The head with every folded line joined to the one before by spaces (RFC 9112, section 5.2), and
+/// where its field lines start. A copy is made only when there is something to unfold.
+fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
+    if head.contains(&0) {
+        anomalies.add(Anomaly::Nul);
+    }
+    let body = first_line_end(head);
+    let folds: Vec<usize> = (body..head.len().saturating_sub(1))
+        .filter(|at| head[*at] == b'\n' && matches!(head[at + 1], b' ' | b'\t'))
+        .collect();
+    if folds.is_empty() {
+        return (head.clone(), body);
+    }
+    anomalies.add(Anomaly::ObsFold);
+    let mut unfolded = head.to_vec();
+    for at in folds {
+        unfolded[at] = b' ';
+        if unfolded[at - 1] == b'\r' {
+            unfolded[at - 1] = b' ';
+        }
+    }
+    (unfolded.into(), body)
+}
+
+/// Position after the first line's ending.
+fn first_line_end(head: &[u8]) -> usize {
+    head.iter().position(|octet| *octet == b'\n').map_or(head.len(), |at| at + 1)
+}
+
+fn first_line(head: &[u8]) -> &[u8] {
+    without_ending(&head[..first_line_end(head)])
+}
+
+fn without_ending(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn is_single_spaced(line: &[u8], parts: &start_line::RequestLine<'_>) -> bool {
+    const VERSION_LENGTH: usize = 8;
+    line.len() == parts.method.len() + 1 + parts.target.len() + 1 + VERSION_LENGTH
+}
+
+/// The fields of complete lines from `at` on.
+fn fields(head: &Bytes, at: usize, anomalies: &mut Anomalies) -> Headers {
+    let mut ranges = Vec::new();
+    let lines = head[at..].split_inclusive(|octet| *octet == b'\n');
+    for line in lines.filter(|line| line.ends_with(b"\n")).map(without_ending) {
+        if line.is_empty() {
+            break;
+        }
+        let Some(colon) = line.iter().position(|octet| *octet == b':') else {
+            anomalies.add(Anomaly::FieldWithoutColon);
+            continue;
+        };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let trimmed = name.trim_ascii();
+        if trimmed.len() < name.len() {
+            anomalies.add(Anomaly::SpaceBeforeColon);
+        }
+        if trimmed.is_empty() || !trimmed.iter().copied().all(is_token) {
+            anomalies.add(Anomaly::FieldName);
+        }
+        if ranges.len() == MAX_FIELDS {
+            anomalies.add(Anomaly::TooManyFields);
+            break;
+        }
+        ranges.push((range(head, trimmed), range(head, value)));
+    }
+    Headers::new(head.clone(), ranges)
+}

@@ -1,0 +1,80 @@
+//! Owns what an engine is told: which ports, how much memory, what to keep of bodies.
+//!
+//! It must not know the configuration file.
+
+use std::collections::BTreeSet;
+
+use crate::tcp;
+
+/// Octets of a message head that are taken. Servers refuse more: nginx at 32 KiB, Apache at 8 KiB a
+/// field, Go at 1 MiB; what real senders send stays below 16 KiB.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+/// Requests of one connection that may wait for their responses; browsers and proxies that pipeline
+/// at all stay below ten.
+pub(super) const MAX_PIPELINED: usize = 128;
+
+/// The TCP ports whose traffic is read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum PortFilter {
+    /// Every port on which HTTP is spoken.
+    #[default]
+    Any,
+    /// These ports, of the side that answers.
+    Only(BTreeSet<u16>),
+}
+
+impl PortFilter {
+    /// Whether the port is read.
+    #[must_use]
+    pub fn has(&self, port: u16) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(ports) => ports.contains(&port),
+        }
+    }
+}
+
+/// What is kept of message bodies besides their length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BodyPolicy {
+    /// Whether the SHA-256 of the content is computed.
+    pub sha256: bool,
+    /// Octets of content that are kept.
+    pub content_cap: usize,
+}
+
+impl BodyPolicy {
+    pub(super) fn keeps_anything(self) -> bool {
+        self.sha256 || self.content_cap > 0
+    }
+}
+
+/// Bounds on memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bounds of the stage below.
+    pub tcp: tcp::Limits,
+    /// Octets of message heads that are not complete yet, over all connections.
+    pub head_octets: usize,
+}
+
+impl Default for Limits {
+    /// 32 MiB of incomplete heads: five hundred of the longest, or a hundred thousand usual ones.
+    fn default() -> Self {
+        Self { tcp: tcp::Limits::default(), head_octets: 32 << 20 }
+    }
+}
+
+/// What an engine is told at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The ports read.
+    pub ports: PortFilter,
+    /// Bounds on memory.
+    pub limits: Limits,
+    /// What is kept of bodies.
+    pub body: BodyPolicy,
+    /// Secret that keeps peers from choosing addresses that collide in the connection table. It does
+    /// not change what is put out.
+    pub seed: u64,
+}

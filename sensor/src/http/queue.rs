@@ -1,0 +1,161 @@
+//! Owns which request a response answers: by order, and by what each side had received.
+//!
+//! It must not know how messages are read. A response that several requests may have asked for is
+//! given to none of them.
+
+use std::collections::VecDeque;
+
+use super::Exchange;
+use super::reader::Mark;
+
+/// A request whose exchange is not complete.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) exchange: Box<Exchange>,
+    /// Of the request's first octet.
+    pub(super) start: Mark,
+    /// Whether all of the request was read.
+    pub(super) request_done: bool,
+    /// Position in the stream of responses when requests before this one may have been lost.
+    hidden_before: Option<u64>,
+}
+
+/// Requests that may have been lost after the last one in the queue.
+#[derive(Debug, Clone, Copy)]
+struct Hidden {
+    /// Position in the stream of requests at which they would start.
+    position: u64,
+    /// Position in the stream of responses then.
+    answered: u64,
+}
+
+/// Which request a response answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The one after so many whose responses were lost.
+    After(usize),
+    /// None that was seen.
+    Nobody,
+    /// It cannot be told which of the first so many.
+    Unclear(usize),
+}
+
+/// Requests in the order they were sent.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: VecDeque<Pending>,
+    hidden: Option<Hidden>,
+    /// Whether responses may have been lost since the last one that was paired.
+    responses_hidden: bool,
+}
+
+impl Queue {
+    /// Adds a request that was just begun.
+    pub(super) fn push(&mut self, exchange: Box<Exchange>, start: Mark) {
+        let hidden_before = self.hidden.take().map(|hidden| hidden.answered);
+        let pending = Pending { exchange, start, request_done: false, hidden_before };
+        self.entries.push_back(pending);
+    }
+
+    /// Takes note that requests may be lost from `position` on, while responses up to `answered`
+    /// were seen.
+    pub(super) fn hide_requests(&mut self, position: u64, answered: u64) {
+        self.hidden.get_or_insert(Hidden { position, answered });
+    }
+
+    /// Takes note that responses may be lost.
+    pub(super) fn hide_responses(&mut self) {
+        self.responses_hidden = true;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn front_mut(&mut self) -> Option<&mut Pending> {
+        self.entries.front_mut()
+    }
+
+    pub(super) fn back_mut(&mut self) -> Option<&mut Pending> {
+        self.entries.back_mut()
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Pending> {
+        let pending = self.entries.pop_front();
+        if self.entries.is_empty() && self.entries.capacity() > 4 {
+            self.entries.shrink_to_fit();
+        }
+        pending
+    }
+
+    /// Takes out the first exchange if nothing more of its request is to come.
+    pub(super) fn pop_done(&mut self) -> Option<Box<Exchange>> {
+        let done = self.entries.front()?.request_done;
+        if done { self.pop_front().map(|pending| pending.exchange) } else { None }
+    }
+
+    /// Takes out the first exchange if its response was lost: the client, which had sent it before
+    /// it received up to `received`, sends another request now.
+    pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
+        let first = self.entries.front()?;
+        let unseen = self.responses_hidden
+            && first.request_done
+            && first.exchange.response.is_none()
+            && first.start.acknowledged < received;
+        if unseen { self.pop_front().map(|pending| pending.exchange) } else { None }
+    }
+
+    pub(super) fn is_missing_requests(&self) -> bool {
+        self.hidden.is_some()
+    }
+
+    pub(super) fn is_missing_responses(&self) -> bool {
+        self.responses_hidden
+    }
+
+    /// Which request the response that starts at `response` answers.
+    ///
+    /// A request that the server had not received, or that the client sent after receiving the
+    /// response's first octet, did not ask for it.
+    pub(super) fn choose(&mut self, response: Mark) -> Choice {
+        let candidates = self
+            .entries
+            .iter()
+            .take_while(|pending| {
+                pending.exchange.response.is_none()
+                    && pending.start.position < response.acknowledged
+                    && pending.start.acknowledged <= response.position
+            })
+            .count();
+        let choice = match candidates {
+            0 => return Choice::Nobody,
+            _ if self.responses_hidden => self.choose_after_loss(candidates, response),
+            _ if self.entries[0].may_not_be_next() => Choice::Unclear(candidates),
+            _ => Choice::After(0),
+        };
+        self.responses_hidden = false;
+        choice
+    }
+
+    /// A client that does not pipeline has received every earlier response when it sends a request,
+    /// so the last candidate is the one that is waiting.
+    fn choose_after_loss(&self, candidates: usize, response: Mark) -> Choice {
+        let last = &self.entries[candidates - 1];
+        let pipelined = candidates > 1
+            && self.entries[candidates - 2].start.acknowledged >= last.start.acknowledged;
+        let later_one_hidden = candidates == self.entries.len()
+            && self.hidden.is_some_and(|hidden| hidden.position < response.acknowledged);
+        if pipelined || later_one_hidden || last.may_not_be_next() {
+            Choice::Unclear(candidates)
+        } else {
+            Choice::After(candidates - 1)
+        }
+    }
+}
+
+impl Pending {
+    /// Whether a lost request before this one may still have been unanswered when it was sent.
+    fn may_not_be_next(&self) -> bool {
+        self.hidden_before.is_some_and(|answered| self.start.acknowledged <= answered)
+    }
+}

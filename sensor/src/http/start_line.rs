@@ -1,0 +1,124 @@
+//! Tells whether octets start an HTTP/1 message (RFC 9112, sections 3 and 4).
+//!
+//! It must not know connections, nor parse more than the first line.
+
+use super::Version;
+
+/// Longest method taken; the longest registered one, `UPDATEREDIRECTREF`, has 17 octets.
+const MAX_METHOD: usize = 32;
+
+/// Methods of RFC 9110, RFC 5789, RFC 4918 and RFC 3253 that are in common use, and QUERY.
+const KNOWN_METHODS: [&[u8]; 18] = [
+    b"GET",
+    b"POST",
+    b"PUT",
+    b"HEAD",
+    b"DELETE",
+    b"OPTIONS",
+    b"PATCH",
+    b"CONNECT",
+    b"TRACE",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"LOCK",
+    b"UNLOCK",
+    b"REPORT",
+    b"QUERY",
+];
+
+/// A request line's parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RequestLine<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
+    pub(super) version: Version,
+}
+
+/// A status line's parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StatusLine {
+    pub(super) version: Version,
+    pub(super) status: u16,
+}
+
+/// Parts of a line that is credible as a request line: a token, a target that may hold spaces, and
+/// a version. `line` has no line ending.
+pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
+    let method = method(line)?;
+    let rest = &line[method.len()..];
+    let rest = rest.trim_ascii();
+    let at = rest.len().checked_sub(8)?;
+    let (target, last) = rest.split_at(at);
+    let version = version(last)?;
+    let separated = target.last().is_some_and(u8::is_ascii_whitespace);
+    let target = target.trim_ascii();
+    (separated && !target.is_empty()).then_some(RequestLine { method, target, version })
+}
+
+/// Parts of a line that is credible as a status line.
+pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
+    let version = version(line.get(..8)?)?;
+    let rest = &line[8..];
+    let digits = rest.trim_ascii_start();
+    if digits.len() == rest.len() {
+        return None;
+    }
+    let (digits, after) = digits.split_at_checked(3)?;
+    let ends = after.first().is_none_or(|octet| !octet.is_ascii_alphanumeric());
+    let status = digits.iter().try_fold(0, |status, octet| {
+        octet.is_ascii_digit().then(|| status * 10 + u16::from(octet - b'0'))
+    })?;
+    (ends && status >= 100).then_some(StatusLine { version, status })
+}
+
+/// Whether a request line may start with these octets.
+pub(super) fn may_be_request(octets: &[u8]) -> bool {
+    let end = octets.iter().take(MAX_METHOD + 1).position(|octet| !is_token(*octet));
+    match end {
+        Some(end) => end > 0 && octets[end] == b' ',
+        None => octets.len() <= MAX_METHOD,
+    }
+}
+
+/// Whether a status line may start with these octets.
+pub(super) fn may_be_response(octets: &[u8]) -> bool {
+    const PREFIX: &[u8] = b"HTTP/";
+    let length = octets.len().min(PREFIX.len());
+    octets[..length] == PREFIX[..length]
+}
+
+/// Whether octets start with a method in common use and a space, or with the start of one.
+///
+/// Where no message is due, as after a gap, any word and a version would be too weak a sign.
+pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
+    KNOWN_METHODS.iter().any(|method| {
+        let length = octets.len().min(method.len());
+        octets[..length] == method[..length]
+            && octets.get(method.len()).is_none_or(|octet| *octet == b' ')
+    })
+}
+
+fn method(line: &[u8]) -> Option<&[u8]> {
+    let end = line.iter().take(MAX_METHOD + 1).position(|octet| !is_token(*octet))?;
+    (end > 0 && line[end] == b' ').then(|| &line[..end])
+}
+
+/// `HTTP/` digit `.` digit.
+fn version(octets: &[u8]) -> Option<Version> {
+    match octets {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Some(Version(major - b'0', minor - b'0'))
+        }
+        _ => None,
+    }
+}
+
+/// `tchar` of RFC 9110, section 5.6.2.
+pub(super) fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+}

@@ -1,0 +1,476 @@
+//! Owns one connection: which octets of its two streams are next, and which have to wait.
+//!
+//! It must not know other connections, nor when a connection is forgotten.
+
+use crate::capture::{Segment, TcpFlags, Timestamp};
+
+use super::assembler::{Assembler, Piece};
+use super::key::Key;
+use super::{CloseReason, Counters, EventKind, Opening, Side, seq};
+
+/// Farthest a segment may be from what its stream had reached: the largest window that can be
+/// negotiated (RFC 7323, section 2.3). Anything farther was not sent by a peer of this connection.
+const MAX_DISTANCE: i64 = 1 << 30;
+
+/// Receives the events of one connection, each with the time of the packet behind it.
+pub(super) trait Sink {
+    fn event(&mut self, time: Timestamp, kind: EventKind<'_>);
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) key: Key,
+    /// When the last segment was seen.
+    pub(super) active: Timestamp,
+    /// Since when something has been waiting without any progress.
+    pub(super) waiting_since: Timestamp,
+    pub(super) closed: bool,
+    opened: Timestamp,
+    initiator: Option<Side>,
+    vlan: Option<u16>,
+    interface: u32,
+    sampling: u32,
+    /// Whether [`EventKind::Opened`] was handed on.
+    announced: bool,
+    streams: [Stream; 2],
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+struct Stream {
+    /// Sequence number of position 0, once known.
+    origin: Option<u32>,
+    /// Position of the first octet that was not handed on.
+    next: u64,
+    /// Highest position the other side acknowledged.
+    acknowledged: u64,
+    /// Whether any segment of this side was captured.
+    seen: bool,
+    finished: bool,
+    held: Option<Box<Held>>,
+}
+
+/// What a stream cannot hand on yet.
+#[derive(Debug, Default)]
+struct Held {
+    assembler: Assembler,
+    fin: Option<Fin>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Fin {
+    position: u64,
+    acknowledged: u64,
+}
+
+/// What has to happen before anything more of a stream can be handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blocker {
+    /// Octets of this side before the given position.
+    Hole(u64),
+    /// Octets of the other side before the given position: their receipt was acknowledged.
+    Peer(u64),
+}
+
+impl Flow {
+    pub(super) fn new(key: Key, sender: Side, segment: &Segment<'_>) -> Self {
+        let initiator = segment
+            .flags
+            .has(TcpFlags::SYN)
+            .then(|| if segment.flags.has(TcpFlags::ACK) { sender.peer() } else { sender });
+        Self {
+            key,
+            active: segment.time,
+            waiting_since: segment.time,
+            closed: false,
+            opened: segment.time,
+            initiator,
+            vlan: segment.vlan,
+            interface: segment.interface,
+            sampling: segment.sampling,
+            announced: false,
+            streams: [Stream::default(), Stream::default()],
+        }
+    }
+
+    /// Whether `segment` starts another connection with the same endpoints.
+    pub(super) fn is_replaced_by(&self, sender: Side, segment: &Segment<'_>) -> bool {
+        let first = segment.sequence.wrapping_add(1);
+        let stream = &self.streams[sender.index()];
+        match (segment.flags.has(TcpFlags::SYN), segment.flags.has(TcpFlags::ACK)) {
+            (false, _) => false,
+            (true, true) => self.closed && stream.origin != Some(first),
+            (true, false) => stream.origin.is_some_and(|origin| origin != first),
+        }
+    }
+
+    pub(super) fn is_midstream(&self) -> bool {
+        self.initiator.is_none()
+    }
+
+    /// Whether only one side was seen and it sent no data.
+    pub(super) fn is_half_open(&self) -> bool {
+        !self.announced && !self.streams.iter().all(|stream| stream.seen)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.streams.iter().any(|stream| stream.held.is_some())
+    }
+
+    pub(super) fn is_over_limit(&self) -> bool {
+        self.streams.iter().filter_map(|s| s.held.as_ref()).any(|h| h.assembler.is_over_limit())
+    }
+
+    /// Octets of memory that waiting data takes.
+    pub(super) fn held_size(&self) -> usize {
+        self.streams.iter().filter_map(|s| s.held.as_ref()).map(|h| h.assembler.size()).sum()
+    }
+
+    /// Takes a segment in and hands on what is in order; the reason when that ended the connection.
+    pub(super) fn accept(
+        &mut self,
+        side: Side,
+        segment: &Segment<'_>,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) -> Option<CloseReason> {
+        self.active = self.active.max(segment.time);
+        let was_waiting = self.is_waiting();
+        self.learn(side, segment);
+        let Some(piece) = self.place(side, segment) else {
+            counters.implausible_segments += 1;
+            return None;
+        };
+        if segment.flags.has(TcpFlags::RST) {
+            return self.reset(side, piece.start).then_some(CloseReason::Reset);
+        }
+        self.skip_unseen_peer(side, piece, counters, sink);
+        self.take(side, piece, counters, sink);
+        if segment.flags.has(TcpFlags::FIN) {
+            self.take_fin(side, piece);
+        }
+        self.drain(segment.time, counters, sink);
+        if !was_waiting {
+            self.waiting_since = self.active;
+        }
+        self.is_finished().then_some(CloseReason::Finished)
+    }
+
+    /// Gives up what blocks the streams until nothing is held any more.
+    pub(super) fn flush(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut impl Sink) {
+        while self.give_up(now, counters, sink) {}
+    }
+
+    /// Whether the octets that are waited for were received, so that nobody will send them again.
+    pub(super) fn is_lost(&self) -> bool {
+        match self.blocked() {
+            Some((side, Blocker::Hole(end))) => {
+                let stream = &self.streams[side.index()];
+                stream.acknowledged >= end || !self.streams[side.peer().index()].seen
+            }
+            Some((_, Blocker::Peer(_))) => true,
+            None => false,
+        }
+    }
+
+    /// Declares what blocks a stream a gap; `false` when nothing is blocked.
+    pub(super) fn give_up(
+        &mut self,
+        now: Timestamp,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) -> bool {
+        let Some((side, blocker)) = self.blocked() else { return false };
+        let (side, end) = match blocker {
+            Blocker::Hole(end) => (side, end),
+            Blocker::Peer(end) => {
+                let first_held = self.streams[side.peer().index()].held_start().unwrap_or(end);
+                (side.peer(), end.min(first_held))
+            }
+        };
+        if self.streams[side.index()].next < end {
+            self.gap(side, end, now, counters, sink);
+        } else {
+            // Each side's held octets acknowledge the other's: no order can satisfy both.
+            self.streams[side.index()].forget_acknowledgement();
+        }
+        self.drain(now, counters, sink);
+        true
+    }
+
+    /// Learns where the streams start, as far as the segment tells.
+    fn learn(&mut self, side: Side, segment: &Segment<'_>) {
+        let syn = segment.flags.has(TcpFlags::SYN);
+        let first = segment.sequence.wrapping_add(u32::from(syn));
+        let stream = &mut self.streams[side.index()];
+        if segment.flags.has(TcpFlags::RST) && stream.origin.is_none() {
+            return;
+        }
+        let untouched = stream.next == 0 && stream.held.is_none();
+        if stream.origin.is_none() || (syn && untouched) {
+            stream.origin = Some(first);
+        }
+        stream.seen = true;
+        if segment.flags.has(TcpFlags::ACK) {
+            let peer = &mut self.streams[side.peer().index()];
+            peer.origin.get_or_insert(segment.acknowledgement);
+        }
+    }
+
+    /// The payload as a piece of its stream; `None` when it cannot belong to it.
+    fn place<'a>(&mut self, side: Side, segment: &Segment<'a>) -> Option<Piece<'a>> {
+        let peer = &mut self.streams[side.peer().index()];
+        let acknowledged = match peer.position(segment.acknowledgement) {
+            Some(position) if segment.flags.has(TcpFlags::ACK) => position.max(0).cast_unsigned(),
+            _ => 0,
+        };
+        peer.acknowledged = peer.acknowledged.max(acknowledged);
+        let syn = segment.flags.has(TcpFlags::SYN);
+        let stream = &self.streams[side.index()];
+        let start = match stream.origin {
+            // A reset may come before anything is known of its sender's stream.
+            None => 0,
+            Some(_) => stream.position(segment.sequence.wrapping_add(u32::from(syn)))?,
+        };
+        let (length, octets) = (i64::from(segment.payload_length), segment.payload);
+        // What lies before position 0 was sent before the connection was picked up.
+        let before = start.min(0).abs().min(length);
+        let before_octets = usize::try_from(before).unwrap_or(usize::MAX);
+        Some(Piece {
+            start: start.max(0).cast_unsigned(),
+            length: (length - before).cast_unsigned(),
+            octets: octets.get(before_octets..).unwrap_or_default(),
+            acknowledged,
+            time: segment.time,
+        })
+    }
+
+    /// RFC 5961 has a host obey a reset only at the next position it expects. The host may not have
+    /// seen yet what the capture has, so any position not yet acknowledged is taken.
+    fn reset(&self, side: Side, position: u64) -> bool {
+        let stream = &self.streams[side.index()];
+        stream.origin.is_none() || position >= stream.acknowledged.min(stream.next)
+    }
+
+    /// Where a side was never captured, its octets are gone as soon as they are acknowledged.
+    fn skip_unseen_peer(
+        &mut self,
+        side: Side,
+        piece: Piece<'_>,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) {
+        let peer = &self.streams[side.peer().index()];
+        if !peer.seen && piece.acknowledged > peer.next {
+            self.gap(side.peer(), piece.acknowledged, piece.time, counters, sink);
+        }
+    }
+
+    /// Hands the piece on when it is next, holds it otherwise.
+    fn take(
+        &mut self,
+        side: Side,
+        piece: Piece<'_>,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) {
+        let peer_next = self.streams[side.peer().index()].next;
+        let stream = &mut self.streams[side.index()];
+        let within = piece.until(stream.end());
+        let fresh = within.from(stream.next);
+        counters.repeated_octets += within.length - fresh.length;
+        if fresh.length == 0 {
+            return;
+        }
+        let is_next = fresh.start == stream.next && fresh.acknowledged <= peer_next;
+        if is_next && stream.held.is_none() {
+            self.deliver(side, fresh, counters, sink);
+            return;
+        }
+        let overlap = stream.held.get_or_insert_default().assembler.insert(fresh);
+        counters.repeated_octets += overlap.repeated;
+        counters.conflicting_octets += overlap.conflicting;
+    }
+
+    fn take_fin(&mut self, side: Side, piece: Piece<'_>) {
+        let stream = &mut self.streams[side.index()];
+        if !stream.finished {
+            let fin = Fin { position: piece.end(), acknowledged: piece.acknowledged };
+            stream.held.get_or_insert_default().fin.get_or_insert(fin);
+        }
+    }
+
+    /// Hands on whatever the progress of either side has freed.
+    fn drain(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut impl Sink) {
+        loop {
+            let mut progress = false;
+            for side in [Side::Low, Side::High] {
+                while self.advance(side, now, counters, sink) {
+                    progress = true;
+                }
+            }
+            if !progress {
+                return;
+            }
+            self.waiting_since = self.active;
+        }
+    }
+
+    /// Hands on the first thing held on one side, if its turn has come.
+    fn advance(
+        &mut self,
+        side: Side,
+        now: Timestamp,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) -> bool {
+        let peer_next = self.streams[side.peer().index()].next;
+        let stream = &mut self.streams[side.index()];
+        let next = stream.next;
+        let Some(held) = stream.held.as_mut() else { return false };
+        if let Some(chunk) = held.assembler.first() {
+            if chunk.start > next || chunk.acknowledged > peer_next {
+                return false;
+            }
+            let chunk = held.assembler.take_first().expect("a first chunk was there");
+            let piece = Piece {
+                start: chunk.start,
+                length: chunk.length,
+                octets: &chunk.octets,
+                acknowledged: chunk.acknowledged,
+                time: chunk.time,
+            };
+            self.deliver(side, piece.from(next), counters, sink);
+            return true;
+        }
+        match held.fin {
+            Some(fin) if fin.position > next || fin.acknowledged > peer_next => return false,
+            Some(_) => {
+                stream.finished = true;
+                stream.held = None;
+                if self.announced {
+                    sink.event(now, EventKind::Finished { side });
+                }
+            }
+            None => stream.held = None,
+        }
+        true
+    }
+
+    fn deliver(
+        &mut self,
+        side: Side,
+        piece: Piece<'_>,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) {
+        self.announce(sink);
+        self.streams[side.index()].next += piece.octets.len() as u64;
+        counters.delivered_octets += piece.octets.len() as u64;
+        if !piece.octets.is_empty() {
+            let Piece { start: position, acknowledged, octets, time, .. } = piece;
+            sink.event(time, EventKind::Data { side, position, acknowledged, octets });
+        }
+        if piece.length > piece.octets.len() as u64 {
+            self.gap(side, piece.end(), piece.time, counters, sink);
+        }
+    }
+
+    /// Moves a stream to `end` over octets that will not come.
+    fn gap(
+        &mut self,
+        side: Side,
+        end: u64,
+        time: Timestamp,
+        counters: &mut Counters,
+        sink: &mut impl Sink,
+    ) {
+        self.announce(sink);
+        let stream = &mut self.streams[side.index()];
+        let (position, length) = (stream.next, end - stream.next);
+        stream.next = end;
+        counters.gaps += 1;
+        counters.gap_octets += length;
+        sink.event(time, EventKind::Gap { side, position, length });
+    }
+
+    fn announce(&mut self, sink: &mut impl Sink) {
+        if self.announced {
+            return;
+        }
+        self.announced = true;
+        let opening = Opening {
+            time: self.opened,
+            addresses: self.key.endpoints(),
+            initiator: self.initiator,
+            vlan: self.vlan,
+            interface: self.interface,
+            sampling: self.sampling,
+        };
+        sink.event(self.opened, EventKind::Opened(opening));
+    }
+
+    /// The blocked side to settle first, and what blocks it: a hole before an acknowledgement, since
+    /// filling it may satisfy the acknowledgement too.
+    fn blocked(&self) -> Option<(Side, Blocker)> {
+        let blockers = [Side::Low, Side::High]
+            .map(|side| self.streams[side.index()].blocker().map(|blocker| (side, blocker)));
+        match blockers {
+            [Some((_, Blocker::Peer(_))), Some(hole @ (_, Blocker::Hole(_)))] => Some(hole),
+            [low, high] => low.or(high),
+        }
+    }
+
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced
+    }
+
+    fn is_finished(&self) -> bool {
+        self.streams.iter().all(|stream| stream.finished)
+    }
+}
+
+impl Stream {
+    /// Signed position of a sequence number; `None` when the number is implausible.
+    fn position(&self, sequence: u32) -> Option<i64> {
+        let position = seq::position(self.origin?, self.next, sequence);
+        let distance = position - self.next.cast_signed();
+        (distance.abs() <= MAX_DISTANCE).then_some(position)
+    }
+
+    /// Position after the last octet the side may send.
+    fn end(&self) -> u64 {
+        match (&self.held, self.finished) {
+            (_, true) => self.next,
+            (Some(held), _) => held.fin.map_or(u64::MAX, |fin| fin.position),
+            (None, _) => u64::MAX,
+        }
+    }
+
+    /// Position of the first thing held.
+    fn held_start(&self) -> Option<u64> {
+        let held = self.held.as_ref()?;
+        held.assembler.first().map(|chunk| chunk.start).or(held.fin.map(|fin| fin.position))
+    }
+
+    fn blocker(&self) -> Option<Blocker> {
+        let start = self.held_start()?;
+        if start > self.next {
+            return Some(Blocker::Hole(start));
+        }
+        let held = self.held.as_ref()?;
+        let acknowledged = held.assembler.first().map(|chunk| chunk.acknowledged);
+        acknowledged.or(held.fin.map(|fin| fin.acknowledged)).map(Blocker::Peer)
+    }
+
+    /// Lets the first thing held go ahead of what it acknowledges.
+    fn forget_acknowledgement(&mut self) {
+        let Some(held) = self.held.as_mut() else { return };
+        match (held.assembler.first_mut(), &mut held.fin) {
+            (Some(chunk), _) => chunk.acknowledged = 0,
+            (None, Some(fin)) => fin.acknowledged = 0,
+            (None, None) => {}
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Owns every connection: finds the one a segment belongs to, and forgets those that are done.
+//!
+//! It must not know what a connection does with its segments.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::capture::{Segment, TcpFlags, Timestamp};
+
+use super::flow::{Flow, Sink};
+use super::key::{Key, Seed};
+use super::lists::{List, Lists};
+use super::{CloseReason, ConnectionId, Counters, Event, EventKind};
+
+/// How long octets that the receiver has acknowledged are waited for: packets of one connection
+/// come out of order from several receive queues or rings by milliseconds, not by more.
+const REORDER_WINDOW: Duration = Duration::from_millis(500);
+/// How long octets that nobody acknowledged are waited for: the sender will send them again, and
+/// backs off to about this before most hosts give up (RFC 6298).
+const RETRANSMISSION_WINDOW: Duration = Duration::from_secs(30);
+/// How long an ended connection is remembered, for packets that come late.
+const CLOSED_LINGER: Duration = Duration::from_secs(15);
+/// How long a lone SYN is remembered: Linux gives up after its last retry at 63 s, most earlier.
+const HALF_OPEN_IDLE: Duration = Duration::from_secs(30);
+/// How long a silent connection is kept: longer than the keep-alive time-outs of common servers.
+const OPEN_IDLE: Duration = Duration::from_secs(300);
+
+/// What the table may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections remembered at once.
+    pub connections: usize,
+    /// Octets of memory for data that waits, over all connections.
+    pub held_octets: usize,
+}
+
+impl Default for Limits {
+    /// Room for twice the open connections of a busy host, at about 250 octets each, and 32 MiB of
+    /// data out of order.
+    fn default() -> Self {
+        Self { connections: 200_000, held_octets: 32 << 20 }
+    }
+}
+
+/// Every connection under way, and those that ended a moment ago.
+#[derive(Debug)]
+pub struct Table {
+    limits: Limits,
+    flows: Vec<Flow>,
+    free: Vec<u32>,
+    index: HashMap<Key, u32, Seed>,
+    lists: Lists,
+    held: usize,
+    clock: Timestamp,
+    counters: Counters,
+}
+
+/// Puts the name of a connection on its events.
+struct Named<'a, S> {
+    connection: ConnectionId,
+    sink: &'a mut S,
+}
+
+impl<S: FnMut(Event<'_>)> Sink for Named<'_, S> {
+    fn event(&mut self, time: Timestamp, kind: EventKind<'_>) {
+        (self.sink)(Event { connection: self.connection, time, kind });
+    }
+}
+
+impl Table {
+    /// An empty table; `seed` keeps peers from choosing addresses that collide.
+    #[must_use]
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        Self {
+            limits,
+            flows: Vec::new(),
+            free: Vec::new(),
+            index: HashMap::with_hasher(Seed(seed)),
+            lists: Lists::new(),
+            held: 0,
+            clock: Timestamp::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes a segment in; `sink` receives what follows from it, in order.
+    pub fn segment(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Event<'_>)) {
+        self.counters.segments += 1;
+        self.tick(segment.time, sink);
+        let (key, sender) = Key::new(segment.source, segment.destination);
+        let known = self.index.get(&key).copied();
+        let slot = match known {
+            Some(slot) if self.flows[slot as usize].is_replaced_by(sender, segment) => {
+                self.close(slot, CloseReason::Reused, sink);
+                self.forget(slot);
+                None
+            }
+            known => known,
+        };
+        let slot = match slot {
+            Some(slot) => slot,
+            None if starts_connection(segment) => {
+                self.make_room(sink);
+                self.open(Flow::new(key, sender, segment))
+            }
+            None => {
+                self.counters.stray_segments += 1;
+                return;
+            }
+        };
+        if self.flows[slot as usize].closed {
+            self.counters.late_segments += 1;
+            return;
+        }
+        let ended = self
+            .with(slot, sink, |flow, counters, sink| flow.accept(sender, segment, counters, sink));
+        match ended {
+            Some(reason) => self.close(slot, reason, sink),
+            None => self.settle(slot, sink),
+        }
+    }
+
+    /// Lets time pass: gives up what was waited for too long, forgets what was silent too long.
+    pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(Event<'_>)) {
+        self.clock = self.clock.max(now);
+        while let Some(slot) = self.due(List::Stalled, REORDER_WINDOW) {
+            self.unblock(slot, sink);
+        }
+        for (list, patience) in [(List::Open, OPEN_IDLE), (List::HalfOpen, HALF_OPEN_IDLE)] {
+            while let Some(slot) = self.due(list, patience) {
+                self.close(slot, CloseReason::Idle, sink);
+                self.forget(slot);
+            }
+        }
+        while let Some(slot) = self.due(List::Closed, CLOSED_LINGER) {
+            self.forget(slot);
+        }
+    }
+
+    /// Ends every connection, those first that waited longest.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Event<'_>)) {
+        for list in [List::Stalled, List::Open, List::HalfOpen] {
+            while let Some(slot) = self.lists.first(list) {
+                self.close(slot, CloseReason::Drained, sink);
+                self.forget(slot);
+            }
+        }
+        while let Some(slot) = self.lists.first(List::Closed) {
+            self.forget(slot);
+        }
+    }
+
+    /// Ends the connection that has been silent longest; `false` when none is open.
+    pub fn evict(&mut self, sink: &mut impl FnMut(Event<'_>)) -> bool {
+        let slot = [List::HalfOpen, List::Open, List::Stalled]
+            .into_iter()
+            .find_map(|list| self.lists.first(list));
+        let Some(slot) = slot else { return false };
+        self.close(slot, CloseReason::Evicted, sink);
+        self.forget(slot);
+        true
+    }
+
+    /// Connections that have not ended.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.index.len() - self.lists.length(List::Closed)
+    }
+
+    /// Totals so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The longest waiting slot of `list`, if its time is up.
+    fn due(&self, list: List, patience: Duration) -> Option<u32> {
+        let slot = self.lists.first(list)?;
+        let flow = &self.flows[slot as usize];
+        let since = if list == List::Stalled { flow.waiting_since } else { flow.active };
+        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        (self.clock.nanoseconds_since(since) >= patience).then_some(slot)
+    }
+
+    fn open(&mut self, flow: Flow) -> u32 {
+        self.counters.opened += 1;
+        self.counters.midstream += u64::from(flow.is_midstream());
+        let key = flow.key;
+        let slot = if let Some(slot) = self.free.pop() {
+            self.flows[slot as usize] = flow;
+            slot
+        } else {
+            self.flows.push(flow);
+            u32::try_from(self.flows.len() - 1).expect("the limit on connections is below 2^32")
+        };
+        self.index.insert(key, slot);
+        self.lists.insert(slot, List::HalfOpen);
+        slot
+    }
+
+    fn make_room(&mut self, sink: &mut impl FnMut(Event<'_>)) {
+        while self.index.len() >= self.limits.connections.max(1) {
+            match self.lists.first(List::Closed) {
+                Some(slot) => self.forget(slot),
+                None => {
+                    self.evict(sink);
+                }
+            }
+        }
+    }
+
+    /// Puts the connection into the list it now belongs to, and keeps what it holds within limits.
+    fn settle(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
+        while self.flows[slot as usize].is_over_limit() {
+            self.counters.buffer_overflows += 1;
+            self.give_up(slot, sink);
+        }
+        let flow = &self.flows[slot as usize];
+        let list = match (flow.is_waiting(), flow.is_half_open()) {
+            (true, _) => List::Stalled,
+            (false, true) => List::HalfOpen,
+            (false, false) => List::Open,
+        };
+        // The stalled leave by the time they have waited, so only progress gives them a new place.
+        if list != List::Stalled || flow.waiting_since == flow.active {
+            self.lists.touch(slot, list);
+        }
+        while self.held > self.limits.held_octets {
+            let Some(slot) = self.lists.first(List::Stalled) else { return };
+            self.counters.buffer_overflows += 1;
+            self.give_up(slot, sink);
+            if !self.flows[slot as usize].is_waiting() {
+                self.lists.touch(slot, List::Open);
+            }
+        }
+    }
+
+    /// Decides on a connection that has waited for the reorder window.
+    fn unblock(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
+        let flow = &self.flows[slot as usize];
+        let patience = u64::try_from(RETRANSMISSION_WINDOW.as_nanos()).unwrap_or(u64::MAX);
+        let hopeless = self.clock.nanoseconds_since(flow.active) >= patience;
+        if flow.is_lost() || hopeless {
+            self.give_up(slot, sink);
+        }
+        let clock = self.clock;
+        let flow = &mut self.flows[slot as usize];
+        flow.waiting_since = clock;
+        let list = if flow.is_waiting() { List::Stalled } else { List::Open };
+        self.lists.remove(slot);
+        self.lists.insert(slot, list);
+    }
+
+    fn give_up(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
+        let clock = self.clock;
+        self.with(slot, sink, |flow, counters, sink| flow.give_up(clock, counters, sink));
+    }
+
+    /// Hands on what is left of a connection and marks it ended.
+    fn close(&mut self, slot: u32, reason: CloseReason, sink: &mut impl FnMut(Event<'_>)) {
+        if self.flows[slot as usize].closed {
+            return;
+        }
+        let clock = self.clock;
+        self.with(slot, sink, |flow, counters, sink| flow.flush(clock, counters, sink));
+        let flow = &mut self.flows[slot as usize];
+        flow.closed = true;
+        if flow.is_announced() {
+            let kind = EventKind::Closed(reason);
+            sink(Event { connection: ConnectionId(slot), time: clock, kind });
+        }
+        *self.counters.closed(reason) += 1;
+        self.lists.touch(slot, List::Closed);
+    }
+
+    fn forget(&mut self, slot: u32) {
+        self.lists.remove(slot);
+        self.index.remove(&self.flows[slot as usize].key);
+        self.free.push(slot);
+    }
+
+    /// Runs `step` on a connection, naming it in its events and keeping count of what it holds.
+    fn with<S: FnMut(Event<'_>), R>(
+        &mut self,
+        slot: u32,
+        sink: &mut S,
+        step: impl FnOnce(&mut Flow, &mut Counters, &mut Named<'_, S>) -> R,
+    ) -> R {
+        let flow = &mut self.flows[slot as usize];
+        let before = flow.held_size();
+        let mut named = Named { connection: ConnectionId(slot), sink };
+        let result = step(flow, &mut self.counters, &mut named);
+        self.held = self.held - before + flow.held_size();
+        result
+    }
+}
+
+/// A pure acknowledgement or a reset is no reason to remember a connection.
+fn starts_connection(segment: &Segment<'_>) -> bool {
+    let reset = segment.flags.has(TcpFlags::RST);
+    !reset && (segment.flags.has(TcpFlags::SYN) || segment.payload_length > 0)
+}
