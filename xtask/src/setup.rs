@@ -37,7 +37,7 @@ const LLVM_BIN: &str = "/usr/lib/llvm-22/bin";
 /// Installs what is missing and says so when nothing is.
 pub(crate) fn run() -> Result<()> {
     if !ensure()? {
-        step::say("Nothing to set up: the toolchain and the tools of the tests are in place.");
+        shell::say("Nothing to set up: the toolchain and the tools of the tests are in place.");
     }
     Ok(())
 }

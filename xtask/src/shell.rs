@@ -7,6 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+/// Something to run, and its name in the words of the person who reads of its failure.
+pub(crate) type Check = (&'static str, fn() -> Result<()>);
+
 /// The folder of the workspace, fixed when this program was compiled in it.
 pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
@@ -29,9 +32,39 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs every check, also after one has failed, and names those that did.
+///
+/// # Errors
+/// When at least one check failed.
+pub(crate) fn run_all(checks: &[Check]) -> Result<()> {
+    let mut failed = Vec::new();
+    for (name, check) in checks {
+        if let Err(error) = check() {
+            complain(&format!("{name}: {error:#}"));
+            failed.push(*name);
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
+}
+
+/// Prints a line for the person who started the task.
+#[expect(clippy::print_stdout, reason = "a task speaks to the person who typed it")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Prints what went wrong.
+#[expect(clippy::print_stderr, reason = "a task speaks to the person who typed it")]
+pub(crate) fn complain(line: &str) {
+    eprintln!("{line}");
+}
+
 /// The command as one would type it, without its environment.
 pub(crate) fn shown(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(name).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 

@@ -46,10 +46,10 @@ impl Step {
             .with_context(|| format!("cannot start {}", shell::shown(&self.command)))?;
         let status = wait(&mut child, &line, started)?;
         if status.success() {
-            say(&format!(" done in {} s", started.elapsed().as_secs()));
+            shell::say(&format!(" done in {} s", started.elapsed().as_secs()));
             return Ok(());
         }
-        say(" failed");
+        shell::say(" failed");
         let text = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
         bail!("{}\n`{}` failed: {status}", tail(&text), shell::shown(&self.command));
     }
@@ -62,12 +62,6 @@ pub(crate) fn run_all(steps: Vec<Step>) -> Result<()> {
         step.run(&format!("{}/{count}", index + 1))?;
     }
     Ok(())
-}
-
-/// Prints a line.
-#[expect(clippy::print_stdout, reason = "a task speaks to the person who typed it")]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
 }
 
 #[expect(clippy::print_stdout, reason = "a task speaks to the person who typed it")]
