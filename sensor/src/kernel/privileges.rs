@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 
-/// The capabilities loading and attaching take, by number and name (capability.h).
-const NEEDED: [(u32, &str); 3] = [(39, "CAP_BPF"), (12, "CAP_NET_ADMIN"), (38, "CAP_PERFMON")];
+/// The capabilities loading and attaching take, by number and name (capability.h), and whether
+/// `CAP_SYS_ADMIN` stands in for them, as it did alone before Linux 5.8.
+const NEEDED: [(u32, &str, bool); 3] =
+    [(39, "CAP_BPF", true), (12, "CAP_NET_ADMIN", false), (38, "CAP_PERFMON", true)];
 
-/// Linux before 5.8 has only this one, and it implies the others since.
 const SYS_ADMIN: u32 = 21;
 
 /// Fails with the names of the capabilities the process lacks.
