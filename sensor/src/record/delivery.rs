@@ -2,7 +2,6 @@
 //!
 //! It must not know how values are encoded or covered.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
@@ -42,7 +41,6 @@ impl<'a> DeliveryRecord<'a> {
         let flow = &exchange.flow;
         let request = exchange.request.as_ref();
         let http = Http::new(delivery);
-        let url = request.map(Url::new);
         let agent = request.and_then(|request| shown_value(&request.headers, "user-agent"));
         let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
         let domain = request.and_then(domain);
@@ -57,7 +55,7 @@ impl<'a> DeliveryRecord<'a> {
             client: Peer { ip: Some(exchange.client), port: None },
             network: Network::new(exchange),
             http,
-            url,
+            url: request.map(|request| Url::new(request, domain)),
             user_agent: agent.map(|original| UserAgent { original }),
             webhook: request.map(|request| Webhook::new(delivery, request)),
             hooksensor: Hooksensor::new(exchange, cut),
@@ -191,11 +189,11 @@ struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    fn new(request: &'a Request) -> Self {
+    fn new(request: &'a Request, domain: Option<&'a [u8]>) -> Self {
         let target = Target::parse(&request.method, &request.target);
         Self {
             original: Text(redact::target(&request.target)),
-            domain: domain(request).map(Text::from),
+            domain: domain.map(Text::from),
             path: target.path.map(Text::from),
             query: target.query.map(|query| Text(redact::query(query))),
         }
@@ -351,9 +349,7 @@ fn addresses(exchange: &Exchange) -> Vec<IpAddr> {
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(2 * octets.len()), |mut text, octet| {
-        // Writing into a string cannot fail.
-        write!(text, "{octet:02x}").expect("memory takes every write");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |octet: &u8| [octet >> 4, octet & 15].map(|half| DIGITS[usize::from(half)]);
+    octets.iter().flat_map(digits).map(char::from).collect()
 }
