@@ -194,7 +194,7 @@ impl<'a> Url<'a> {
         Self {
             original: Text(redact::target(&request.target)),
             domain: domain.map(Text::from),
-            path: target.path.map(Text::from),
+            path: target.path.map(|path| Text(redact::target(path))),
             query: target.query.map(|query| Text(redact::query(query))),
         }
     }
