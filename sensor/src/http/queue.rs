@@ -115,15 +115,19 @@ impl Queue {
 
     /// Which request the response that starts at `response` answers.
     ///
-    /// A request that the server had not received, or that the client sent after receiving the
-    /// response's first octet, did not ask for it.
-    pub(super) fn choose(&mut self, response: Mark) -> Choice {
+    /// A request that the client sent after receiving the response's first octet did not ask for it.
+    /// Nor did one that the server had not received; but where nothing was lost that is held against
+    /// a response only if it may be `unprompted`: a forged one acknowledges what it likes, and the
+    /// client takes it for the answer.
+    pub(super) fn choose(&mut self, response: Mark, unprompted: bool) -> Choice {
+        let strict = unprompted || self.responses_hidden || self.hidden.is_some();
         let candidates = self
             .entries
             .iter()
             .take_while(|pending| {
+                let strict = strict || pending.hidden_before.is_some();
                 pending.exchange.response.is_none()
-                    && pending.start.position < response.acknowledged
+                    && (!strict || pending.start.position < response.acknowledged)
                     && pending.start.acknowledged <= response.position
             })
             .count();

@@ -6,7 +6,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 
 use super::assembler::{Assembler, Piece};
 use super::key::Key;
-use super::{CloseReason, Counters, EventKind, Opening, Side, seq};
+use super::{Counters, EventKind, Opening, Side, seq};
 
 /// Farthest a segment may be from what its stream had reached: the largest window that can be
 /// negotiated (RFC 7323, section 2.3). Anything farther was not sent by a peer of this connection.
@@ -26,6 +26,8 @@ pub(super) struct Flow {
     /// Since when something has been waiting without any progress.
     pub(super) waiting_since: Timestamp,
     pub(super) closed: bool,
+    /// Whether a side sent a reset that its peer should have obeyed.
+    pub(super) resetting: bool,
     opened: Timestamp,
     initiator: Option<Side>,
     vlan: Option<u16>,
@@ -84,6 +86,7 @@ impl Flow {
             active: segment.time,
             waiting_since: segment.time,
             closed: false,
+            resetting: false,
             opened: segment.time,
             initiator,
             vlan: segment.vlan,
@@ -103,6 +106,15 @@ impl Flow {
             (true, true) => self.closed && stream.origin != Some(first),
             (true, false) => stream.origin.is_some_and(|origin| origin != first),
         }
+    }
+
+    /// Whether `segment` carries new octets although a reset should have ended the connection.
+    pub(super) fn survived_reset(&self, sender: Side, segment: &Segment<'_>) -> bool {
+        let stream = &self.streams[sender.index()];
+        let end = stream.position(segment.sequence).map_or(i64::MAX, |start| {
+            start.saturating_add(i64::from(segment.payload_length))
+        });
+        self.resetting && segment.payload_length > 0 && end > stream.next.cast_signed()
     }
 
     pub(super) fn is_midstream(&self) -> bool {
@@ -127,23 +139,26 @@ impl Flow {
         self.streams.iter().filter_map(|s| s.held.as_ref()).map(|h| h.assembler.size()).sum()
     }
 
-    /// Takes a segment in and hands on what is in order; the reason when that ended the connection.
+    /// Takes a segment in and hands on what is in order; whether that ended the connection.
+    ///
+    /// A reset does not: it may be forged, or signed wrongly (RFC 5925), and then the peers go on.
     pub(super) fn accept(
         &mut self,
         side: Side,
         segment: &Segment<'_>,
         counters: &mut Counters,
         sink: &mut impl Sink,
-    ) -> Option<CloseReason> {
+    ) -> bool {
         self.active = self.active.max(segment.time);
         let was_waiting = self.is_waiting();
         self.learn(side, segment);
         let Some(piece) = self.place(side, segment) else {
             counters.implausible_segments += 1;
-            return None;
+            return false;
         };
         if segment.flags.has(TcpFlags::RST) {
-            return self.reset(side, piece.start).then_some(CloseReason::Reset);
+            self.resetting |= self.obeys_reset(side, piece.start);
+            return false;
         }
         self.skip_unseen_peer(side, piece, counters, sink);
         self.take(side, piece, counters, sink);
@@ -154,7 +169,7 @@ impl Flow {
         if !was_waiting {
             self.waiting_since = self.active;
         }
-        self.is_finished().then_some(CloseReason::Finished)
+        self.is_finished()
     }
 
     /// Gives up what blocks the streams until nothing is held any more.
@@ -248,7 +263,7 @@ impl Flow {
 
     /// RFC 5961 has a host obey a reset only at the next position it expects. The host may not have
     /// seen yet what the capture has, so any position not yet acknowledged is taken.
-    fn reset(&self, side: Side, position: u64) -> bool {
+    fn obeys_reset(&self, side: Side, position: u64) -> bool {
         let stream = &self.streams[side.index()];
         stream.origin.is_none() || position >= stream.acknowledged.min(stream.next)
     }

@@ -9,6 +9,9 @@ use crate::http::queue::Choice;
 use crate::http::reader::{Found, GapIn, Input, State};
 use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, Response};
 
+/// The one status that servers send without having been asked (RFC 9110, section 15.5.9).
+const REQUEST_TIMEOUT: u16 = 408;
+
 /// What follows a response head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
@@ -188,7 +191,7 @@ impl Conversation {
         }
         context.counters.responses += 1;
         let started = self.interim.take().unwrap_or(start.time);
-        let exchange = self.find_request(context);
+        let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let after = what_follows(exchange, &mut head);
         for anomaly in head.anomalies {
             note(&mut exchange.anomalies, anomaly);
@@ -242,9 +245,10 @@ impl Conversation {
     /// The exchange that the response just begun belongs to; one of its own when that is not known.
     fn find_request<S: FnMut(Observation)>(
         &mut self,
+        unprompted: bool,
         context: &mut Context<'_, S>,
     ) -> &mut Exchange {
-        let (lost, known) = match self.queue.choose(self.responses.start()) {
+        let (lost, known) = match self.queue.choose(self.responses.start(), unprompted) {
             Choice::After(lost) => (lost, true),
             Choice::Unclear(candidates) => (candidates, false),
             Choice::Nobody => (0, false),
