@@ -27,6 +27,8 @@ struct Hidden {
     position: u64,
     /// Position in the stream of responses then.
     answered: u64,
+    /// Whether that is for want of segments.
+    lost: bool,
 }
 
 /// Which request a response answers.
@@ -45,8 +47,10 @@ pub(super) enum Choice {
 pub(super) struct Queue {
     entries: VecDeque<Pending>,
     hidden: Option<Hidden>,
-    /// Whether responses may have been lost since the last one that was paired.
+    /// Whether responses may have gone unseen since the last one that was paired.
     responses_hidden: bool,
+    /// Whether that is for want of segments.
+    responses_lost: bool,
 }
 
 impl Queue {
@@ -57,15 +61,17 @@ impl Queue {
         self.entries.push_back(pending);
     }
 
-    /// Takes note that requests may be lost from `position` on, while responses up to `answered`
-    /// were seen.
-    pub(super) fn hide_requests(&mut self, position: u64, answered: u64) {
-        self.hidden.get_or_insert(Hidden { position, answered });
+    /// Takes note that requests may go unseen from `position` on, while responses up to `answered`
+    /// were seen; whether because segments were `lost`.
+    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, lost: bool) {
+        let hidden = self.hidden.get_or_insert(Hidden { position, answered, lost });
+        hidden.lost |= lost;
     }
 
-    /// Takes note that responses may be lost.
-    pub(super) fn hide_responses(&mut self) {
+    /// Takes note that responses may go unseen; whether because segments were `lost`.
+    pub(super) fn hide_responses(&mut self, lost: bool) {
         self.responses_hidden = true;
+        self.responses_lost |= lost;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -98,19 +104,19 @@ impl Queue {
     /// it received up to `received`, sends another request now.
     pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
         let first = self.entries.front()?;
-        let unseen = self.responses_hidden
+        let unseen = self.responses_lost
             && first.request_done
             && first.exchange.response.is_none()
             && first.start.acknowledged < received;
         if unseen { self.pop_front().map(|pending| pending.exchange) } else { None }
     }
 
-    pub(super) fn is_missing_requests(&self) -> bool {
-        self.hidden.is_some()
+    pub(super) fn has_lost_requests(&self) -> bool {
+        self.hidden.is_some_and(|hidden| hidden.lost)
     }
 
-    pub(super) fn is_missing_responses(&self) -> bool {
-        self.responses_hidden
+    pub(super) fn has_lost_responses(&self) -> bool {
+        self.responses_lost
     }
 
     /// Which request the response that starts at `response` answers.
@@ -138,6 +144,7 @@ impl Queue {
             _ => Choice::After(0),
         };
         self.responses_hidden = false;
+        self.responses_lost = false;
         choice
     }
 

@@ -115,13 +115,10 @@ impl Table {
             self.counters.late_segments += 1;
             return;
         }
-        let ended = self
-            .with(slot, sink, |flow, counters, sink| flow.accept(sender, segment, counters, sink));
-        if ended {
-            self.close(slot, CloseReason::Finished, sink);
-        } else {
-            self.settle(slot, sink);
-        }
+        self.with(slot, sink, |flow, counters, sink| {
+            flow.accept(sender, segment, counters, sink);
+        });
+        self.settle(slot, sink);
     }
 
     /// Lets time pass: gives up what was waited for too long, forgets what was silent too long.
@@ -223,30 +220,21 @@ impl Table {
         }
     }
 
-    /// Puts the connection into the list it now belongs to, and keeps what it holds within limits.
+    /// Keeps what a connection holds within limits, and puts it where it now belongs.
     fn settle(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
         while self.flows[slot as usize].is_over_limit() {
             self.counters.buffer_overflows += 1;
             self.give_up(slot, sink);
         }
         let flow = &self.flows[slot as usize];
-        let list = match flow {
-            flow if flow.resetting => List::Resetting,
-            flow if flow.is_waiting() => List::Stalled,
-            flow if flow.is_half_open() => List::HalfOpen,
-            _ => List::Open,
-        };
         // The stalled leave by the time they have waited, so only progress gives them a new place.
-        if list != List::Stalled || flow.waiting_since == flow.active {
-            self.lists.touch(slot, list);
-        }
+        let progress = flow.waiting_since == flow.active;
+        self.list(slot, progress, sink);
         while self.held > self.limits.held_octets {
             let Some(slot) = self.lists.first(List::Stalled) else { return };
             self.counters.buffer_overflows += 1;
             self.give_up(slot, sink);
-            if !self.flows[slot as usize].is_waiting() {
-                self.lists.touch(slot, List::Open);
-            }
+            self.list(slot, false, sink);
         }
     }
 
@@ -258,12 +246,23 @@ impl Table {
         if flow.is_lost() || hopeless {
             self.give_up(slot, sink);
         }
-        let clock = self.clock;
-        let flow = &mut self.flows[slot as usize];
-        flow.waiting_since = clock;
-        let list = if flow.is_waiting() { List::Stalled } else { List::Open };
-        self.lists.remove(slot);
-        self.lists.insert(slot, list);
+        self.flows[slot as usize].waiting_since = self.clock;
+        self.list(slot, true, sink);
+    }
+
+    /// Puts a connection at the end of the list it belongs to, or ends it. One that is stalled
+    /// already keeps its place there, unless it is to be `renewed`.
+    fn list(&mut self, slot: u32, renewed: bool, sink: &mut impl FnMut(Event<'_>)) {
+        let list = match &self.flows[slot as usize] {
+            flow if flow.is_finished() => return self.close(slot, CloseReason::Finished, sink),
+            flow if flow.resetting => List::Resetting,
+            flow if flow.is_waiting() => List::Stalled,
+            flow if flow.is_half_open() => List::HalfOpen,
+            _ => List::Open,
+        };
+        if renewed || list != List::Stalled {
+            self.lists.touch(slot, list);
+        }
     }
 
     fn give_up(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
@@ -280,7 +279,11 @@ impl Table {
         self.with(slot, sink, |flow, counters, sink| flow.flush(clock, counters, sink));
         let flow = &mut self.flows[slot as usize];
         flow.closed = true;
-        let reason = if flow.resetting { CloseReason::Reset } else { reason };
+        let reason = match reason {
+            _ if flow.is_finished() => CloseReason::Finished,
+            _ if flow.resetting => CloseReason::Reset,
+            reason => reason,
+        };
         if flow.is_announced() {
             let kind = EventKind::Closed(reason);
             sink(Event { connection: ConnectionId(slot), time: clock, kind });

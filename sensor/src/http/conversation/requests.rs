@@ -90,10 +90,10 @@ impl Conversation {
     fn request_head<S: FnMut(Observation)>(&mut self, found: Found, context: &mut Context<'_, S>) {
         match found {
             Found::More => {}
-            Found::Nothing => self.miss_requests(true),
+            Found::Nothing => self.miss_requests(false),
             Found::Head(head) => match head::request(&head, self.requests.tolerance()) {
                 Some(head) => self.begin_request(head, context),
-                None => self.miss_requests(true),
+                None => self.miss_requests(false),
             },
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -182,10 +182,11 @@ impl Conversation {
         }
     }
 
-    /// Requests may be missing from here on; `fresh` says that one may start right here.
-    fn miss_requests(&mut self, fresh: bool) {
-        self.queue.hide_requests(self.requests.position(), self.responses.position());
-        self.requests.lose_track(fresh);
+    /// Requests may go unseen from here on: for want of segments, so that the next octets may start
+    /// one, or because what is there is not understood.
+    fn miss_requests(&mut self, lost: bool) {
+        self.queue.hide_requests(self.requests.position(), self.responses.position(), lost);
+        self.requests.lose_track(lost);
     }
 
     /// Puts out requests whose responses the client has received and the capture has not.

@@ -111,7 +111,7 @@ impl Conversation {
             }
         }
         self.responses.lose_track(true);
-        let lost = if self.queue.is_missing_responses() { Coverage::GAP } else { Coverage::FULL };
+        let lost = if self.queue.has_lost_responses() { Coverage::GAP } else { Coverage::FULL };
         while let Some(mut exchange) = self.queue.pop_done() {
             if exchange.response.is_none() {
                 exchange.coverage.add(unanswered);
@@ -121,11 +121,20 @@ impl Conversation {
         }
     }
 
-    /// Responses may be missing from here on; `fresh` says that one may start right here.
-    pub(super) fn miss_responses(&mut self, fresh: bool) {
-        self.queue.hide_responses();
-        self.responses.lose_track(fresh);
+    /// Responses may go unseen from here on: for want of segments, so that the next octets may start
+    /// one, or because what is there is not understood.
+    pub(super) fn miss_responses(&mut self, lost: bool) {
+        self.queue.hide_responses(lost);
+        self.responses.lose_track(lost);
         self.interim = None;
+    }
+
+    /// What stands in place of a response is none.
+    fn reject_response(&mut self) {
+        if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
+            note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
+        }
+        self.miss_responses(false);
     }
 
     pub(super) fn end_response<S: FnMut(Observation)>(
@@ -158,10 +167,10 @@ impl Conversation {
     ) -> Interest {
         match found {
             Found::More => {}
-            Found::Nothing => self.miss_responses(true),
+            Found::Nothing => self.reject_response(),
             Found::Head(head) => match head::response(&head, self.responses.tolerance()) {
                 Some(head) => return self.begin_response(head, context),
-                None => self.miss_responses(true),
+                None => self.reject_response(),
             },
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -262,7 +271,7 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange();
-            if lost > 0 || self.queue.is_missing_requests() {
+            if lost > 0 || self.queue.has_lost_requests() {
                 orphan.coverage.add(Coverage::GAP);
             }
             self.orphan = Some(orphan);
