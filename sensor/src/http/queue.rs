@@ -51,11 +51,18 @@ pub(super) struct Queue {
     responses_hidden: bool,
     /// Whether that is for want of segments.
     responses_lost: bool,
+    /// Whether the last response could not be told to belong to one request.
+    unclear: bool,
 }
 
 impl Queue {
-    /// Adds a request that was just begun.
-    pub(super) fn push(&mut self, exchange: Box<Exchange>, start: Mark) {
+    /// Adds a request that was just begun. Where responses are followed without a break since, what
+    /// was lost before it was sent cannot be its response.
+    pub(super) fn push(&mut self, exchange: Box<Exchange>, start: Mark, unbroken: bool) {
+        if self.entries.is_empty() && unbroken {
+            self.responses_hidden = false;
+            self.responses_lost = false;
+        }
         let hidden_before = self.hidden.take().map(|hidden| hidden.answered);
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
@@ -111,8 +118,9 @@ impl Queue {
         if unseen { self.pop_front().map(|pending| pending.exchange) } else { None }
     }
 
+    /// Whether a response without a request is one because segments are missing.
     pub(super) fn has_lost_requests(&self) -> bool {
-        self.hidden.is_some_and(|hidden| hidden.lost)
+        self.unclear || self.hidden.is_some_and(|hidden| hidden.lost)
     }
 
     pub(super) fn has_lost_responses(&self) -> bool {
@@ -145,6 +153,7 @@ impl Queue {
         };
         self.responses_hidden = false;
         self.responses_lost = false;
+        self.unclear = matches!(choice, Choice::Unclear(_));
         choice
     }
 

@@ -95,6 +95,12 @@ pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
     })
 }
 
+/// Whether a line is a request line with a method in common use and nothing odd about it.
+pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
+    starts_with_known_method(line)
+        && request_line(line).is_some_and(|parts| !parts.target.iter().any(u8::is_ascii_whitespace))
+}
+
 fn method(line: &[u8]) -> Option<&[u8]> {
     let end = line.iter().take(MAX_METHOD + 1).position(|octet| !is_token(*octet))?;
     (end > 0 && line[end] == b' ').then(|| &line[..end])

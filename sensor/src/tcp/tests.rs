@@ -61,7 +61,7 @@ fn what_comes_again_is_dropped_and_the_first_octets_stand() {
     let mut packets = held.packets.clone();
     packets.insert(3, packets[2].clone());
     packets[3].payload = b"CX".to_vec();
-    let (log, table) = run(&Wire { packets, ..held }, Limits::default());
+    let (log, table) = run(&held.with(packets), Limits::default());
     assert_eq!(log, ">open >ab >cd Drained");
     assert_eq!(table.counters().conflicting_octets, 2);
 }
@@ -98,7 +98,7 @@ fn what_nobody_acknowledged_is_waited_for_as_long_as_a_sender_tries() {
     let mut again = packets.remove(3);
     again.time += 5_000_000_000;
     packets.push(again);
-    check(&Wire { packets, ..lost }, ">open >ab >late! >cd Drained");
+    check(&lost.with(packets), ">open >ab >late! >cd Drained");
 }
 
 #[test]

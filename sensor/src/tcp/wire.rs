@@ -31,8 +31,8 @@ pub(crate) struct Wire {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
     pub(crate) packets: Vec<Packet>,
-    pub(super) next: [u32; 2],
-    pub(super) time: u64,
+    next: [u32; 2],
+    time: u64,
 }
 
 impl Wire {
@@ -77,6 +77,11 @@ impl Wire {
     pub(crate) fn reset(mut self) -> Self {
         self.push(From::Client, TcpFlags::RST | TcpFlags::ACK, b"");
         self
+    }
+
+    /// The same connection with other segments.
+    pub(crate) fn with(&self, packets: Vec<Packet>) -> Self {
+        Self { packets, ..self.clone() }
     }
 
     /// Lets time pass.

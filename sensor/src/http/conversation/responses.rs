@@ -7,7 +7,7 @@ use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::head::{self, ResponseHead, Tolerance};
 use crate::http::queue::Choice;
 use crate::http::reader::{Found, GapIn, Input, State};
-use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, Response};
+use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Response};
 
 /// The one status that servers send without having been asked (RFC 9110, section 15.5.9).
 const REQUEST_TIMEOUT: u16 = 408;
@@ -28,14 +28,12 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
+        self.responses.allow_start();
         while !input.octets.is_empty() {
             let before = input.octets.len();
             match self.responses.state() {
                 State::Head => {
                     let found = self.responses.head(&mut input);
-                    if matches!(found, Found::Nothing) && self.never_spoke_http(context.ports) {
-                        return Interest::Opaque;
-                    }
                     if self.response_head(found, context) == Interest::Opaque {
                         context.counters.opaque_octets += input.octets.len() as u64;
                         return Interest::Opaque;
@@ -130,11 +128,15 @@ impl Conversation {
     }
 
     /// What stands in place of a response is none.
-    fn reject_response(&mut self) {
+    fn reject_response(&mut self, ports: &PortFilter) -> Interest {
+        if self.never_spoke_http(ports) {
+            return Interest::Opaque;
+        }
         if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
             note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
         }
         self.miss_responses(false);
+        Interest::Keep
     }
 
     pub(super) fn end_response<S: FnMut(Observation)>(
@@ -166,11 +168,11 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) -> Interest {
         match found {
-            Found::More => {}
-            Found::Nothing => self.reject_response(),
+            Found::More => Interest::Keep,
+            Found::Nothing => self.reject_response(context.ports),
             Found::Head(head) => match head::response(&head, self.responses.tolerance()) {
-                Some(head) => return self.begin_response(head, context),
-                None => self.reject_response(),
+                Some(head) => self.begin_response(head, Coverage::FULL, context),
+                None => self.reject_response(context.ports),
             },
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -180,14 +182,16 @@ impl Conversation {
                 }
                 self.cut_response(head, Coverage::TRUNCATED, context);
                 self.miss_responses(false);
+                Interest::Keep
             }
         }
-        Interest::Keep
     }
 
+    /// Begins a response; `cut` says what is missing of its head.
     fn begin_response<S: FnMut(Observation)>(
         &mut self,
         mut head: ResponseHead,
+        cut: Coverage,
         context: &mut Context<'_, S>,
     ) -> Interest {
         if self.responses.has_bare_lf() {
@@ -202,6 +206,7 @@ impl Conversation {
         let started = self.interim.take().unwrap_or(start.time);
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let after = what_follows(exchange, &mut head);
+        exchange.coverage.add(cut);
         for anomaly in head.anomalies {
             note(&mut exchange.anomalies, anomaly);
         }
@@ -237,7 +242,7 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         let Some(head) = head.filter(|head| !is_interim(head.status)) else { return };
-        self.begin_response(head, context);
+        self.begin_response(head, coverage, context);
         if let State::Body(_) = self.responses.state() {
             self.end_response(false, 0, coverage, context);
         }
@@ -271,7 +276,7 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange();
-            if lost > 0 || self.queue.has_lost_requests() {
+            if self.queue.has_lost_requests() {
                 orphan.coverage.add(Coverage::GAP);
             }
             self.orphan = Some(orphan);
