@@ -4,18 +4,15 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
-};
+use nix::sys::socket::{MsgFlags, MultiHeaders, sendmmsg};
 
+use crate::link::Link;
 use crate::network::{CLIENT_INTERFACE, Client, SERVER_MAC};
 use crate::packet::Packet;
 
@@ -61,7 +58,7 @@ impl Flood {
     /// # Errors
     /// When the interface cannot be opened or goes away.
     pub fn run(&self, frames: u64, stop: &AtomicBool) -> Result<Report> {
-        let socket = open(CLIENT_INTERFACE)?;
+        let link = Link::open(CLIENT_INTERFACE)?;
         let slices: Vec<[IoSlice<'_>; 1]> =
             self.frames.iter().map(|frame| [IoSlice::new(frame)]).collect();
         let mut headers = MultiHeaders::<()>::preallocate(BATCH, None);
@@ -72,7 +69,7 @@ impl Flood {
             let addresses = [None; BATCH];
             let flags = MsgFlags::empty();
             let batch = &slices[..count];
-            match sendmmsg(socket.as_raw_fd(), &mut headers, batch, addresses, [], flags) {
+            match sendmmsg(link.descriptor(), &mut headers, batch, addresses, [], flags) {
                 Ok(results) => report.sent += results.count() as u64,
                 Err(Errno::ENOBUFS | Errno::EAGAIN) => report.refused += 1,
                 Err(error) => return Err(error).context("cannot send on the client's interface"),
@@ -99,22 +96,4 @@ impl Report {
         let nanoseconds = self.lasted.as_nanos().max(1);
         u64::try_from(u128::from(self.sent) * 1_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
     }
-}
-
-/// A socket that sends whole frames on `interface` and receives nothing.
-fn open(interface: &str) -> Result<OwnedFd> {
-    let address = link_address(interface)?;
-    let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)
-        .context("cannot open a packet socket, which takes root")?;
-    bind(socket.as_raw_fd(), &address).with_context(|| format!("cannot bind to {interface}"))?;
-    Ok(socket)
-}
-
-/// The listing of addresses is where a link's address can be had without assembling one by hand.
-fn link_address(interface: &str) -> Result<LinkAddr> {
-    let listed = getifaddrs().context("cannot list the interfaces")?;
-    let mut named = listed.filter(|entry| entry.interface_name == interface);
-    named
-        .find_map(|entry| entry.address?.as_link_addr().copied())
-        .with_context(|| format!("there is no interface {interface}"))
 }

@@ -3,8 +3,10 @@
 //! It must not know the agent's internals; it speaks to the binary as a user would.
 
 pub mod agent;
+pub mod conversation;
 pub mod curl;
 pub mod flood;
+pub mod link;
 pub mod load;
 pub mod metrics;
 pub mod namespace;

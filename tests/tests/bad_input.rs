@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::chown;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const PORT: u16 = 8080;
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// An ordinary user's identifier on every Linux system: nobody.
-const NOBODY: &str = "65534";
+const NOBODY: u32 = 65_534;
 
 fn target() -> SocketAddr {
     SocketAddr::new(SERVER_V4.into(), PORT)
@@ -100,20 +101,17 @@ fn a_taken_metrics_port_is_named() {
 fn without_rights_the_missing_ones_are_named() {
     let network = Network::new(1).unwrap();
     let agent = prepare(&network, &Settings::new(network.interfaces(), PORT));
-    let mut run = Command::new("setpriv");
-    run.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"]);
-    run.arg(reachable_binary(&agent)).args(["run", "--interface", "link1", "--port", "8080"]);
-    let output = network.server.output(&mut run).unwrap();
-    check_failed(&output, 1, &["CAP_BPF"]);
-}
-
-/// A copy that every user may run; the folder of a build may be closed to others.
-fn reachable_binary(agent: &Agent<'_>) -> std::path::PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(agent.folder(), fs::Permissions::from_mode(0o755)).unwrap();
+    // The folder of a build may be closed to others, so the user gets a copy of their own.
     let copy = agent.folder().join("hooksensor");
     fs::copy(binary().unwrap(), &copy).unwrap();
-    copy
+    for path in [agent.folder(), &copy, &agent.config()] {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let mut run = Command::new("setpriv");
+    let user = NOBODY.to_string();
+    run.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]);
+    run.arg(copy).arg("run").arg("--config").arg(agent.config());
+    check_failed(&network.server.output(&mut run).unwrap(), 1, &["CAP_BPF", "CAP_NET_ADMIN"]);
 }
 
 #[test]
