@@ -44,6 +44,13 @@ pub(crate) fn hooksensor_hello(context: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
+/// Drops whatever it is given: what the least a program can do costs, for the benchmark to compare
+/// with. The agent does not load it.
+#[xdp]
+pub(crate) fn hooksensor_bare(_context: XdpContext) -> u32 {
+    xdp_action::XDP_DROP
+}
+
 /// A missed check must end at the verifier, never in undefined behaviour: it rejects this loop.
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {

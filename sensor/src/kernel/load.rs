@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::maps::{MapInfo, RingBuf};
@@ -21,6 +22,7 @@ use crate::config;
 
 const INGRESS_PROGRAM: &str = "hooksensor_ingress";
 const HELLO_PROGRAM: &str = "hooksensor_hello";
+const BARE_PROGRAM: &str = "hooksensor_bare";
 
 /// The smallest packet the kernel runs a program on: an Ethernet header.
 const SMALLEST_FRAME: [u8; 14] = [0; 14];
@@ -31,6 +33,15 @@ pub struct Kernel {
     maps: Maps,
     pins: PinDirectory,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
+}
+
+/// Runs of a program on one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runs {
+    /// The action it returned last.
+    pub action: u32,
+    /// The mean time of one run, which the kernel cuts to whole nanoseconds.
+    pub mean: Duration,
 }
 
 impl Kernel {
@@ -218,7 +229,29 @@ impl Kernel {
     ///
     /// When the kernel cannot run it.
     pub fn run_ingress(&mut self, frame: &[u8]) -> Result<u32> {
-        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame)
+        Ok(self.repeat_ingress(frame, 1)?.action)
+    }
+
+    /// Runs the ingress program `times` on one frame, which says what it costs.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot run it.
+    pub fn repeat_ingress(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
+        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame, times)
+    }
+
+    /// Runs a program that only drops, to compare others with.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take it or cannot run it.
+    pub fn repeat_bare(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
+        let program = xdp(&mut self.programs, BARE_PROGRAM)?;
+        if program.fd().is_err() {
+            program.load()?;
+        }
+        run(program, frame, times)
     }
 
     /// Runs the egress program once on a frame, attached or not, and gives its action.
@@ -227,7 +260,7 @@ impl Kernel {
     ///
     /// When the kernel cannot run it.
     pub fn run_egress(&mut self, frame: &[u8]) -> Result<u32> {
-        run(classifier(&mut self.programs)?, frame)
+        Ok(run(classifier(&mut self.programs)?, frame, 1)?.action)
     }
 
     /// Passes on what the kernel programs have logged.
@@ -239,7 +272,7 @@ impl Kernel {
 
     /// Runs the program that says hello: it proves that this kernel runs what it loaded.
     fn hello(&mut self) -> Result<()> {
-        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME)?;
+        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME, 1)?;
         self.flush_log();
         Ok(())
     }
@@ -269,14 +302,14 @@ impl Kernel {
     }
 }
 
-fn run<P>(program: &P, frame: &[u8]) -> Result<u32>
+fn run<P>(program: &P, frame: &[u8], times: u32) -> Result<Runs>
 where
     P: for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
 {
-    let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::new() };
     let result =
         program.test_run(options).context("the kernel loaded the programs and cannot run them")?;
-    Ok(result.return_value)
+    Ok(Runs { action: result.return_value, mean: result.duration })
 }
 
 fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {

@@ -16,7 +16,7 @@ mod ring;
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
 pub use clock::Clock;
-pub use load::Kernel;
+pub use load::{Kernel, Runs};
 pub use maps::Totals;
 pub use ring::Ring;
 
