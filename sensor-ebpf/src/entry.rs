@@ -2,11 +2,11 @@
 //!
 //! It must not know packets.
 
-use aya_ebpf::bindings::{TC_ACT_UNSPEC, xdp_action};
+use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action};
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use aya_log_ebpf::info;
-use hooksensor_ebpf::abi::{Reason, VERSION};
+use hooksensor_ebpf::abi::VERSION;
 
 use crate::ctx::{SocketBuffer, XdpBuffer};
 use crate::{observe, policy};
@@ -14,20 +14,17 @@ use crate::{observe, policy};
 /// Judges and samples what arrives, before the stack sees it.
 #[xdp(frags)]
 pub(crate) fn hooksensor_ingress(context: XdpContext) -> u32 {
-    match policy::ingress(&XdpBuffer::new(context)) {
-        Reason::DropBanned | Reason::DropLimited => xdp_action::XDP_DROP,
-        Reason::Clean
-        | Reason::NotWatched
-        | Reason::Protected
-        | Reason::WouldDropBanned
-        | Reason::WouldDropLimited
-        | Reason::NotIp
-        | Reason::NotTcp
-        | Reason::Tunnel
-        | Reason::LaterFragment
-        | Reason::Truncated
-        | Reason::TooDeep => xdp_action::XDP_PASS,
+    if policy::ingress(&XdpBuffer::new(context)).drops() {
+        xdp_action::XDP_DROP
+    } else {
+        xdp_action::XDP_PASS
     }
+}
+
+/// The same where another program has the XDP hook: what passes goes on to the next classifier.
+#[classifier]
+pub(crate) fn hooksensor_stack(context: TcContext) -> i32 {
+    if policy::ingress(&SocketBuffer::new(context)).drops() { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
 }
 
 /// Counts and samples what leaves; it lets everything go on to the next classifier.

@@ -19,6 +19,8 @@ mod observe;
 mod policy;
 #[cfg(target_arch = "bpf")]
 mod sample;
+#[cfg(target_arch = "bpf")]
+mod source;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use harness::packet::{Packet, flag};
 use hooksensor::config;
 use hooksensor::kernel::{Entry, Kernel, Ring, Runs};
-use hooksensor_ebpf::abi::Ban;
+use hooksensor_ebpf::abi::{Ban, Limits};
 use hooksensor_ebpf::limit::limit;
 use ipnet::IpNet;
 
@@ -30,11 +30,8 @@ const BANS: u32 = 100_000;
 const ROUNDS: usize = 31;
 
 /// Runs of a program in one round: enough that the system call around them does not matter, and
-/// few enough that their records fit the ring.
-const RUNS: u32 = 40_000;
-
-/// Holds [`RUNS`] records of the medium size.
-const RING_BYTES: u32 = 64 << 20;
+/// few enough that their records fit a ring of the default size.
+const RUNS: u32 = 16_000;
 
 /// Octets of payload in the packet that is copied up.
 const PAYLOAD: usize = 256;
@@ -79,7 +76,7 @@ fn paths() -> Result<Vec<Path>> {
     };
     let path = |name, packet: Packet, sample_one_in, action, at_most| Path {
         name,
-        frame: packet.payload(&[b'x'; PAYLOAD]).frame(),
+        frame: packet.payload(format!("{:<PAYLOAD$}", "POST /hooks HTTP/1.1").as_bytes()).frame(),
         sample_one_in,
         action,
         at_most,
@@ -87,7 +84,13 @@ fn paths() -> Result<Vec<Path>> {
     Ok(vec![
         path("port not watched", packet(CLEAN, "198.51.100.1:22")?, 0, 2, 1.5),
         path("banned source among 100 000, IPv4", packet("10.0.200.7:1000", SERVER_V4)?, 0, 1, 3.5),
-        path("banned source among 100 000, IPv6", packet("[fd00::c807]:1000", SERVER_V6)?, 0, 1, 5.0),
+        path(
+            "banned source among 100 000, IPv6",
+            packet("[fd00::c807]:1000", SERVER_V6)?,
+            0,
+            1,
+            5.0,
+        ),
         path("clean, all limits on, not sampled", packet(CLEAN, SERVER_V4)?, 0, 2, 7.0),
         path("clean, all limits on, 256 octets copied up", packet(CLEAN, SERVER_V4)?, 1, 2, 12.0),
     ])
@@ -103,35 +106,56 @@ impl Bench {
         let settings = config::Kernel {
             pin_path: PathBuf::from(format!("/sys/fs/bpf/hooksensor-bench-{}", std::process::id())),
             max_bans: BANS,
-            ring_bytes: RING_BYTES,
             ..config::Kernel::default()
         };
         let mut kernel = Kernel::load(&settings)?;
         let ring = kernel.take_ring()?;
         // A rate no run reaches: the limiter does all its work and refuses nothing.
-        kernel.watch(&BTreeSet::from([PORT]), limit(1_000_000_000, 1_000_000_000))?;
+        let all = limit(1_000_000_000, 1_000_000_000);
+        let limits = Limits { packets: all, connections: all, requests: all, new_sources: all };
+        kernel.watch(&BTreeSet::from([PORT]), limits)?;
+        kernel.change_settings(|settings| {
+            settings.enforce = 1;
+            settings.payload_bytes = 65_535;
+            settings.set_source(32, 64);
+        })?;
         let mut bench = Self { kernel, ring };
         bench.ban()?;
+        bench.shake_hands()?;
         Ok(bench)
     }
 
+    /// The clean source completes a handshake, as every real one has.
+    fn shake_hands(&mut self) -> Result<()> {
+        let (client, server) = (CLEAN.parse()?, SERVER_V4.parse()?);
+        let asked = Packet::tcp(client, server).flags(flag::SYN).numbers(1, 0);
+        let answered = Packet::tcp(server, client).flags(flag::SYN | flag::ACK).numbers(9, 2);
+        let acknowledged = Packet::tcp(client, server).numbers(2, 10);
+        self.kernel.run_ingress(&asked.frame())?;
+        self.kernel.run_egress(&answered.frame())?;
+        self.kernel.run_ingress(&acknowledged.frame())?;
+        let known = self.kernel.sources()?;
+        ensure!(known.iter().any(|source| source.established), "no handshake: {known:?}");
+        Ok(())
+    }
+
     fn ban(&mut self) -> Result<()> {
+        let mut entries = Vec::new();
         for number in 0..BANS {
             let v4 = Ipv4Addr::from(0x0a00_0000 + number);
             let v6 = Ipv6Addr::from((0xfd00_u128 << 112) + u128::from(number));
             for target in [IpNet::from(IpAddr::from(v4)), IpAddr::from(v6).into()] {
-                self.kernel.ban(&Entry { target, expires: u64::MAX, scope: Ban::WATCHED })?;
+                entries.push(Entry { target, expires: u64::MAX, scope: Ban::WATCHED });
             }
+        }
+        for taken in self.kernel.ban_all(&entries) {
+            taken?;
         }
         Ok(())
     }
 
     fn measure(&mut self, path: &Path) -> Result<Cost> {
-        self.kernel.change_settings(|settings| {
-            settings.enforce = 1;
-            settings.sample_one_in = path.sample_one_in;
-            settings.payload_bytes = 65_535;
-        })?;
+        self.kernel.change_settings(|settings| settings.sample_one_in = path.sample_one_in)?;
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             let bare = nanoseconds(self.kernel.repeat_bare(&path.frame, RUNS)?);

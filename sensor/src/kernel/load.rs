@@ -9,7 +9,7 @@ use aya::maps::{MapInfo, RingBuf};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
-use hooksensor_ebpf::abi::{Limit, Settings};
+use hooksensor_ebpf::abi::{Limits, Settings};
 use ipnet::IpNet;
 
 use super::attach::{self, Attachment, EGRESS_PROGRAM};
@@ -17,6 +17,7 @@ use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
+use super::sources::Source;
 use super::{layout_directory, privileges};
 use crate::config;
 
@@ -64,6 +65,7 @@ impl Kernel {
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)
             .map_max_entries("CIDR_BANS_V6", settings.max_cidr_bans)
             .map_max_entries("SOURCES", settings.max_sources)
+            .map_max_entries("NEWCOMERS", settings.max_sources)
             .load(include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hooksensor-ebpf")))
             .context("the kernel does not take the maps or the programs")?;
         let logger = match EbpfLogger::init(&mut programs) {
@@ -81,7 +83,7 @@ impl Kernel {
         classifier(&mut programs)?
             .load()
             .with_context(|| format!("the kernel does not accept program {EGRESS_PROGRAM}"))?;
-        let mut maps = Maps::take(&mut programs)?;
+        let mut maps = Maps::take(&mut programs, &pins)?;
         maps.recount_bans()?;
         let kernel = Self { programs, maps, pins: directory, logger };
         kernel.warn_of_sizes(settings);
@@ -151,13 +153,13 @@ impl Kernel {
         Ok(Ring::new(RingBuf::try_from(map)?))
     }
 
-    /// Makes `ports` the watched set, each with `limit`.
+    /// Makes `ports` the watched set, each with `limits`.
     ///
     /// # Errors
     ///
     /// When there are too many, or the kernel refuses.
-    pub fn watch(&mut self, ports: &BTreeSet<u16>, limit: Limit) -> Result<()> {
-        self.maps.watch(ports, limit)
+    pub fn watch(&mut self, ports: &BTreeSet<u16>, limits: Limits) -> Result<()> {
+        self.maps.watch(ports, limits)
     }
 
     /// The slot of each watched port.
@@ -194,6 +196,20 @@ impl Kernel {
     /// When the table is full, or the kernel refuses.
     pub fn ban(&mut self, entry: &Entry) -> Result<(), BanError> {
         self.maps.insert_ban(entry)
+    }
+
+    /// Puts many bans in force; what became of each, in their order.
+    pub fn ban_all(&mut self, entries: &[Entry]) -> Vec<Result<(), BanError>> {
+        self.maps.insert_bans(entries)
+    }
+
+    /// Every source the kernel knows, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to be read.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.maps.sources()
     }
 
     /// Lifts a ban; whether there was one.
@@ -285,6 +301,7 @@ impl Kernel {
             ("CIDR_BANS_V4", settings.max_cidr_bans),
             ("CIDR_BANS_V6", settings.max_cidr_bans),
             ("SOURCES", settings.max_sources),
+            ("NEWCOMERS", settings.max_sources),
         ];
         for (name, wanted) in wanted {
             let pin = self.pins.path().join(layout_directory()).join(name);

@@ -5,6 +5,7 @@
 
 mod attach;
 mod bans;
+mod batch;
 mod bpffs;
 mod clock;
 mod load;
@@ -12,6 +13,7 @@ mod maps;
 mod ports;
 mod privileges;
 mod ring;
+mod sources;
 
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
@@ -19,6 +21,7 @@ pub use clock::Clock;
 pub use load::{Kernel, Runs};
 pub use maps::Totals;
 pub use ring::Ring;
+pub use sources::Source;
 
 /// Name of the directory below the pin path that holds this layout's maps and links.
 fn layout_directory() -> String {

@@ -147,6 +147,7 @@ impl Desk {
     fn ban(&mut self, ban: Ban) -> Outcome {
         let mut outcome = Outcome::default();
         let now = self.enforcer.now();
+        let mut granted = Vec::new();
         for target in ban.targets {
             let request = decide::Request {
                 target,
@@ -154,20 +155,21 @@ impl Desk {
                 duration: Duration::from_secs(ban.seconds),
                 reason: ban.reason.clone(),
             };
-            let refused = match self.choke_point.ban(request, now) {
-                Ok(decision) => match self.carry_out(&decision) {
-                    Ok(()) => {
-                        outcome.done.push(DecisionView::new(&decision, now));
-                        continue;
-                    }
-                    Err(error) => error.to_string(),
-                },
+            match self.choke_point.ban(request, now) {
+                Ok(decision) => granted.push(decision),
                 Err(refusal) => {
                     self.count_refusal(&refusal);
-                    refusal.to_string()
+                    outcome.refused.push(RefusedTarget { target, reason: refusal.to_string() });
                 }
-            };
-            outcome.refused.push(RefusedTarget { target, reason: refused });
+            }
+        }
+        for (decision, taken) in granted.iter().zip(self.enforcer.ban_all(&granted)) {
+            match self.settle(decision, taken) {
+                Ok(()) => outcome.done.push(DecisionView::new(decision, now)),
+                Err(error) => outcome
+                    .refused
+                    .push(RefusedTarget { target: decision.target, reason: error.to_string() }),
+            }
         }
         outcome
     }
@@ -192,9 +194,15 @@ impl Desk {
         outcome
     }
 
-    /// Puts a granted decision in force and on record; one the kernel does not take is forgotten.
+    /// Puts a granted decision in force and on record.
     fn carry_out(&mut self, decision: &Decision) -> Result<(), BanError> {
-        if let Err(error) = self.enforcer.carry_out(decision) {
+        let taken = self.enforcer.carry_out(decision);
+        self.settle(decision, taken)
+    }
+
+    /// Puts on record a decision that the kernel took; one it did not take is forgotten.
+    fn settle(&mut self, decision: &Decision, taken: Result<(), BanError>) -> Result<(), BanError> {
+        if let Err(error) = taken {
             self.choke_point.forget(&decision.target);
             return Err(error);
         }
