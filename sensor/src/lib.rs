@@ -4,8 +4,21 @@
 //! the kernel ABI. `pipeline` alone knows every stage.
 
 pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod control;
 pub mod decide;
 pub mod detect;
+pub mod enforce;
+pub mod export;
 pub mod http;
+pub mod id;
+pub mod kernel;
+pub mod pipeline;
+pub mod record;
 pub mod tcp;
+pub mod time;
 pub mod webhook;
+
+#[cfg(test)]
+mod golden;

@@ -2,4 +2,66 @@
 //!
 //! Nothing here knows how a task works.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod build;
+mod demo;
+mod lint;
+mod setup;
+mod shell;
+mod test;
+mod tidy;
+#[path = "../../sensor/build/toolchain.rs"]
+mod toolchain;
+
+/// What a developer of hooksensor runs.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the build and the tests need, where that is allowed
+    Setup,
+    /// Build the agent with the kernel programs inside
+    Build(build::Arguments),
+    /// Check formatting, clippy for host and kernel code, and the layout rules
+    Lint,
+    /// Run all tests; needs root
+    Test,
+    /// Watch deliveries being recorded and a flood being dropped, on this machine
+    Demo,
+    /// Check the layout rules that the compiler does not know
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task) -> Result<()> {
+    if matches!(task, Task::Setup) {
+        return setup::run();
+    }
+    setup::ensure()?;
+    match task {
+        Task::Setup => Ok(()),
+        Task::Build(arguments) => build::run(arguments),
+        Task::Lint => lint::run(),
+        Task::Test => test::run(),
+        Task::Demo => demo::run(),
+        Task::Tidy => tidy::run(),
+    }
+}

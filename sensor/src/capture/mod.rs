@@ -4,20 +4,11 @@
 
 pub mod decode;
 pub mod pcap;
+pub mod ring;
 
 use std::net::SocketAddr;
 
-/// Nanoseconds since the Unix epoch, as stamped by the kernel or by the capture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(pub u64);
-
-impl Timestamp {
-    /// Nanoseconds from `earlier` to `self`; zero when the clock went backwards between them.
-    #[must_use]
-    pub fn nanoseconds_since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
-    }
-}
+pub use crate::time::Timestamp;
 
 /// TCP control bits as they stand in the header (RFC 9293, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

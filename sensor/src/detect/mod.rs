@@ -2,11 +2,24 @@
 //!
 //! Pure: no clock, no I/O. It must not know what will be done about a finding.
 
+mod failures;
+mod sustained;
+
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 
 use uuid::Uuid;
 
 use crate::capture::Timestamp;
+use crate::config;
+use crate::id::event_id;
+use crate::webhook::Delivery;
+
+use failures::Failures;
+use sustained::Sustained;
+
+/// Sources each rule remembers: the longest quiet is forgotten first, which forgives it.
+const REMEMBERED_SOURCES: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
 
 /// A rule by name and version, so that a decision can be traced to the code that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +39,7 @@ pub struct Finding {
     pub rule: Rule,
     /// When the rule's condition became true, in packet time.
     pub time: Timestamp,
-    /// The source it is about.
+    /// The source it is about: the client, where trusted proxies stand between.
     pub source: IpAddr,
     /// The watched port it was seen on.
     pub port: u16,
@@ -35,3 +48,56 @@ pub struct Finding {
     /// `event.id` of each exchange that caused it; empty when packets, not exchanges, did.
     pub evidence: Vec<Uuid>,
 }
+
+/// The kernel's word that a source is over its packet limit on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverLimit {
+    /// The source.
+    pub source: IpAddr,
+    /// The watched port.
+    pub port: u16,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// Every rule with its memory.
+#[derive(Debug)]
+pub struct Detector {
+    failures: Failures,
+    sustained: Sustained,
+}
+
+impl Detector {
+    /// Rules as configured, remembering nothing.
+    #[must_use]
+    pub fn new(ban: &config::Ban) -> Self {
+        Self { failures: Failures::new(ban), sustained: Sustained::new(ban) }
+    }
+
+    /// Looks at one delivery.
+    pub fn delivery(&mut self, delivery: &Delivery) -> Option<Finding> {
+        self.failures.look(delivery)
+    }
+
+    /// Looks at one notice of the kernel.
+    pub fn over_limit(&mut self, notice: OverLimit) -> Option<Finding> {
+        self.sustained.look(notice)
+    }
+}
+
+impl Finding {
+    fn new(
+        rule: Rule,
+        time: Timestamp,
+        source: IpAddr,
+        port: u16,
+        reason: String,
+        evidence: Vec<Uuid>,
+    ) -> Self {
+        let seed = format!("finding {} {source} {port}", rule.id);
+        Self { id: event_id(time, seed.as_bytes()), rule, time, source, port, reason, evidence }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,465 @@
+//! The records both sides of the kernel boundary share: keys, values, sample header, reasons.
+//!
+//! Plain data without padding, in the byte order of the host; addresses in network order. It must
+//! not know who reads or writes a record.
+
+use core::net::{IpAddr, Ipv6Addr};
+
+/// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
+/// their directory's name, so another version's maps are never misread.
+pub const VERSION: u32 = 1;
+
+/// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
+pub const MAX_PORTS: usize = 63;
+
+/// Slots in per-port maps: slot 0 is everything that is not a watched port.
+pub const SLOTS: usize = MAX_PORTS + 1;
+
+/// An address in network order, IPv4 as IPv4-mapped IPv6 (RFC 4291, section 2.5.5.2).
+#[repr(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address([u32; 4]);
+
+impl Address {
+    /// The third word of an IPv4-mapped address: `::ffff:a.b.c.d`.
+    const MAPPED: u32 = 0xffff_u32.to_be();
+
+    /// From the 32 bits of an IPv4 header field, as they lie in memory.
+    #[inline(always)]
+    #[must_use]
+    pub const fn v4(word: u32) -> Self {
+        Self([0, 0, Self::MAPPED, word])
+    }
+
+    /// From the four words of an IPv6 header field, as they lie in memory.
+    #[inline(always)]
+    #[must_use]
+    pub const fn v6(words: [u32; 4]) -> Self {
+        Self(words)
+    }
+
+    /// The key of an IPv4 address in the kernel's maps, or `None` for IPv6.
+    #[inline(always)]
+    #[must_use]
+    pub const fn as_v4(&self) -> Option<u32> {
+        if self.0[0] == 0 && self.0[1] == 0 && self.0[2] == Self::MAPPED {
+            Some(self.0[3])
+        } else {
+            None
+        }
+    }
+
+    /// The key of the address in maps that hold both families.
+    #[inline(always)]
+    #[must_use]
+    pub const fn words(&self) -> [u32; 4] {
+        self.0
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(address: IpAddr) -> Self {
+        let v6 = match address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        let octets = v6.octets();
+        let word = |at: usize| {
+            u32::from_ne_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
+        };
+        Self([word(0), word(4), word(8), word(12)])
+    }
+}
+
+impl From<Address> for IpAddr {
+    fn from(address: Address) -> Self {
+        let mut octets = [0; 16];
+        for (chunk, word) in octets.chunks_exact_mut(4).zip(address.0) {
+            chunk.copy_from_slice(&word.to_ne_bytes());
+        }
+        Self::V6(Ipv6Addr::from(octets)).to_canonical()
+    }
+}
+
+/// What became of a packet. The entry points turn it into a packet action, exhaustively.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// To a watched port, and nothing against it.
+    Clean,
+    /// Not to a watched port.
+    NotWatched,
+    /// Banned or over its limit, and passed because the source is protected.
+    Protected,
+    /// Banned, and dropped.
+    DropBanned,
+    /// Over its limit, and dropped.
+    DropLimited,
+    /// Banned, and passed because decisions are simulated.
+    WouldDropBanned,
+    /// Over its limit, and passed because decisions are simulated.
+    WouldDropLimited,
+    /// Neither IPv4 nor IPv6.
+    NotIp,
+    /// IP, and not TCP.
+    NotTcp,
+    /// IP inside IP or GRE: the inner packet is not looked at.
+    Tunnel,
+    /// A fragment after the first, which has no ports.
+    LaterFragment,
+    /// The packet ended inside a header, or a header's length is impossible.
+    Truncated,
+    /// More VLAN tags or IPv6 extension headers than are walked.
+    TooDeep,
+}
+
+impl Reason {
+    /// How many there are.
+    pub const COUNT: usize = 13;
+
+    /// Every reason, in the order of its code.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Clean,
+        Self::NotWatched,
+        Self::Protected,
+        Self::DropBanned,
+        Self::DropLimited,
+        Self::WouldDropBanned,
+        Self::WouldDropLimited,
+        Self::NotIp,
+        Self::NotTcp,
+        Self::Tunnel,
+        Self::LaterFragment,
+        Self::Truncated,
+        Self::TooDeep,
+    ];
+
+    /// The name that stands in metrics and in `status`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::NotWatched => "not_watched",
+            Self::Protected => "protected",
+            Self::DropBanned => "drop_banned",
+            Self::DropLimited => "drop_limited",
+            Self::WouldDropBanned => "would_drop_banned",
+            Self::WouldDropLimited => "would_drop_limited",
+            Self::NotIp => "not_ip",
+            Self::NotTcp => "not_tcp",
+            Self::Tunnel => "tunnel",
+            Self::LaterFragment => "later_fragment",
+            Self::Truncated => "truncated",
+            Self::TooDeep => "too_deep",
+        }
+    }
+}
+
+/// Settings the agent may change at any moment.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// 1: bans and limits drop. 0: they are counted and the packet passes.
+    pub enforce: u32,
+    /// Bans in force that reach past the watched ports; 0 lets other ports pass unexamined.
+    pub host_bans: u32,
+    /// IPv4 CIDR bans in force; 0 saves the lookup.
+    pub cidr_bans_v4: u32,
+    /// IPv6 CIDR bans in force; 0 saves the lookup.
+    pub cidr_bans_v6: u32,
+    /// One connection in this many is copied up; 0 copies none.
+    pub sample_one_in: u32,
+    /// Payload octets copied of one packet, at most.
+    pub payload_bytes: u32,
+}
+
+/// A source's packet limit on one port, as the two constants of a GCRA (ITU-T I.371).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limit {
+    /// Nanoseconds between packets at exactly the permitted rate; 0 is no limit.
+    pub interval: u64,
+    /// Nanoseconds a source may be ahead of that rate: its burst.
+    pub tolerance: u64,
+}
+
+/// What the agent says of a slot.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Watched {
+    /// The limit of each source on this port.
+    pub limit: Limit,
+    /// The port, in host order; 0 while the slot is free. A restarted agent reads it back.
+    pub port: u32,
+    /// Keeps the size a multiple of the alignment.
+    pub reserved: u32,
+}
+
+/// A ban in force.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ban {
+    /// Kernel time (`CLOCK_MONOTONIC`, nanoseconds) when it ends.
+    pub expires: u64,
+    /// Bit n is set when it covers slot n.
+    pub scope: u64,
+    /// Prefix length of the entry itself, so that a CIDR lookup can go on to a wider one.
+    pub prefix_length: u32,
+    /// Keeps the size a multiple of the alignment.
+    pub reserved: u32,
+}
+
+impl Ban {
+    /// The scope of everything on this host.
+    pub const HOST: u64 = u64::MAX;
+    /// The scope of every watched port, whichever they are.
+    pub const WATCHED: u64 = !1;
+
+    /// Whether it covers `slot` at `now`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn covers(&self, slot: u32, now: u64) -> bool {
+        self.expires > now && (self.scope >> (slot & 63)) & 1 == 1
+    }
+}
+
+/// Key of a source's state on one port.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceKey {
+    /// The source.
+    pub address: Address,
+    /// The port's slot.
+    pub slot: u32,
+}
+
+/// What is kept of a source on one port.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceState {
+    /// Theoretical arrival time of its next packet: the whole state of the limiter.
+    pub arrival: u64,
+    /// Packets that came over the limit.
+    pub over_limit: u64,
+    /// Kernel time of the last notice to the agent.
+    pub noticed: u64,
+}
+
+/// Counters of one slot on one CPU.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets by what became of them, indexed by [`Reason`].
+    pub reasons: [u64; Reason::COUNT],
+    /// Octets that arrived, headers included.
+    pub ingress_bytes: u64,
+    /// TCP packets that left.
+    pub egress_packets: u64,
+    /// Octets that left, headers included.
+    pub egress_bytes: u64,
+    /// SYNs without ACK that arrived.
+    pub connections: u64,
+    /// Segments that start with a request line.
+    pub requests: u64,
+    /// Segments that start with a status line, by the first digit of the code; 0 is any other.
+    pub responses: [u64; 6],
+    /// Records copied up.
+    pub samples: u64,
+    /// Packets that belong to connections that are not sampled.
+    pub not_sampled: u64,
+    /// Records that found the ring full.
+    pub ring_full: u64,
+    /// Records whose octets could not be read.
+    pub unreadable: u64,
+    /// Sources that could not be given a state: their packets passed unlimited.
+    pub sources_refused: u64,
+}
+
+impl Counters {
+    /// All zero.
+    pub const ZERO: Self = Self {
+        reasons: [0; Reason::COUNT],
+        ingress_bytes: 0,
+        egress_packets: 0,
+        egress_bytes: 0,
+        connections: 0,
+        requests: 0,
+        responses: [0; 6],
+        samples: 0,
+        not_sampled: 0,
+        ring_full: 0,
+        unreadable: 0,
+        sources_refused: 0,
+    };
+
+    /// Adds another CPU's counters.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, value) in self.reasons.iter_mut().zip(other.reasons) {
+            *sum += value;
+        }
+        for (sum, value) in self.responses.iter_mut().zip(other.responses) {
+            *sum += value;
+        }
+        self.ingress_bytes += other.ingress_bytes;
+        self.egress_packets += other.egress_packets;
+        self.egress_bytes += other.egress_bytes;
+        self.connections += other.connections;
+        self.requests += other.requests;
+        self.samples += other.samples;
+        self.not_sampled += other.not_sampled;
+        self.ring_full += other.ring_full;
+        self.unreadable += other.unreadable;
+        self.sources_refused += other.sources_refused;
+    }
+}
+
+/// What a record of the ring is.
+pub mod kind {
+    /// A segment, or part of one, that came to a watched port.
+    pub const INGRESS: u8 = 1;
+    /// A segment, or part of one, that left a watched port.
+    pub const EGRESS: u8 = 2;
+    /// A source is over its limit; `sequence` holds no meaning and there is no payload.
+    pub const OVER_LIMIT: u8 = 3;
+}
+
+/// `vlan` of a packet without a tag.
+pub const NO_VLAN: u16 = u16::MAX;
+
+/// Head of every record in the ring; the captured payload follows it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Kernel time (`CLOCK_MONOTONIC`, nanoseconds).
+    pub time: u64,
+    /// The sender on the wire.
+    pub source: Address,
+    /// The receiver on the wire.
+    pub destination: Address,
+    /// Sequence number of the first payload octet of this record.
+    pub sequence: u32,
+    /// Acknowledgement number.
+    pub acknowledgement: u32,
+    /// Payload octets on the wire that this record stands for.
+    pub payload_length: u32,
+    /// Payload octets that follow this head.
+    pub captured: u32,
+    /// Interface index.
+    pub interface: u32,
+    /// One connection in this many was being copied up.
+    pub sampling: u32,
+    /// The sender's port.
+    pub source_port: u16,
+    /// The receiver's port.
+    pub destination_port: u16,
+    /// VLAN identifier, or [`NO_VLAN`].
+    pub vlan: u16,
+    /// One of [`kind`].
+    pub kind: u8,
+    /// TCP control bits.
+    pub flags: u8,
+}
+
+impl Sample {
+    /// Size of the head.
+    pub const SIZE: usize = size_of::<Self>();
+
+    /// Reads a head from the front of a ring record; `None` when the record is too short.
+    #[must_use]
+    pub fn read(record: &[u8]) -> Option<Self> {
+        let head: &[u8; Self::SIZE] = record.first_chunk()?;
+        let word =
+            |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let half = |at: usize| u16::from_ne_bytes([head[at], head[at + 1]]);
+        let address = |at: usize| Address([word(at), word(at + 4), word(at + 8), word(at + 12)]);
+        let time = head.first_chunk()?;
+        Some(Self {
+            time: u64::from_ne_bytes(*time),
+            source: address(8),
+            destination: address(24),
+            sequence: word(40),
+            acknowledgement: word(44),
+            payload_length: word(48),
+            captured: word(52),
+            interface: word(56),
+            sampling: word(60),
+            source_port: half(64),
+            destination_port: half(66),
+            vlan: half(68),
+            kind: head[70],
+            flags: head[71],
+        })
+    }
+}
+
+const _: () = assert!(size_of::<Address>() == 16);
+const _: () = assert!(size_of::<Settings>() == 24);
+const _: () = assert!(size_of::<Limit>() == 16);
+const _: () = assert!(size_of::<Watched>() == 24);
+const _: () = assert!(size_of::<Ban>() == 24);
+const _: () = assert!(size_of::<SourceKey>() == 20);
+const _: () = assert!(size_of::<SourceState>() == 24);
+const _: () = assert!(size_of::<Counters>() == (Reason::COUNT + 6 + 10) * 8);
+const _: () = assert!(Sample::SIZE == 72);
+
+#[cfg(feature = "user")]
+#[expect(unsafe_code, reason = "aya's typed maps ask for this marker")]
+mod user {
+    use super::{Address, Ban, Counters, Settings, SourceKey, SourceState, Watched};
+
+    // SAFETY: each is `repr(C)` or `repr(transparent)`, `Copy`, of integers only, and has no
+    // padding: the size asserts above compare against the sum of the fields.
+    unsafe impl aya::Pod for Address {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Ban {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Counters {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Settings {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for SourceKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for SourceState {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for Watched {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_survive_the_way_through_the_kernel() {
+        for text in ["192.0.2.1", "2001:db8::1", "::1", "0.0.0.0", "255.255.255.255"] {
+            let address: IpAddr = text.parse().unwrap();
+            let shared = Address::from(address);
+            assert_eq!(IpAddr::from(shared), address);
+            assert_eq!(shared.as_v4().is_some(), address.is_ipv4());
+        }
+    }
+
+    #[test]
+    fn every_reason_has_its_code_and_a_name_of_its_own() {
+        for (code, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, code);
+            assert_eq!(Reason::ALL.iter().filter(|other| other.name() == reason.name()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_ban_covers_its_slots_until_it_expires() {
+        let ban = Ban { expires: 10, scope: 1 << 3, prefix_length: 32, reserved: 0 };
+        assert!(ban.covers(3, 9));
+        assert!(!ban.covers(3, 10));
+        assert!(!ban.covers(2, 9));
+        assert!(!Ban { scope: Ban::WATCHED, ..ban }.covers(0, 9));
+        assert!(Ban { scope: Ban::WATCHED, ..ban }.covers(63, 9));
+        assert!(Ban { scope: Ban::HOST, ..ban }.covers(0, 9));
+    }
+
+    #[test]
+    fn a_short_record_is_no_sample() {
+        assert_eq!(Sample::read(&[0; Sample::SIZE - 1]), None);
+        assert!(Sample::read(&[0; Sample::SIZE]).is_some());
+    }
+}

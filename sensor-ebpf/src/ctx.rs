@@ -1,0 +1,262 @@
+//! Checked access to the octets of a packet, for each kind of program context.
+//!
+//! The only file that holds packet pointers. It must not know what the octets mean.
+#![expect(unsafe_code, reason = "packet pointers and helper calls have no safe form")]
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::helpers::generated::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
+use aya_ebpf::programs::{TcContext, XdpContext};
+use hooksensor_ebpf::abi::Reason;
+use hooksensor_ebpf::packet::{self, Load, Network, Window};
+
+/// No header starts past this octet: four tags, and eight extensions of at most 2048 octets, end
+/// before it. The verifier wants a bound, and follows none above 65535.
+const LAST_HEADER: usize = 0x7fff;
+
+/// Walks to the transport header, and has the verifier forget on which way.
+#[inline(always)]
+pub(crate) fn walk<F: Frame>(frame: &F) -> Result<Network, Reason> {
+    let network = packet::network(frame)?;
+    Ok(Network {
+        offset: frame.forget(network.offset),
+        end: frame.forget(network.end),
+        vlan: frame.forget(usize::from(network.vlan)) as u16,
+        ..network
+    })
+}
+
+/// What a hook hands in.
+pub(crate) trait Frame: Load {
+    /// Octets of the whole frame, fragments included.
+    fn length(&self) -> usize;
+
+    /// Index of the interface.
+    fn interface(&self) -> u32;
+
+    /// A word of the context the verifier knows nothing of.
+    fn unknown(&self) -> usize;
+
+    /// The same value, of which the verifier knows nothing any more. What it learned on each of
+    /// the many ways through the headers would otherwise keep those ways apart to the end, and
+    /// the program would pass its limit of a million instructions.
+    #[inline(always)]
+    fn forget(&self, value: usize) -> usize {
+        let unknown = self.unknown();
+        opaque(value ^ unknown) ^ unknown
+    }
+
+    /// Copies `length` octets from `offset` to the front of `target`; whether that could be done.
+    /// `length` is bounded here again, where the verifier can see it.
+    fn copy<const N: usize>(
+        &self,
+        offset: usize,
+        target: &mut MaybeUninit<[u8; N]>,
+        length: usize,
+    ) -> bool;
+
+    /// `N` octets by copy, wherever in the frame they are.
+    #[inline(always)]
+    fn octets<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut octets = MaybeUninit::<[u8; N]>::uninit();
+        if self.copy(offset, &mut octets, N) {
+            // SAFETY: the copy filled all `N` octets.
+            Some(unsafe { octets.assume_init() })
+        } else {
+            None
+        }
+    }
+}
+
+/// A frame at the driver: its linear part is read in place.
+pub(crate) struct XdpBuffer {
+    context: XdpContext,
+}
+
+/// `N` octets of a frame's linear part.
+pub(crate) struct InPlace<const N: usize>(*const u8);
+
+/// A packet on its way out.
+pub(crate) struct SocketBuffer {
+    context: TcContext,
+}
+
+/// `N` octets copied out of a packet.
+pub(crate) struct Copied<const N: usize>([u8; N]);
+
+impl XdpBuffer {
+    /// Wraps what the hook hands in.
+    #[inline(always)]
+    pub(crate) const fn new(context: XdpContext) -> Self {
+        Self { context }
+    }
+}
+
+impl Load for XdpBuffer {
+    type Window<const N: usize> = InPlace<N>;
+
+    #[inline(always)]
+    fn window<const N: usize>(&self, offset: usize) -> Option<InPlace<N>> {
+        if offset > LAST_HEADER {
+            return None;
+        }
+        let start = self.context.data() + offset;
+        if start + N > self.context.data_end() {
+            return None;
+        }
+        Some(InPlace(start as *const u8))
+    }
+}
+
+impl<const N: usize> Window<N> for InPlace<N> {
+    #[inline(always)]
+    fn u8<const AT: usize>(&self) -> u8 {
+        const { assert!(AT < N) };
+        // SAFETY: `window` checked `N` octets against the end of the packet, and `AT` is below.
+        unsafe { self.0.add(AT).read() }
+    }
+
+    #[inline(always)]
+    fn u16<const AT: usize>(&self) -> u16 {
+        const { assert!(AT + 2 <= N) };
+        // SAFETY: as above; BPF packet loads may be unaligned where the verifier allows them, and
+        // it rejects the program where it does not.
+        u16::from_be(unsafe { self.0.add(AT).cast::<u16>().read() })
+    }
+
+    #[inline(always)]
+    fn word<const AT: usize>(&self) -> u32 {
+        const { assert!(AT + 4 <= N) };
+        // SAFETY: as above.
+        unsafe { self.0.add(AT).cast::<u32>().read() }
+    }
+}
+
+impl Frame for XdpBuffer {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        // SAFETY: the context is the one the kernel handed to this program.
+        unsafe { bpf_xdp_get_buff_len(self.context.ctx) as usize }
+    }
+
+    #[inline(always)]
+    fn interface(&self) -> u32 {
+        self.context.ingress_ifindex() as u32
+    }
+
+    #[inline(always)]
+    fn unknown(&self) -> usize {
+        self.context.rx_queue_index() as usize
+    }
+
+    #[inline(always)]
+    fn copy<const N: usize>(
+        &self,
+        offset: usize,
+        target: &mut MaybeUninit<[u8; N]>,
+        length: usize,
+    ) -> bool {
+        let length = opaque(length);
+        if length == 0 || length > N {
+            return false;
+        }
+        // SAFETY: `target` holds `N` octets and `length` is at most that.
+        unsafe {
+            bpf_xdp_load_bytes(
+                self.context.ctx,
+                offset as u32,
+                target.as_mut_ptr().cast(),
+                length as u32,
+            ) == 0
+        }
+    }
+}
+
+impl SocketBuffer {
+    /// Wraps what the hook hands in.
+    #[inline(always)]
+    pub(crate) const fn new(context: TcContext) -> Self {
+        Self { context }
+    }
+}
+
+impl Load for SocketBuffer {
+    type Window<const N: usize> = Copied<N>;
+
+    #[inline(always)]
+    fn window<const N: usize>(&self, offset: usize) -> Option<Copied<N>> {
+        self.octets(offset).map(Copied)
+    }
+}
+
+impl<const N: usize> Window<N> for Copied<N> {
+    #[inline(always)]
+    fn u8<const AT: usize>(&self) -> u8 {
+        const { assert!(AT < N) };
+        self.0[AT]
+    }
+
+    #[inline(always)]
+    fn u16<const AT: usize>(&self) -> u16 {
+        const { assert!(AT + 2 <= N) };
+        u16::from_be_bytes([self.0[AT], self.0[AT + 1]])
+    }
+
+    #[inline(always)]
+    fn word<const AT: usize>(&self) -> u32 {
+        const { assert!(AT + 4 <= N) };
+        u32::from_ne_bytes([self.0[AT], self.0[AT + 1], self.0[AT + 2], self.0[AT + 3]])
+    }
+}
+
+impl Frame for SocketBuffer {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.context.len() as usize
+    }
+
+    #[inline(always)]
+    fn interface(&self) -> u32 {
+        // SAFETY: the context is the one the kernel handed to this program.
+        unsafe { (*self.context.skb.skb).ifindex }
+    }
+
+    #[inline(always)]
+    fn unknown(&self) -> usize {
+        self.context.len() as usize
+    }
+
+    #[inline(always)]
+    fn copy<const N: usize>(
+        &self,
+        offset: usize,
+        target: &mut MaybeUninit<[u8; N]>,
+        length: usize,
+    ) -> bool {
+        let length = opaque(length);
+        if length == 0 || length > N {
+            return false;
+        }
+        // SAFETY: `target` holds `N` octets and `length` is at most that.
+        unsafe {
+            bpf_skb_load_bytes(
+                self.context.as_ptr(),
+                offset as u32,
+                target.as_mut_ptr().cast(),
+                length as u32,
+            ) == 0
+        }
+    }
+}
+
+/// Hides what the compiler knows of a value, so that it cannot leave out the bounds check the
+/// verifier asks for. One instruction rather than none, for the kernel refuses line information
+/// that names the same instruction twice.
+#[inline(always)]
+pub(crate) fn opaque(value: usize) -> usize {
+    let mut value = value;
+    // SAFETY: the value is moved onto itself.
+    unsafe { core::arch::asm!("{0} = {0}", inout(reg) value) };
+    value
+}

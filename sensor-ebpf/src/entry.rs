@@ -1,0 +1,57 @@
+//! The programs the kernel runs: what each hook hands in, and what each reason hands back.
+//!
+//! It must not know packets.
+
+use aya_ebpf::bindings::{TC_ACT_UNSPEC, xdp_action};
+use aya_ebpf::macros::{classifier, xdp};
+use aya_ebpf::programs::{TcContext, XdpContext};
+use aya_log_ebpf::info;
+use hooksensor_ebpf::abi::{Reason, VERSION};
+
+use crate::ctx::{SocketBuffer, XdpBuffer};
+use crate::{observe, policy};
+
+/// Judges and samples what arrives, before the stack sees it.
+#[xdp(frags)]
+pub(crate) fn hooksensor_ingress(context: XdpContext) -> u32 {
+    match policy::ingress(&XdpBuffer::new(context)) {
+        Reason::DropBanned | Reason::DropLimited => xdp_action::XDP_DROP,
+        Reason::Clean
+        | Reason::NotWatched
+        | Reason::Protected
+        | Reason::WouldDropBanned
+        | Reason::WouldDropLimited
+        | Reason::NotIp
+        | Reason::NotTcp
+        | Reason::Tunnel
+        | Reason::LaterFragment
+        | Reason::Truncated
+        | Reason::TooDeep => xdp_action::XDP_PASS,
+    }
+}
+
+/// Counts and samples what leaves; it lets everything go on to the next classifier.
+#[classifier]
+pub(crate) fn hooksensor_egress(context: TcContext) -> i32 {
+    observe::egress(&SocketBuffer::new(context));
+    TC_ACT_UNSPEC
+}
+
+/// Says through the log which programs these are. The agent runs it once when it has loaded them.
+#[xdp]
+pub(crate) fn hooksensor_hello(context: XdpContext) -> u32 {
+    info!(&context, "kernel programs loaded, ABI version {}", VERSION);
+    xdp_action::XDP_PASS
+}
+
+/// A missed check must end at the verifier, never in undefined behaviour: it rejects this loop.
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+// SAFETY: the kernel reads this section for the programs' licence; nothing else has the name.
+#[expect(unsafe_code, reason = "a named section is the only way to state a licence")]
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,63 @@
+//! Every map: key, value, who writes, who reads, how large, and what happens when it is full.
+//!
+//! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when
+//! it loads the programs; all but the ring are pinned and outlive it.
+
+use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use hooksensor_ebpf::abi::{Ban, Counters, SLOTS, Settings, SourceKey, SourceState, Watched};
+
+const ONE: u32 = 1;
+const PORTS_OF_TCP: u32 = 1 << 16;
+const SLOT_COUNT: u32 = SLOTS as u32;
+
+/// Port (host order) -> slot, 0 where it is not watched. The agent writes.
+#[map]
+pub(crate) static PORTS: Array<u32> = Array::pinned(PORTS_OF_TCP, 0);
+
+/// The settings in force, at index 0. The agent writes.
+#[map]
+pub(crate) static SETTINGS: Array<Settings> = Array::pinned(ONE, 0);
+
+/// Slot -> its port and its packet limit per source. The agent writes.
+#[map]
+pub(crate) static WATCHED: Array<Watched> = Array::pinned(SLOT_COUNT, 0);
+
+/// Slot -> counters, per CPU. The programs write, the agent reads and sums.
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::pinned(SLOT_COUNT, 0);
+
+/// Prefix of protected addresses (IPv4 as mapped) -> 1. The agent writes and refuses what does
+/// not fit.
+#[map]
+pub(crate) static PROTECTED: LpmTrie<[u32; 4], u32> = LpmTrie::pinned(4096, BPF_F_NO_PREALLOC);
+
+/// IPv4 address -> ban. The agent writes and refuses when it is full; nothing evicts. *Configured.*
+#[map]
+pub(crate) static BANS_V4: HashMap<u32, Ban> = HashMap::pinned(100_000, BPF_F_NO_PREALLOC);
+
+/// IPv6 address -> ban, as above. *Configured.*
+#[map]
+pub(crate) static BANS_V6: HashMap<[u32; 4], Ban> = HashMap::pinned(100_000, BPF_F_NO_PREALLOC);
+
+/// IPv4 prefix -> ban, as above. *Configured.*
+#[map]
+pub(crate) static CIDR_BANS_V4: LpmTrie<u32, Ban> = LpmTrie::pinned(10_000, BPF_F_NO_PREALLOC);
+
+/// IPv6 prefix -> ban, as above. *Configured.*
+#[map]
+pub(crate) static CIDR_BANS_V6: LpmTrie<[u32; 4], Ban> = LpmTrie::pinned(10_000, BPF_F_NO_PREALLOC);
+
+/// Source and slot -> limiter state. The programs write; the least recently used is evicted,
+/// which forgives a source at worst. *Configured.*
+#[map]
+pub(crate) static SOURCES: LruHashMap<SourceKey, SourceState> = LruHashMap::pinned(65_536, 0);
+
+/// Samples for the agent. A full ring loses the sample and counts it. *Configured.*
+#[map]
+pub(crate) static RING: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// Kernel time of the last error that was logged, at index 0. The programs write.
+#[map]
+pub(crate) static LAST_LOGGED: Array<u64> = Array::with_max_entries(ONE, 0);

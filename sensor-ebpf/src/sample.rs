@@ -1,0 +1,241 @@
+//! What is copied up to the agent: segments of sampled connections, and notices.
+//!
+//! A segment larger than a record is copied in several. It must not decide what becomes of a
+//! packet.
+#![expect(unsafe_code, reason = "ring records are written through pointers")]
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
+use hooksensor_ebpf::abi::{Address, NO_VLAN, Sample, Settings, SourceKey, kind};
+use hooksensor_ebpf::packet::{Network, Transport};
+
+use crate::ctx::Frame;
+use crate::{maps, observe};
+
+/// Payload of the record sizes: 256, 1536 and 8192 octets with the head. The ring reserves
+/// constant sizes only, and small heads, full Ethernet segments and super-packets are what
+/// there is.
+const SMALL: usize = 256 - Sample::SIZE;
+const MEDIUM: usize = 1536 - Sample::SIZE;
+const LARGE: usize = 8192 - Sample::SIZE;
+
+/// Records one packet may take: the longest IP payload in records of the largest size.
+const MAX_PARTS: usize = 0xffff / LARGE + 1;
+
+const FIN_SYN_RST: u8 = 0x07;
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+
+/// A record as it lies in the ring.
+#[repr(C)]
+struct Record<const N: usize> {
+    head: Sample,
+    payload: MaybeUninit<[u8; N]>,
+}
+
+/// How a record came to be, or did not.
+enum Written {
+    Yes,
+    RingFull,
+    Unreadable,
+}
+
+/// Copies up a segment that arrived.
+#[inline(always)]
+pub(crate) fn ingress<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    slot: u32,
+    network: &Network,
+    transport: &Transport,
+) {
+    segment(frame, settings, slot, network, transport, kind::INGRESS);
+}
+
+/// Copies up a segment that leaves.
+#[inline(always)]
+pub(crate) fn egress<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    slot: u32,
+    network: &Network,
+    transport: &Transport,
+) {
+    segment(frame, settings, slot, network, transport, kind::EGRESS);
+}
+
+/// Tells the agent that a source is over its limit.
+#[inline(always)]
+pub(crate) fn over_limit(key: &SourceKey, now: u64) {
+    let notice = Sample {
+        time: now,
+        source: key.address,
+        destination: Address::v4(0),
+        sequence: 0,
+        acknowledgement: 0,
+        payload_length: 0,
+        captured: 0,
+        interface: 0,
+        sampling: 1,
+        source_port: 0,
+        destination_port: key.slot as u16,
+        vlan: NO_VLAN,
+        kind: kind::OVER_LIMIT,
+        flags: 0,
+    };
+    match maps::RING.reserve::<Sample>(0) {
+        Some(mut record) => {
+            record.write(notice);
+            record.submit(0);
+        }
+        None => observe::ring_full(key.slot),
+    }
+}
+
+/// Precise kernel time, for what a record will say.
+#[inline(always)]
+pub(crate) fn now() -> u64 {
+    // SAFETY: the helper takes no arguments and only reads the clock.
+    unsafe { bpf_ktime_get_ns() }
+}
+
+#[inline(always)]
+fn segment<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    slot: u32,
+    network: &Network,
+    transport: &Transport,
+    kind: u8,
+) {
+    let end = network.end.min(frame.length());
+    let length = end.saturating_sub(transport.payload);
+    if length == 0 && transport.flags & FIN_SYN_RST == 0 {
+        return;
+    }
+    if !keeps(settings, network, transport) {
+        observe::not_sampled(slot);
+        return;
+    }
+    let head = Sample {
+        time: now(),
+        source: network.source,
+        destination: network.destination,
+        sequence: transport.sequence,
+        acknowledgement: transport.acknowledgement,
+        payload_length: length as u32,
+        captured: length.min(settings.payload_bytes as usize) as u32,
+        interface: frame.interface(),
+        sampling: settings.sample_one_in,
+        source_port: transport.source_port,
+        destination_port: transport.destination_port,
+        vlan: network.vlan,
+        kind,
+        flags: transport.flags,
+    };
+    parts(frame, slot, &head, transport.payload);
+}
+
+/// Whether the connection is one of those that are copied: by a hash that is the same for both
+/// directions.
+#[inline(always)]
+fn keeps(settings: &Settings, network: &Network, transport: &Transport) -> bool {
+    let one_in = settings.sample_one_in;
+    if one_in <= 1 {
+        return one_in == 1;
+    }
+    let ends = end_hash(&network.source, transport.source_port)
+        .wrapping_add(end_hash(&network.destination, transport.destination_port));
+    (ends >> 32) % u64::from(one_in) == 0
+}
+
+#[inline(always)]
+fn end_hash(address: &Address, port: u16) -> u64 {
+    /// 2^64 divided by the golden ratio, made odd: spreads consecutive inputs (Knuth, 6.4).
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let [a, b, c, d] = address.words();
+    let high = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(SPREAD);
+    let low = (u64::from(c) << 32 | u64::from(d)) ^ (high >> 29) ^ (u64::from(port) << 48);
+    let mixed = low.wrapping_mul(SPREAD);
+    (mixed ^ (mixed >> 31)).wrapping_mul(SPREAD)
+}
+
+/// Writes `whole` in as many records as its captured octets take: full ones of the largest size,
+/// and what is left in one that fits. A part that is lost ends it: the agent sees a gap of known
+/// size.
+#[inline(always)]
+fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
+    let mut done = 0;
+    for _ in 1..MAX_PARTS {
+        if whole.captured - done <= LARGE as u32 {
+            break;
+        }
+        let part = Sample { captured: LARGE as u32, ..part(whole, done, false) };
+        if !written(slot, &record::<F, LARGE>(frame, &part, payload + done as usize)) {
+            return;
+        }
+        done += LARGE as u32;
+    }
+    let offset = payload + done as usize;
+    let part = part(whole, done, true);
+    written(
+        slot,
+        &match part.captured as usize {
+            ..=SMALL => record::<F, SMALL>(frame, &part, offset),
+            ..=MEDIUM => record::<F, MEDIUM>(frame, &part, offset),
+            _ => record::<F, LARGE>(frame, &part, offset),
+        },
+    );
+}
+
+/// The head of the part of `whole` that starts `done` octets into its payload.
+#[inline(always)]
+fn part(whole: &Sample, done: u32, last: bool) -> Sample {
+    Sample {
+        sequence: whole.sequence.wrapping_add(advanced(whole, done)),
+        payload_length: if last { whole.payload_length - done } else { LARGE as u32 },
+        captured: whole.captured - done,
+        flags: flags_of_part(whole.flags, done == 0, last),
+        ..*whole
+    }
+}
+
+/// Counts what became of a record; whether it is in the ring.
+#[inline(always)]
+fn written(slot: u32, outcome: &Written) -> bool {
+    match outcome {
+        Written::Yes => observe::sampled(slot),
+        Written::RingFull => observe::ring_full(slot),
+        Written::Unreadable => observe::unreadable(slot),
+    }
+    matches!(outcome, Written::Yes)
+}
+
+/// Sequence space used by the parts before one at `done`: a SYN takes one number itself.
+#[inline(always)]
+const fn advanced(whole: &Sample, done: u32) -> u32 {
+    if done > 0 && whole.flags & SYN != 0 { done + 1 } else { done }
+}
+
+#[inline(always)]
+const fn flags_of_part(flags: u8, first: bool, last: bool) -> u8 {
+    let flags = if first { flags } else { flags & !SYN };
+    if last { flags } else { flags & !FIN }
+}
+
+#[inline(always)]
+fn record<F: Frame, const N: usize>(frame: &F, head: &Sample, offset: usize) -> Written {
+    let Some(mut record) = maps::RING.reserve::<Record<N>>(0) else { return Written::RingFull };
+    // SAFETY: the reservation is a whole `Record<N>`; every field of the head is written before
+    // the record is submitted, and the agent reads no more payload than `captured`.
+    let target = unsafe { &mut *record.as_mut_ptr() };
+    target.head = *head;
+    if head.captured == 0 || frame.copy(offset, &mut target.payload, head.captured as usize) {
+        record.submit(0);
+        Written::Yes
+    } else {
+        record.discard(0);
+        Written::Unreadable
+    }
+}

@@ -1,0 +1,106 @@
+//! The command line: its verbs, and one file for what each does.
+//!
+//! Verbs that concern a running agent are clients of its control socket. It must not know how the
+//! agent works.
+
+mod allow;
+mod bans;
+mod config;
+mod output;
+mod reload;
+mod replay;
+mod run;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use output::{Failure, Format};
+
+use crate::config::Control;
+use crate::control::{self, Reply, Request};
+
+/// Sees, records and blocks webhook traffic on this host.
+#[derive(Debug, Parser)]
+#[command(name = "hooksensor", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The control socket of the agent.
+    #[arg(long, global = true, value_name = "PATH", default_value_os_t = Control::default().socket)]
+    socket: PathBuf,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the agent until SIGTERM or SIGINT.
+    Run(run::Arguments),
+    /// Print the records of captures; needs no privilege and no kernel support.
+    Replay(replay::Arguments),
+    /// Show the agent's health and counters.
+    Status(Listing),
+    /// Ban addresses or networks.
+    Ban(bans::BanArguments),
+    /// Lift bans on exactly these addresses or networks.
+    Unban(bans::UnbanArguments),
+    /// The bans in force.
+    #[command(subcommand)]
+    Decisions(bans::Decisions),
+    /// The protected set: what nothing can ban.
+    #[command(subcommand)]
+    Allow(allow::Allow),
+    /// Have the agent read its configuration again.
+    Reload(Listing),
+    /// Check and show configuration.
+    #[command(subcommand)]
+    Config(config::Verb),
+}
+
+/// How a listing is printed.
+#[derive(Debug, Args)]
+struct Listing {
+    /// For people or for programs.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+///
+/// What went wrong, with the exit code it deserves.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let agent = Agent { socket: cli.socket };
+    match cli.verb {
+        Verb::Run(arguments) => run::run(arguments),
+        Verb::Replay(arguments) => replay::run(&arguments),
+        Verb::Status(listing) => status::run(&agent, listing.output),
+        Verb::Ban(arguments) => bans::ban(&agent, arguments),
+        Verb::Unban(arguments) => bans::unban(&agent, arguments),
+        Verb::Decisions(bans::Decisions::List(listing)) => bans::list(&agent, listing.output),
+        Verb::Allow(allow::Allow::List(listing)) => allow::list(&agent, listing.output),
+        Verb::Reload(listing) => reload::run(&agent, listing.output),
+        Verb::Config(verb) => config::run(&verb),
+    }
+}
+
+/// The agent at the other end of the socket.
+struct Agent {
+    socket: PathBuf,
+}
+
+impl Agent {
+    fn ask(&self, request: &Request) -> Result<Reply, Failure> {
+        match control::ask(&self.socket, request)? {
+            Reply::Failed(message) => Err(Failure::failed(message)),
+            reply => Ok(reply),
+        }
+    }
+}
+
+/// The reply was to another question than the one asked.
+fn mismatch() -> Failure {
+    Failure::failed("the agent answered another question; is it of another version?")
+}

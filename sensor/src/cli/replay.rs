@@ -1,0 +1,165 @@
+//! `hooksensor replay`: the records of captures.
+//!
+//! It must not know how a capture is read or understood.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::output::{Failure, Format, say};
+use crate::config::Config;
+use crate::http::PortFilter;
+use crate::pipeline::{Replay, Summary};
+
+/// Octets read from a capture at once.
+const READ_AHEAD: usize = 1 << 16;
+
+/// The command line of the verb.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Captures (pcap or pcapng), in the order they were made; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A TCP port to read; without one, every port that speaks HTTP. May be repeated.
+    #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    ports: Vec<u16>,
+    /// A configuration, to find and decide by as the agent would.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Records for programs (one JSON object a line) or for people.
+    #[arg(short, long, value_enum, default_value_t = Format::Json)]
+    output: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let config = arguments.config.as_deref().map(Config::load).transpose()?;
+    let mut replay = Replay::new(config.as_ref(), ports(&arguments.ports, config.as_ref()));
+    let mut output = Output::new(arguments.output);
+    let mut code = ExitCode::SUCCESS;
+    for file in &arguments.files {
+        if let Err(message) = capture(&mut replay, file, &mut output) {
+            say(&format!("hooksensor: {}: {message}", file.display()));
+            code = ExitCode::FAILURE;
+        }
+    }
+    let summary = replay.finish(&mut |line| output.put(line));
+    output.finish()?;
+    say(&describe(&summary));
+    Ok(code)
+}
+
+fn ports(named: &[u16], config: Option<&Config>) -> PortFilter {
+    let configured = config.map(|config| config.ports.clone()).unwrap_or_default();
+    match (named.is_empty(), configured.is_empty()) {
+        (false, _) => PortFilter::Only(BTreeSet::from_iter(named.iter().copied())),
+        (true, false) => PortFilter::Only(configured),
+        (true, true) => PortFilter::Any,
+    }
+}
+
+fn capture(replay: &mut Replay, file: &Path, output: &mut Output) -> Result<(), String> {
+    let mut put = |line: &[u8]| output.put(line);
+    let outcome = if file == Path::new("-") {
+        replay.capture(io::stdin().lock(), &mut put)
+    } else {
+        let source = File::open(file).map_err(|error| error.to_string())?;
+        replay.capture(io::BufReader::with_capacity(READ_AHEAD, source), &mut put)
+    };
+    outcome.map_err(|error| error.to_string())
+}
+
+/// Standard output, until its reader goes away.
+struct Output {
+    stream: BufWriter<io::Stdout>,
+    format: Format,
+    failure: Option<io::Error>,
+}
+
+impl Output {
+    fn new(format: Format) -> Self {
+        Self { stream: BufWriter::new(io::stdout()), format, failure: None }
+    }
+
+    fn put(&mut self, line: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        let written = match self.format {
+            Format::Json => self.stream.write_all(line).and_then(|()| self.stream.write_all(b"\n")),
+            Format::Human => writeln!(self.stream, "{}", human(line)),
+        };
+        self.failure = written.err();
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        let failure = self.failure.take().or_else(|| self.stream.flush().err());
+        match failure {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::failed(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A record in a line a person can read.
+fn human(line: &[u8]) -> String {
+    let record: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+    let text = |pointer: &str| match record.pointer(pointer) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::from("-"),
+    };
+    let is_delivery = text("/event/dataset") == "hooksensor.delivery";
+    if !is_delivery {
+        return format!(
+            "{}  {}  {}",
+            text("/@timestamp"),
+            text("/event/dataset"),
+            text("/event/reason")
+        );
+    }
+    format!(
+        "{}  {}  {} {} {}  {}  {}",
+        text("/@timestamp"),
+        text("/client/ip"),
+        text("/http/request/method"),
+        text("/url/original"),
+        text("/http/response/status_code"),
+        text("/webhook/provider"),
+        text("/webhook/event_type"),
+    )
+}
+
+fn describe(summary: &Summary) -> String {
+    let skipped: u64 = summary.skipped.values().sum();
+    let mut lines = vec![format!(
+        "{} frames, {} TCP segments, {skipped} skipped{}",
+        summary.frames,
+        summary.frames - skipped,
+        list(summary.skipped.iter().map(|(name, count)| (*name, *count))),
+    )];
+    let coverage = &summary.streams.coverage;
+    lines.push(format!(
+        "{} deliveries{}",
+        summary.deliveries,
+        list(coverage.iter().map(|(name, count)| (name.as_str(), *count))),
+    ));
+    if summary.findings > 0 {
+        lines.push(format!("{} findings, {} decisions", summary.findings, summary.decisions));
+    }
+    lines.join("\n")
+}
+
+/// The counts that are not zero, in parentheses.
+fn list<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
+    let shown: Vec<_> = counts
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
+        .collect();
+    if shown.is_empty() { String::new() } else { format!(" ({})", shown.join(", ")) }
+}

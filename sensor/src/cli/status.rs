@@ -1,0 +1,94 @@
+//! `hooksensor status`: the agent's health and counters.
+//!
+//! It must not know where figures come from.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use super::output::{Failure, Format, json, print, table};
+use super::{Agent, mismatch};
+use crate::control::{Reply, Request};
+use crate::export::{PortFigures, Snapshot};
+
+pub(super) fn run(agent: &Agent, format: Format) -> Result<ExitCode, Failure> {
+    let Reply::Status(snapshot) = agent.ask(&Request::Status)? else { return Err(mismatch()) };
+    match format {
+        Format::Json => json(&snapshot),
+        Format::Human => print(&describe(&snapshot)),
+    }
+}
+
+fn describe(snapshot: &Snapshot) -> String {
+    let mode = if snapshot.enforce {
+        "enforcing"
+    } else {
+        "simulation: nothing is dropped until enforce = true"
+    };
+    let mut parts = vec![
+        format!("hooksensor {}, up {} s, {mode}", snapshot.version, snapshot.uptime_seconds),
+        interfaces(snapshot),
+        ports(&snapshot.kernel.ports),
+        format!("records    {}", list(&snapshot.records.made)),
+        format!("written    {}", list(&snapshot.records.written)),
+        format!("coverage   {}", list(&snapshot.streams.coverage)),
+        format!(
+            "bans       {} in force, {} prefixes protected",
+            snapshot.bans.active, snapshot.bans.protected
+        ),
+    ];
+    let lost = list(&snapshot.records.lost);
+    if lost != "none" {
+        parts.push(format!("lost       {lost}"));
+    }
+    parts.join("\n")
+}
+
+fn interfaces(snapshot: &Snapshot) -> String {
+    let lines = snapshot.interfaces.iter().map(|one| {
+        let why = one.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("interface  {}: XDP {}{why}", one.name, one.mode)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn ports(ports: &[PortFigures]) -> String {
+    let rows: Vec<_> = ports
+        .iter()
+        .map(|one| {
+            let verdict = |names: [&str; 2]| {
+                names.iter().filter_map(|name| one.verdicts.get(*name)).sum::<u64>().to_string()
+            };
+            vec![
+                one.port.to_string(),
+                one.ingress_packets.to_string(),
+                one.connections.to_string(),
+                one.requests.to_string(),
+                list(&one.responses),
+                verdict(["drop_banned", "drop_limited"]),
+                verdict(["would_drop_banned", "would_drop_limited"]),
+                list(&one.samples_lost),
+            ]
+        })
+        .collect();
+    let headings = [
+        "PORT",
+        "PACKETS",
+        "CONNECTIONS",
+        "REQUESTS",
+        "RESPONSES",
+        "DROPPED",
+        "WOULD DROP",
+        "NOT COPIED",
+    ];
+    table(&headings, &rows)
+}
+
+/// The figures that are not zero.
+fn list(figures: &BTreeMap<String, u64>) -> String {
+    let shown: Vec<_> = figures
+        .iter()
+        .filter(|(_, figure)| **figure > 0)
+        .map(|(name, figure)| format!("{name} {figure}"))
+        .collect();
+    if shown.is_empty() { String::from("none") } else { shown.join(", ") }
+}

@@ -1,0 +1,359 @@
+//! Every setting with its default; the doc comments are the manual, in the sample and the schema.
+//!
+//! It must not know files, lines or how a mistake is reported.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::codes::StatusCodes;
+use super::fields::{self, DurationText, NetworkText, Port, SizeText};
+
+const MIB: u32 = 1 << 20;
+
+/// The settings of a sensor. Unlike in a file, nothing is left open here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether bans and limits drop packets. While false they are only recorded and counted as
+    /// what would have been dropped.
+    pub enforce: bool,
+    /// The network interfaces to watch, by name, for example `["eth0"]`.
+    pub interfaces: Vec<String>,
+    /// The TCP ports that receive webhooks, for example `[80, 8080]`.
+    #[serde(deserialize_with = "fields::ports")]
+    #[schemars(with = "BTreeSet<Port>")]
+    pub ports: BTreeSet<u16>,
+    /// What happens in the kernel, and how much memory it may take there.
+    pub kernel: Kernel,
+    /// The packet rate a source may have. What is over it is dropped in the kernel at once.
+    pub limit: Limit,
+    /// When a source is banned by itself, and for how long.
+    pub ban: Ban,
+    /// Sources that nothing can limit or ban.
+    pub protect: Protect,
+    /// How connections are followed and HTTP is read.
+    pub http: Http,
+    /// Where delivery records go.
+    pub output: Output,
+    /// How the other verbs of this program reach the agent.
+    pub control: Control,
+    /// The Prometheus endpoint.
+    pub metrics: Metrics,
+    /// What the agent says about itself, on standard error.
+    pub log: Log,
+    /// A named part of a port, which stands in each of its records. The longest prefix wins.
+    #[serde(rename = "endpoint")]
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Settings of the kernel programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kernel {
+    /// How XDP is attached: "native" in the driver, "generic" in the network stack, or "auto":
+    /// native where the driver can and generic otherwise.
+    pub xdp_mode: XdpMode,
+    /// Size of the ring buffer between the kernel and the agent: a power of two, at least 64KiB.
+    #[serde(with = "fields::size")]
+    #[schemars(with = "SizeText")]
+    pub ring_bytes: u32,
+    /// Payload copied up from a segment at most. 65535 is all of it.
+    #[serde(with = "fields::size")]
+    #[schemars(with = "SizeText")]
+    pub payload_bytes: u32,
+    /// Copy up one connection in this many. 1 is every connection; counting is exact at any value.
+    pub sample_one_in: u32,
+    /// Bans of single addresses that can be in force at once.
+    pub max_bans: u32,
+    /// Bans of networks that can be in force at once.
+    pub max_cidr_bans: u32,
+    /// Sources whose rate is tracked at once. The longest unseen makes room for a new one.
+    pub max_sources: u32,
+    /// Directory on a BPF file system for what outlives the agent: bans and counters.
+    pub pin_path: PathBuf,
+    /// Whether the programs stay attached when the agent is stopped. Bans then go on, and expire.
+    pub stay_attached: bool,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            xdp_mode: XdpMode::Auto,
+            ring_bytes: 8 * MIB,
+            payload_bytes: 65_535,
+            sample_one_in: 1,
+            max_bans: 100_000,
+            max_cidr_bans: 10_000,
+            max_sources: 65_536,
+            pin_path: "/sys/fs/bpf/hooksensor".into(),
+            stay_attached: false,
+        }
+    }
+}
+
+/// Where the ingress program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum XdpMode {
+    /// Native where the driver can, generic otherwise.
+    #[default]
+    Auto,
+    /// In the driver, before a socket buffer exists.
+    Native,
+    /// In the network stack, for drivers without XDP.
+    Generic,
+}
+
+/// The packet rate of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limit {
+    /// Packets a second from one source to one port. 0 turns the limit off.
+    pub packets_per_second: u64,
+    /// Packets a source may send at once before the limit holds it back.
+    pub burst: u64,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self { packets_per_second: 50_000, burst: 50_000 }
+    }
+}
+
+/// Automatic bans.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ban {
+    /// How long a source stays over its limit before it is banned. "0s" never bans for it.
+    #[serde(with = "fields::duration")]
+    #[schemars(with = "DurationText")]
+    pub over_limit_for: Duration,
+    /// Failed requests of a source within the window that ban it. 0 never bans for them.
+    pub failures: u32,
+    /// The window in which failed requests are counted.
+    #[serde(with = "fields::duration")]
+    #[schemars(with = "DurationText")]
+    pub window: Duration,
+    /// The response codes that count as failed: codes ("401" or 401), ranges ("500-599") or classes
+    /// ("4xx"). The default names what a sender got wrong; our own 5xx do not count.
+    pub codes: StatusCodes,
+    /// How long an automatic ban lasts.
+    #[serde(with = "fields::duration")]
+    #[schemars(with = "DurationText")]
+    pub duration: Duration,
+    /// The longest any ban may last, also one made by hand.
+    #[serde(with = "fields::duration")]
+    #[schemars(with = "DurationText")]
+    pub max_duration: Duration,
+    /// The widest IPv4 network a ban may cover, as a prefix length.
+    pub widest_v4: u8,
+    /// The widest IPv6 network a ban may cover, as a prefix length.
+    pub widest_v6: u8,
+    /// Automatic bans a minute at most, so that a mistaken rule cannot ban everybody.
+    pub per_minute: u32,
+}
+
+impl Default for Ban {
+    fn default() -> Self {
+        Self {
+            over_limit_for: Duration::from_secs(5),
+            failures: 50,
+            window: Duration::from_secs(60),
+            codes: StatusCodes::default(),
+            duration: Duration::from_hours(1),
+            max_duration: Duration::from_hours(7 * 24),
+            widest_v4: 16,
+            widest_v6: 32,
+            per_minute: 60,
+        }
+    }
+}
+
+/// The protected set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Protect {
+    /// Addresses and networks to protect, for example `["192.0.2.7", "2001:db8::/32"]`.
+    #[serde(deserialize_with = "fields::networks")]
+    #[schemars(with = "Vec<NetworkText>")]
+    pub addresses: Vec<IpNet>,
+    /// The ports of SSH on this host. Peers of the sessions on them are protected.
+    #[serde(deserialize_with = "fields::ports")]
+    #[schemars(with = "BTreeSet<Port>")]
+    pub ssh_ports: BTreeSet<u16>,
+    /// Whether to protect this host's own addresses, its gateways and resolvers, and the peers of
+    /// established SSH sessions.
+    pub host: bool,
+}
+
+impl Default for Protect {
+    fn default() -> Self {
+        Self { addresses: Vec::new(), ssh_ports: BTreeSet::from([22]), host: true }
+    }
+}
+
+/// Bounds of reassembly and parsing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Connections followed at once. The longest idle makes room for a new one, and is counted.
+    pub max_flows: usize,
+    /// Memory for octets that wait for missing ones, over all connections.
+    #[serde(with = "fields::size")]
+    #[schemars(with = "SizeText")]
+    pub memory: usize,
+    /// How long a connection may be silent before it is no longer followed.
+    #[serde(with = "fields::duration")]
+    #[schemars(with = "DurationText")]
+    pub idle_timeout: Duration,
+    /// Whether records carry the SHA-256 of the request body.
+    pub body_sha256: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            max_flows: 65_536,
+            memory: 64 << 20,
+            idle_timeout: Duration::from_secs(120),
+            body_sha256: false,
+        }
+    }
+}
+
+/// Where records go.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Output {
+    /// Whether to write records to standard output, one JSON object a line.
+    pub stdout: bool,
+    /// A file of records, one JSON object a line.
+    pub file: FileOutput,
+}
+
+/// The file of records and its rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileOutput {
+    /// Whether to write the file.
+    pub enabled: bool,
+    /// Where it is. Its directory is created when missing.
+    pub path: PathBuf,
+    /// Size at which the file is set aside under its name and a number, 1 being the newest.
+    #[serde(with = "fields::size")]
+    #[schemars(with = "SizeText")]
+    pub max_bytes: u64,
+    /// Files set aside that are kept.
+    pub keep: u32,
+}
+
+impl Default for FileOutput {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            path: "/var/log/hooksensor/deliveries.jsonl".into(),
+            max_bytes: 100 << 20,
+            keep: 5,
+        }
+    }
+}
+
+/// The control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Control {
+    /// Path of the unix socket. Its owner and group may use it.
+    pub socket: PathBuf,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { socket: "/run/hooksensor/control.sock".into() }
+    }
+}
+
+/// The Prometheus endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Whether to serve /metrics and /healthz.
+    pub enabled: bool,
+    /// Address and port to serve them on.
+    #[serde(deserialize_with = "fields::socket_address")]
+    pub listen: SocketAddr,
+    /// Whether that address may be other than loopback. The endpoint has no authentication.
+    pub allow_remote: bool,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 10_477)),
+            allow_remote: false,
+        }
+    }
+}
+
+/// The agent's own log.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The least severe messages to print: "error", "warn", "info", "debug" or "trace".
+    pub level: LogLevel,
+    /// How they are printed: "text" for people, "json" for programs.
+    pub format: LogFormat,
+}
+
+/// Severity of log messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something may fail.
+    Warn,
+    /// What an operator wants to know.
+    #[default]
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Layout of log messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum LogFormat {
+    /// A line a person can read.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// A named part of a watched port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// The name that stands in records as webhook.endpoint.
+    #[schemars(example = &"github")]
+    pub name: String,
+    /// The watched port.
+    #[serde(deserialize_with = "fields::port")]
+    #[schemars(with = "Port", example = &8080)]
+    pub port: u16,
+    /// The start of the request's path, compared octet by octet.
+    #[schemars(example = &"/hooks/github")]
+    pub path_prefix: String,
+}

@@ -1,0 +1,202 @@
+//! What the type of a single setting cannot say: bounds, and settings that must fit each other.
+//!
+//! It must not know TOML.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::settings::{Ban, Config, Http, Kernel, Output};
+use super::units::format_duration;
+
+/// The smallest ring that holds a few segments of the largest size.
+const MIN_RING_BYTES: u32 = 64 << 10;
+/// The largest payload a segment can have: the IP length field has 16 bits.
+const MAX_PAYLOAD_BYTES: u32 = 65_535;
+/// Longest name of a network interface: `IFNAMSIZ` of the kernel without the final NUL.
+const MAX_INTERFACE_NAME: usize = 15;
+/// Longest path of a unix socket: `sun_path` of the kernel without the final NUL.
+const MAX_SOCKET_PATH: usize = 107;
+/// Less reassembly memory than this could not hold the head of a single request beside others.
+const MIN_HTTP_MEMORY: usize = 1 << 20;
+/// A file of records smaller than this would be set aside every few records.
+const MIN_FILE_BYTES: u64 = 64 << 10;
+
+/// A setting that is refused: its key and what is wrong with it.
+pub(super) struct Refusal {
+    pub(super) key: String,
+    pub(super) message: String,
+}
+
+/// Everything that is wrong with `config`.
+pub(super) fn validate(config: &Config) -> Vec<Refusal> {
+    let mut check = Check::default();
+    check.interfaces(&config.interfaces);
+    check.kernel(&config.kernel);
+    let limit = &config.limit;
+    check.that(limit.burst > 0 || limit.packets_per_second == 0, "limit.burst", || {
+        "0 lets no packet through; write at least 1, or turn the limit off with \
+         packets_per_second = 0"
+            .to_owned()
+    });
+    check.ban(&config.ban);
+    check.http(&config.http);
+    check.endpoints(config);
+    check.output(&config.output);
+    check.socket(&config.control.socket);
+    let metrics = &config.metrics;
+    check.that(metrics.listen.ip().is_loopback() || metrics.allow_remote, "metrics.listen", || {
+        format!(
+            "{} is not a loopback address, and the endpoint has no authentication; write \
+             127.0.0.1, or allow it with allow_remote = true",
+            metrics.listen.ip()
+        )
+    });
+    check.refusals
+}
+
+/// What `run` needs beyond valid settings: something to watch.
+pub(super) fn validate_watch(config: &Config) -> Vec<Refusal> {
+    let mut check = Check::default();
+    check.that(!config.interfaces.is_empty(), "interfaces", || {
+        "no network interface to watch; write interfaces = [\"eth0\"] or give --interface eth0"
+            .to_owned()
+    });
+    check.that(!config.ports.is_empty(), "ports", || {
+        "no port to watch; write ports = [8080] or give --port 8080".to_owned()
+    });
+    check.refusals
+}
+
+#[derive(Default)]
+struct Check {
+    refusals: Vec<Refusal>,
+}
+
+impl Check {
+    fn that(&mut self, holds: bool, key: &str, message: impl FnOnce() -> String) {
+        if !holds {
+            self.refusals.push(Refusal { key: key.to_owned(), message: message() });
+        }
+    }
+
+    fn at_least_one(&mut self, value: u32, key: &str) {
+        self.that(value > 0, key, || "0 is out of range; write at least 1".to_owned());
+    }
+
+    fn absolute(&mut self, path: &Path, key: &str) {
+        self.that(path.is_absolute(), key, || {
+            format!("{} is not an absolute path; begin it with /", path.display())
+        });
+    }
+
+    fn interfaces(&mut self, names: &[String]) {
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.iter().enumerate() {
+            let key = format!("interfaces[{index}]");
+            let fits = (1..=MAX_INTERFACE_NAME).contains(&name.len());
+            let clean = !name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control());
+            self.that(fits && clean, &key, || {
+                format!("{name:?} cannot be the name of an interface; `ip link` lists them")
+            });
+            self.that(seen.insert(name), &key, || format!("{name:?} is there twice; remove one"));
+        }
+    }
+
+    fn kernel(&mut self, kernel: &Kernel) {
+        let ring = kernel.ring_bytes;
+        self.that(ring.is_power_of_two() && ring >= MIN_RING_BYTES, "kernel.ring_bytes", || {
+            format!("{ring} octets; write a power of two that is at least 64KiB, as in \"8MiB\"")
+        });
+        let payload = kernel.payload_bytes;
+        self.that((1..=MAX_PAYLOAD_BYTES).contains(&payload), "kernel.payload_bytes", || {
+            format!("{payload} is out of range; write 1 to {MAX_PAYLOAD_BYTES}")
+        });
+        self.at_least_one(kernel.sample_one_in, "kernel.sample_one_in");
+        self.at_least_one(kernel.max_bans, "kernel.max_bans");
+        self.at_least_one(kernel.max_cidr_bans, "kernel.max_cidr_bans");
+        self.at_least_one(kernel.max_sources, "kernel.max_sources");
+        self.absolute(&kernel.pin_path, "kernel.pin_path");
+    }
+
+    fn ban(&mut self, ban: &Ban) {
+        self.that(!ban.duration.is_zero(), "ban.duration", || {
+            "a ban must last; write a duration as in \"1h\"".to_owned()
+        });
+        self.that(ban.duration <= ban.max_duration, "ban.duration", || {
+            format!(
+                "{} is longer than max_duration, {}; lower the one or raise the other",
+                format_duration(ban.duration),
+                format_duration(ban.max_duration)
+            )
+        });
+        self.that(!ban.window.is_zero() || ban.failures == 0, "ban.window", || {
+            "nothing fails within no time; write a duration as in \"60s\", or failures = 0"
+                .to_owned()
+        });
+        self.that(!ban.codes.is_empty() || ban.failures == 0, "ban.codes", || {
+            "no code counts as failed; name some, as in [\"401\"], or write failures = 0".to_owned()
+        });
+        self.prefix(ban.widest_v4, 32, "ban.widest_v4");
+        self.prefix(ban.widest_v6, 128, "ban.widest_v6");
+    }
+
+    fn prefix(&mut self, length: u8, longest: u8, key: &str) {
+        self.that((1..=longest).contains(&length), key, || {
+            format!("{length} is out of range; a prefix length here is 1 to {longest}")
+        });
+    }
+
+    fn http(&mut self, http: &Http) {
+        self.that(http.max_flows > 0, "http.max_flows", || {
+            "0 is out of range; write at least 1".to_owned()
+        });
+        self.that(http.memory >= MIN_HTTP_MEMORY, "http.memory", || {
+            format!("{} octets are too few; write at least \"1MiB\"", http.memory)
+        });
+        self.that(!http.idle_timeout.is_zero(), "http.idle_timeout", || {
+            "every connection would be dropped at once; write a duration as in \"120s\"".to_owned()
+        });
+    }
+
+    fn endpoints(&mut self, config: &Config) {
+        let mut names = BTreeSet::new();
+        for (index, endpoint) in config.endpoints.iter().enumerate() {
+            let key = |field| format!("endpoint[{index}].{field}");
+            self.that(!endpoint.name.is_empty(), &key("name"), || {
+                "an endpoint needs a name that records can carry".to_owned()
+            });
+            self.that(names.insert(&endpoint.name), &key("name"), || {
+                format!(
+                    "{:?} is the name of another endpoint; choose one of its own",
+                    endpoint.name
+                )
+            });
+            self.that(endpoint.path_prefix.starts_with('/'), &key("path_prefix"), || {
+                format!("{:?} matches no path; begin it with /", endpoint.path_prefix)
+            });
+            // Without ports in the file they come from the command line, which is not known here.
+            let watched = config.ports.is_empty() || config.ports.contains(&endpoint.port);
+            self.that(watched, &key("port"), || {
+                format!("{} is not watched; add it to ports at the top", endpoint.port)
+            });
+        }
+    }
+
+    fn output(&mut self, output: &Output) {
+        let file = &output.file;
+        self.that(file.path.file_name().is_some(), "output.file.path", || {
+            format!("{:?} does not name a file; write a path that ends in a name", file.path)
+        });
+        self.that(file.max_bytes >= MIN_FILE_BYTES, "output.file.max_bytes", || {
+            format!("{} octets are too few; write at least \"64KiB\"", file.max_bytes)
+        });
+    }
+
+    fn socket(&mut self, socket: &Path) {
+        self.absolute(socket, "control.socket");
+        let length = socket.as_os_str().len();
+        self.that(length <= MAX_SOCKET_PATH, "control.socket", || {
+            format!("{length} octets are too long; a socket's path has at most {MAX_SOCKET_PATH}")
+        });
+    }
+}

@@ -1,0 +1,67 @@
+//! `/metrics` and `/healthz` over HTTP.
+//!
+//! It must not know how the figures came about.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::Sender;
+
+use super::protocol::{Reply, Request};
+use super::server::{Question, put};
+use crate::export::{Snapshot, encode};
+
+/// A shard that has not looked for work for so many seconds is stuck; it looks several times a
+/// second when there is none.
+const STUCK: u64 = 5;
+
+type Desk = Sender<Question>;
+
+/// Serves until the task is dropped.
+///
+/// # Errors
+///
+/// When the listener fails.
+pub async fn serve(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
+    let pages = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .with_state(desk);
+    axum::serve(listener, pages).await
+}
+
+async fn metrics(State(desk): State<Desk>) -> Response {
+    let page = snapshot(&desk).await.and_then(|figures| {
+        encode(&figures).map_err(|error| format!("cannot write the metrics: {error:#}"))
+    });
+    match page {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(message) => unavailable(message),
+    }
+}
+
+async fn health(State(desk): State<Desk>) -> Response {
+    match snapshot(&desk).await {
+        Ok(figures) if figures.streams.idle_seconds < STUCK => "ok\n".into_response(),
+        Ok(figures) => unavailable(format!(
+            "the pipeline has not looked for work for {} s",
+            figures.streams.idle_seconds
+        )),
+        Err(message) => unavailable(message),
+    }
+}
+
+async fn snapshot(desk: &Desk) -> Result<Snapshot, String> {
+    match put(Request::Status, desk).await {
+        Reply::Status(snapshot) => Ok(*snapshot),
+        Reply::Failed(message) => Err(message),
+        _ => Err(String::from("the desk answered another question")),
+    }
+}
+
+fn unavailable(message: String) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, message + "\n").into_response()
+}

@@ -1,0 +1,17 @@
+//! How other processes speak to the agent: a unix socket for the verbs, HTTP on loopback for
+//! Prometheus.
+//!
+//! Requests are handed to the desk and its answers passed back. It must not know how a request is
+//! carried out.
+
+mod client;
+mod http;
+mod protocol;
+mod server;
+
+pub use client::{ClientError, ask};
+pub use http::serve as serve_http;
+pub use protocol::{
+    AllowedPrefix, Ban, BanScope, DecisionView, Outcome, RefusedTarget, Reloaded, Reply, Request,
+};
+pub use server::{Question, SocketGuard, bind, put, serve};

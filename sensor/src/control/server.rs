@@ -1,0 +1,121 @@
+//! The agent's end of the control socket.
+//!
+//! It must not know what a request means.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::protocol::{Reply, Request};
+
+/// A request is a line; a ban of thousands of addresses is the longest that makes sense.
+const LONGEST_REQUEST: u64 = 1 << 20;
+
+/// Conversations at once; more wait their turn.
+const CONVERSATIONS: usize = 16;
+
+/// A request with the place its reply goes to.
+pub struct Question {
+    /// What is asked.
+    pub request: Request,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Reply>,
+}
+
+/// Removes the socket's file when the agent ends.
+#[derive(Debug)]
+pub struct SocketGuard(PathBuf);
+
+/// Opens the control socket, for its owner and group alone.
+///
+/// # Errors
+///
+/// When another agent listens on it, or it cannot be made.
+pub fn bind(path: &Path) -> Result<(UnixListener, SocketGuard)> {
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(parent).with_context(|| {
+            format!("cannot create {} for the control socket", parent.display())
+        })?;
+    }
+    if StdStream::connect(path).is_ok() {
+        bail!(
+            "another agent listens on {}: stop it first, or give this one a control.socket of its \
+             own",
+            path.display()
+        );
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+        }
+        _ => {}
+    }
+    let listener =
+        UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
+    let guard = SocketGuard(path.to_path_buf());
+    fs::set_permissions(path, Permissions::from_mode(0o660))
+        .with_context(|| format!("cannot set the mode of {}", path.display()))?;
+    Ok((listener, guard))
+}
+
+/// Answers on the socket until the task is dropped.
+pub async fn serve(listener: UnixListener, desk: Sender<Question>) {
+    let turns = Arc::new(Semaphore::new(CONVERSATIONS));
+    loop {
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let desk = desk.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = converse(stream, &desk).await {
+                        tracing::debug!(%error, "a conversation on the control socket broke off");
+                    }
+                    drop(turn);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept on the control socket");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reading.take(LONGEST_REQUEST)).read_line(&mut line).await?;
+    let reply = match serde_json::from_str(&line) {
+        Ok(request) => put(request, desk).await,
+        Err(error) => Reply::Failed(format!("the request cannot be read: {error}")),
+    };
+    let mut answer = serde_json::to_vec(&reply)?;
+    answer.push(b'\n');
+    writing.write_all(&answer).await
+}
+
+/// Puts a request to the desk and waits for the reply.
+pub async fn put(request: Request, desk: &Sender<Question>) -> Reply {
+    let (reply, answer) = oneshot::channel();
+    if desk.send(Question { request, reply }).await.is_err() {
+        return Reply::Failed(String::from("the agent is about to stop"));
+    }
+    answer.await.unwrap_or_else(|_| Reply::Failed(String::from("the agent is about to stop")))
+}
+
+impl Drop for SocketGuard {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::debug!(%error, "the control socket was gone already");
+        }
+    }
+}

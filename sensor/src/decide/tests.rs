@@ -1,0 +1,151 @@
+use super::*;
+use crate::detect::Rule;
+use proptest::prelude::*;
+use std::net::IpAddr;
+
+const SECOND: u64 = 1_000_000_000;
+const NOW: Timestamp = Timestamp(1_000_000 * SECOND);
+
+fn choke_point() -> ChokePoint {
+    let ban = config::Ban { per_minute: 2, ..config::Ban::default() };
+    let policy = Policy { enforce: true, ports: BTreeSet::from([80, 8080]), ban };
+    let protected = Protected::new(vec![
+        ("127.0.0.0/8".parse().unwrap(), Why::Loopback),
+        ("192.0.2.1/32".parse().unwrap(), Why::Gateway(String::from("eth0"))),
+        ("2001:db8:ffff::/48".parse().unwrap(), Why::Configured),
+    ]);
+    ChokePoint::new(policy, protected)
+}
+
+fn request(target: &str) -> Request {
+    let duration = Duration::from_secs(3600);
+    Request {
+        target: target.parse().unwrap(),
+        scope: Scope::WatchedPorts,
+        duration,
+        reason: String::from("test"),
+    }
+}
+
+fn finding(source: &str) -> Finding {
+    Finding {
+        id: uuid::Uuid::nil(),
+        rule: Rule { id: "test", version: 1 },
+        time: NOW,
+        source: source.parse().unwrap(),
+        port: 80,
+        reason: String::from("test"),
+        evidence: Vec::new(),
+    }
+}
+
+/// What the choke point answers to a ban: "granted", or the refusal's words.
+fn check(description: &str, request: Request, expected: &str) {
+    let answer = match choke_point().ban(request, NOW) {
+        Ok(_) => String::from("granted"),
+        Err(refusal) => refusal.to_string(),
+    };
+    assert_eq!(answer, expected, "{description}");
+}
+
+#[test]
+fn bans_are_granted_or_refused_with_a_reason() {
+    check("one address", request("203.0.113.9/32"), "granted");
+    check("a network", request("203.0.113.0/24"), "granted");
+    check("an IPv6 network", request("2001:db8:1::/48"), "granted");
+    check(
+        "a gateway",
+        request("192.0.2.1/32"),
+        "192.0.2.1/32 is protected: it is a gateway on eth0",
+    );
+    check(
+        "a network with the gateway in it",
+        request("192.0.2.0/24"),
+        "192.0.2.0/24 would cover 192.0.2.1/32, which is protected: it is a gateway on eth0",
+    );
+    check(
+        "inside a protected network",
+        request("2001:db8:ffff:1::5/128"),
+        "2001:db8:ffff:1::5/128 would cover 2001:db8:ffff::/48, which is protected: it is \
+         protected by the configuration",
+    );
+    check(
+        "everything",
+        request("0.0.0.0/0"),
+        "0.0.0.0/0 would cover 127.0.0.0/8, which is protected: it is loopback",
+    );
+    check(
+        "too wide",
+        request("198.0.0.0/8"),
+        "198.0.0.0/8 is too wide for a ban: the widest is /16 (ban.widest_v4 and ban.widest_v6)",
+    );
+    let port = Request { scope: Scope::Ports(BTreeSet::from([22])), ..request("203.0.113.9/32") };
+    check(
+        "a port that is not watched",
+        port,
+        "port 22 is not watched; name watched ports, or ban on the whole host",
+    );
+    let long = Request { duration: Duration::from_secs(8 * 86_400), ..request("203.0.113.9/32") };
+    check("too long", long, "8d is too long for a ban: the longest is 7d (ban.max_duration)");
+    let short = Request { duration: Duration::ZERO, ..request("203.0.113.9/32") };
+    check("no time", short, "a ban needs a duration, for example 4h");
+}
+
+#[test]
+fn nothing_can_ban_everything_even_where_nothing_is_protected() {
+    let policy = Policy { enforce: true, ports: BTreeSet::new(), ban: config::Ban::default() };
+    let mut choke_point = ChokePoint::new(policy, Protected::default());
+    for everything in ["0.0.0.0/0", "::/0"] {
+        let refusal = choke_point.ban(request(everything), NOW).unwrap_err();
+        assert_eq!(refusal.name(), "too_wide");
+    }
+}
+
+#[test]
+fn automatic_bans_keep_to_their_budget_and_do_not_repeat() {
+    let mut choke_point = choke_point();
+    assert!(choke_point.finding(&finding("203.0.113.1"), NOW).is_ok());
+    let again = choke_point.finding(&finding("203.0.113.1"), NOW).unwrap_err();
+    assert_eq!(again.name(), "already");
+    assert!(choke_point.finding(&finding("203.0.113.2"), NOW).is_ok());
+    let third = finding("203.0.113.3");
+    assert_eq!(choke_point.finding(&third, NOW).unwrap_err(), Refusal::Budget(2));
+    assert!(choke_point.finding(&third, Timestamp(NOW.0 + 61 * SECOND)).is_ok());
+    assert_eq!(choke_point.active().len(), 3);
+}
+
+#[test]
+fn an_ipv6_source_is_banned_with_its_subnet() {
+    let decision = choke_point().finding(&finding("2001:db8:1:2:3::4"), NOW).unwrap();
+    assert_eq!(decision.target, "2001:db8:1:2::/64".parse::<IpNet>().unwrap());
+}
+
+#[test]
+fn bans_end_by_time_by_command_and_by_protection() {
+    let mut choke_point = choke_point();
+    choke_point.ban(request("203.0.113.1/32"), NOW).unwrap();
+    choke_point.ban(request("203.0.113.2/32"), NOW).unwrap();
+    let lifted = choke_point.unban(&"203.0.113.1/32".parse().unwrap(), "by mistake", NOW).unwrap();
+    assert_eq!(lifted.action, Action::Unban);
+    assert_eq!(choke_point.unban(&"203.0.113.9/32".parse().unwrap(), "", NOW), None);
+    let protected = Protected::new(vec![("203.0.113.0/24".parse().unwrap(), Why::Configured)]);
+    assert_eq!(choke_point.protect(protected), ["203.0.113.2/32".parse::<IpNet>().unwrap()]);
+    let expired = choke_point.expire(Timestamp(NOW.0 + 3601 * SECOND));
+    assert_eq!(expired, ["203.0.113.2/32".parse::<IpNet>().unwrap()]);
+    assert_eq!(choke_point.active().len(), 0);
+}
+
+proptest! {
+    #[test]
+    fn no_request_whatever_bans_a_protected_address(address: u32, length in 0_u8..=32, port: u16, seconds: u64, host: bool) {
+        let mut choke_point = choke_point();
+        let target = IpNet::new(IpAddr::from(address.to_be_bytes()), length).unwrap().trunc();
+        let scope = if host { Scope::Host } else { Scope::Ports(BTreeSet::from([port])) };
+        let request = Request { target, scope, duration: Duration::from_secs(seconds), reason: String::new() };
+        if let Ok(decision) = choke_point.ban(request, NOW) {
+            prop_assert!(choke_point.protected().touched_by(&decision.target).is_none());
+            prop_assert!(decision.target.prefix_len() >= 16);
+            prop_assert!(decision.expires_at() > NOW);
+        }
+    }
+}

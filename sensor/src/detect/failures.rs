@@ -1,0 +1,79 @@
+//! The rule `failed-requests`: a source collects too many failed requests within a window.
+//!
+//! It must not know what happens to such a source.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lru::LruCache;
+use uuid::Uuid;
+
+use super::{Finding, REMEMBERED_SOURCES, Rule};
+use crate::capture::Timestamp;
+use crate::config::{self, StatusCodes};
+use crate::webhook::Delivery;
+
+const RULE: Rule = Rule { id: "failed-requests", version: 1 };
+
+/// Failures whose identifiers are kept as evidence; the count goes on beyond them.
+const EVIDENCE: usize = 100;
+
+/// Recent failures of each source.
+#[derive(Debug)]
+pub(super) struct Failures {
+    threshold: u32,
+    window: Duration,
+    codes: StatusCodes,
+    sources: LruCache<IpAddr, VecDeque<Failure>>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    time: Timestamp,
+    delivery: Uuid,
+}
+
+impl Failures {
+    pub(super) fn new(ban: &config::Ban) -> Self {
+        Self {
+            threshold: ban.failures,
+            window: ban.window,
+            codes: ban.codes.clone(),
+            sources: LruCache::new(REMEMBERED_SOURCES),
+        }
+    }
+
+    pub(super) fn look(&mut self, delivery: &Delivery) -> Option<Finding> {
+        let exchange = &delivery.exchange;
+        let response = exchange.response.as_ref()?;
+        if self.threshold == 0 || !self.codes.contains(response.status) {
+            return None;
+        }
+        let source = exchange.client;
+        let time = response.started;
+        let recent = self.sources.get_or_insert_mut(source, VecDeque::new);
+        while recent.front().is_some_and(|old| is_older(old.time, time, self.window)) {
+            recent.pop_front();
+        }
+        recent.push_back(Failure { time, delivery: delivery.id });
+        if recent.len() < self.threshold as usize {
+            return None;
+        }
+        let evidence =
+            recent.iter().rev().take(EVIDENCE).rev().map(|failure| failure.delivery).collect();
+        let reason = format!(
+            "{} failed requests within {} s, the last answered {}",
+            recent.len(),
+            self.window.as_secs(),
+            response.status
+        );
+        recent.clear();
+        let port = exchange.flow.destination.port();
+        Some(Finding::new(RULE, time, source, port, reason, evidence))
+    }
+}
+
+fn is_older(time: Timestamp, now: Timestamp, window: Duration) -> bool {
+    u128::from(now.nanoseconds_since(time)) > window.as_nanos()
+}

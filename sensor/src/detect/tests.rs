@@ -1,0 +1,107 @@
+use super::*;
+use crate::http::{Coverage, Exchange, Flow, Headers, Response, Version};
+use crate::webhook::Signature;
+use std::time::Duration;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn delivery(number: u64, source: &str, second: u64, status: u16) -> Delivery {
+    let source = format!("{source}:4000").parse().unwrap();
+    let flow = Flow {
+        id: number,
+        source,
+        destination: "192.0.2.1:8080".parse().unwrap(),
+        vlan: None,
+        interface: 1,
+    };
+    let response = Response {
+        started: Timestamp(second * SECOND),
+        status,
+        version: Version(1, 1),
+        headers: Headers::default(),
+        body: crate::http::Body::default(),
+        wire_bytes: 0,
+    };
+    let exchange = Exchange {
+        flow,
+        index: 0,
+        client: source.ip(),
+        request: None,
+        response: Some(response),
+        coverage: Coverage::FULL,
+        anomalies: Vec::new(),
+    };
+    Delivery {
+        id: Uuid::from_u64_pair(0, number),
+        exchange: Box::new(exchange),
+        provider: None,
+        endpoint: None,
+        event_type: None,
+        delivery_id: None,
+        attempt: None,
+        request_id: None,
+        signature: Signature::NotApplicable,
+    }
+}
+
+/// The findings of the rules with a threshold of three failures in ten seconds, as the numbers
+/// of the deliveries that are their evidence.
+fn check(description: &str, input: &[(&str, u64, u16)], expected: &[&[u64]]) {
+    let ban = config::Ban {
+        failures: 3,
+        window: Duration::from_secs(10),
+        over_limit_for: Duration::from_secs(2),
+        ..config::Ban::default()
+    };
+    let mut detector = Detector::new(&ban);
+    let found: Vec<Vec<u64>> = (0..)
+        .zip(input)
+        .filter_map(|(number, (source, second, status))| {
+            detector.delivery(&delivery(number, source, *second, *status))
+        })
+        .map(|finding| finding.evidence.iter().map(|id| id.as_u64_pair().1).collect())
+        .collect();
+    assert_eq!(found, expected, "{description}");
+}
+
+#[test]
+fn failures_are_counted_by_source_code_and_window() {
+    let a = "198.51.100.1";
+    let b = "198.51.100.2";
+    check("three in the window", &[(a, 1, 401), (a, 5, 404), (a, 10, 403)], &[&[0, 1, 2]]);
+    check("two", &[(a, 1, 401), (a, 5, 404)], &[]);
+    check("three, but not within the window", &[(a, 1, 401), (a, 5, 401), (a, 12, 401)], &[]);
+    check("two sources", &[(a, 1, 401), (b, 2, 401), (a, 3, 401), (b, 4, 401)], &[]);
+    check("our own failures", &[(a, 1, 500), (a, 2, 502), (a, 3, 503)], &[]);
+    check("successes", &[(a, 1, 200), (a, 2, 204), (a, 3, 302)], &[]);
+    check(
+        "each finding needs failures of its own",
+        &[(a, 1, 401), (a, 2, 401), (a, 3, 401), (a, 4, 401), (a, 5, 401), (a, 6, 401)],
+        &[&[0, 1, 2], &[3, 4, 5]],
+    );
+}
+
+/// The moments, in tenths of a second, at which a source noticed at `moments` is found.
+fn check_sustained(description: &str, moments: &[u64], expected: &[u64]) {
+    let ban = config::Ban { over_limit_for: Duration::from_secs(2), ..config::Ban::default() };
+    let mut detector = Detector::new(&ban);
+    let source = "198.51.100.1".parse().unwrap();
+    let found: Vec<_> = moments
+        .iter()
+        .filter_map(|moment| {
+            let time = Timestamp(moment * SECOND / 10);
+            detector.over_limit(OverLimit { source, port: 80, time })
+        })
+        .map(|finding| finding.time.0 * 10 / SECOND)
+        .collect();
+    assert_eq!(found, expected, "{description}");
+}
+
+#[test]
+fn a_flood_is_found_when_it_lasts() {
+    let steady: Vec<_> = (1..=45).collect();
+    check_sustained("four seconds", &steady, &[21, 41]);
+    check_sustained("a burst", &[1, 2, 3, 4, 5], &[]);
+    check_sustained("bursts with silence between", &[1, 5, 16, 20, 31, 35], &[]);
+    check_sustained("two ends with nothing between", &[1, 30], &[]);
+}

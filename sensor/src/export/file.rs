@@ -1,0 +1,195 @@
+//! A file of lines that is set aside when it grows, and never holds half a line.
+//!
+//! It must not know what a line says.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::sink::{LineBuffer, Sink, write_counted};
+use crate::config::FileOutput;
+
+/// Owner writes, group reads: records hold addresses and paths of clients.
+const FILE_MODE: u32 = 0o640;
+/// As the file, and the group may enter.
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// A sink into a file and its older generations: `path`, `path.1` to `path.<keep>`, newest first.
+#[derive(Debug)]
+pub struct FileSink {
+    path: PathBuf,
+    max_bytes: u64,
+    keep: u32,
+    /// Absent after a failure, until the next attempt.
+    file: Option<File>,
+    /// Octets in the file, as of the last write.
+    size: u64,
+    /// The size at which the file is set aside; moved on when that fails.
+    rotate_at: u64,
+    buffer: LineBuffer,
+    lost_lines: u64,
+}
+
+impl FileSink {
+    /// Opens the file, and creates its directory when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, with the fix.
+    pub fn open(settings: &FileOutput) -> anyhow::Result<Self> {
+        let mut sink = Self {
+            path: settings.path.clone(),
+            max_bytes: settings.max_bytes,
+            keep: settings.keep,
+            file: None,
+            size: 0,
+            rotate_at: settings.max_bytes,
+            buffer: LineBuffer::default(),
+            lost_lines: 0,
+        };
+        let file = sink.open_file().with_context(|| {
+            format!(
+                "cannot write records to {}; make its directory writable for this user, name \
+                 another file with output.file.path, or write none with output.file.enabled = false",
+                sink.path.display()
+            )
+        })?;
+        sink.file = Some(file);
+        Ok(sink)
+    }
+
+    /// Writes what was held back and opens the file anew, for when another program moved it away.
+    ///
+    /// # Errors
+    ///
+    /// When either fails. The next line tries again.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        let flushed = self.flush();
+        self.file = None;
+        self.file = Some(self.open_file()?);
+        flushed
+    }
+
+    fn open_file(&mut self) -> io::Result<File> {
+        let file = open(&self.path)?;
+        self.size = file.metadata()?.len();
+        self.rotate_at = self.max_bytes;
+        Ok(file)
+    }
+
+    /// Writes the buffer. On failure the file is left closed, and the next attempt opens it.
+    fn write_buffer(&mut self) -> io::Result<()> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.open_file()?,
+        };
+        let (written, result) = write_counted(&mut file, &self.buffer.octets);
+        // The length is asked for and not counted, because others may truncate the file.
+        let length = file.metadata()?.len();
+        if result.is_err() && written > 0 {
+            file.set_len(length.saturating_sub(written as u64))?;
+        }
+        result?;
+        self.size = length;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Sets the file aside, so that the next write begins a new one. It is done also when the last
+    /// lines cannot be written, because the oldest generation may give a full disk room.
+    fn rotate(&mut self) -> io::Result<()> {
+        let flushed = self.flush();
+        let moved = self.move_generations();
+        if moved.is_ok() {
+            self.file = None;
+            self.size = 0;
+            self.rotate_at = self.max_bytes;
+        } else {
+            // The file goes on to grow; the next attempt is after as much again, not at each line.
+            self.rotate_at = self.size.saturating_add(self.max_bytes);
+        }
+        flushed.and(moved)
+    }
+
+    fn move_generations(&self) -> io::Result<()> {
+        if !self.path.try_exists()? {
+            return Ok(());
+        }
+        if self.keep == 0 {
+            return fs::remove_file(&self.path);
+        }
+        for number in (1..self.keep).rev() {
+            rename_if_there(&self.generation(number), &self.generation(number + 1))?;
+        }
+        fs::rename(&self.path, self.generation(1))
+    }
+
+    fn generation(&self, number: u32) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!(".{number}"));
+        path.into()
+    }
+}
+
+impl Sink for FileSink {
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        let held_back = self.buffer.octets.len() as u64;
+        let before = self.size.saturating_add(held_back);
+        let after = before.saturating_add(line.len() as u64 + 1);
+        let rotated = if before > 0 && after > self.rotate_at { self.rotate() } else { Ok(()) };
+        self.buffer.push(line);
+        let written = if self.buffer.is_full() { self.flush() } else { Ok(()) };
+        rotated.and(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.lines == 0 {
+            return Ok(());
+        }
+        let written = self.write_buffer();
+        let lines = self.buffer.clear();
+        if written.is_err() {
+            self.lost_lines += lines;
+        }
+        written
+    }
+
+    fn lost_lines(&self) -> u64 {
+        self.lost_lines
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
+    }
+    let options = &mut OpenOptions::new();
+    let mut file = options.create(true).append(true).read(true).mode(FILE_MODE).open(path)?;
+    end_torn_line(&mut file)?;
+    Ok(file)
+}
+
+/// Ends the last line of a file whose writer was stopped in the middle of it, so that the next
+/// line stands alone.
+fn end_torn_line(file: &mut File) -> io::Result<()> {
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last == *b"\n" { Ok(()) } else { file.write_all(b"\n") }
+}
+
+fn rename_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,285 @@
+//! A snapshot in the text format of Prometheus.
+//!
+//! No label carries an address, a path or an identifier: each has a value from a fixed set or from
+//! the configuration. It must not know how a figure came about.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use super::snapshot::{PortFigures, Snapshot};
+
+const PREFIX: &str = "hooksensor";
+
+/// Writes every metric of `snapshot`, and of this process.
+///
+/// # Errors
+///
+/// When a metric cannot be registered or written, which a test excludes.
+pub fn encode(snapshot: &Snapshot) -> Result<String> {
+    let page = Page { registry: Registry::new_custom(Some(PREFIX.to_owned()), None)? };
+    agent(&page, snapshot)?;
+    packets(&page, snapshot)?;
+    messages(&page, snapshot)?;
+    records(&page, snapshot)?;
+    let process = Registry::new();
+    process.register(Box::new(ProcessCollector::for_self()))?;
+    let mut families = page.registry.gather();
+    families.extend(process.gather());
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families, &mut text)?;
+    String::from_utf8(text).context("metrics are text")
+}
+
+/// The metrics of one scrape. They are made anew each time, from figures that are kept elsewhere.
+struct Page {
+    registry: Registry,
+}
+
+type Sample<'a> = (Vec<&'a str>, u64);
+
+/// The figures of each watched port, with the port as a label.
+struct Ports<'a>(Vec<(String, &'a PortFigures)>);
+
+impl<'a> Ports<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        Self(snapshot.kernel.ports.iter().map(|one| (one.port.to_string(), one)).collect())
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&str, &PortFigures)> {
+        self.0.iter().map(|(name, figures)| (name.as_str(), *figures))
+    }
+
+    /// One sample a port and label of `map`.
+    fn flat(
+        &self,
+        map: fn(&PortFigures) -> &BTreeMap<String, u64>,
+    ) -> impl Iterator<Item = Sample<'_>> {
+        self.each().flat_map(move |(name, figures)| {
+            map(figures).iter().map(move |(label, figure)| (vec![name, label.as_str()], *figure))
+        })
+    }
+}
+
+impl Page {
+    fn counter<'a>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        samples: impl IntoIterator<Item = Sample<'a>>,
+    ) -> Result<()> {
+        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+        for (values, figure) in samples {
+            family.get_metric_with_label_values(&values)?.inc_by(figure);
+        }
+        Ok(self.registry.register(Box::new(family))?)
+    }
+
+    fn gauge<'a>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        samples: impl IntoIterator<Item = Sample<'a>>,
+    ) -> Result<()> {
+        let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        for (values, figure) in samples {
+            let figure = i64::try_from(figure).unwrap_or(i64::MAX);
+            family.get_metric_with_label_values(&values)?.set(figure);
+        }
+        Ok(self.registry.register(Box::new(family))?)
+    }
+}
+
+fn agent(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    page.gauge(
+        "build_info",
+        "The version of the agent; always 1.",
+        &["version"],
+        [(vec![snapshot.version.as_str()], 1)],
+    )?;
+    page.gauge(
+        "enforce",
+        "1 while bans and limits drop packets, 0 while they are simulated.",
+        &[],
+        [(vec![], u64::from(snapshot.enforce))],
+    )?;
+    page.gauge(
+        "interface_info",
+        "An interface the programs are attached to, and where they run; always 1.",
+        &["interface", "mode"],
+        snapshot.interfaces.iter().map(|one| (vec![one.name.as_str(), one.mode.as_str()], 1)),
+    )?;
+    page.gauge("bans", "Bans in force or simulated.", &[], [(vec![], snapshot.bans.active)])?;
+    page.gauge(
+        "protected_prefixes",
+        "Prefixes that nothing can ban.",
+        &[],
+        [(vec![], snapshot.bans.protected)],
+    )?;
+    page.counter(
+        "decisions_total",
+        "Decisions made, by action.",
+        &["action"],
+        by_name(&snapshot.bans.decisions),
+    )?;
+    page.counter(
+        "bans_refused_total",
+        "Bans that were asked for and refused, by cause.",
+        &["cause"],
+        by_name(&snapshot.bans.refused),
+    )
+}
+
+fn packets(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    let ports = Ports::new(snapshot);
+    page.counter(
+        "packets_total",
+        "TCP packets of watched ports.",
+        &["port", "direction"],
+        ports.each().flat_map(|(name, one)| {
+            [
+                (vec![name, "ingress"], one.ingress_packets),
+                (vec![name, "egress"], one.egress_packets),
+            ]
+        }),
+    )?;
+    page.counter(
+        "packet_bytes_total",
+        "Octets of the packets of watched ports, headers included.",
+        &["port", "direction"],
+        ports.each().flat_map(|(name, one)| {
+            [(vec![name, "ingress"], one.ingress_bytes), (vec![name, "egress"], one.egress_bytes)]
+        }),
+    )?;
+    page.counter(
+        "verdicts_total",
+        "Packets that arrived at watched ports, by what became of them.",
+        &["port", "reason"],
+        ports.flat(|one| &one.verdicts),
+    )?;
+    page.counter(
+        "other_packets_total",
+        "Packets that were not for a watched port or could not be read, by reason.",
+        &["reason"],
+        by_name(&snapshot.kernel.elsewhere),
+    )
+}
+
+fn messages(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    let ports = Ports::new(snapshot);
+    page.counter(
+        "connections_total",
+        "Connections asked for.",
+        &["port"],
+        ports.each().map(|(name, one)| (vec![name], one.connections)),
+    )?;
+    page.counter(
+        "requests_total",
+        "Request lines seen by the kernel.",
+        &["port"],
+        ports.each().map(|(name, one)| (vec![name], one.requests)),
+    )?;
+    page.counter(
+        "responses_total",
+        "Status lines seen by the kernel, by class.",
+        &["port", "class"],
+        ports.flat(|one| &one.responses),
+    )?;
+    page.counter(
+        "samples_total",
+        "Records copied up from the kernel.",
+        &["port"],
+        ports.each().map(|(name, one)| (vec![name], one.samples)),
+    )?;
+    page.counter(
+        "samples_lost_total",
+        "Records that were not copied up, by cause.",
+        &["port", "cause"],
+        ports.flat(|one| &one.samples_lost),
+    )?;
+    page.counter(
+        "sources_refused_total",
+        "Sources that passed unlimited because their state found no room.",
+        &["port"],
+        ports.each().map(|(name, one)| (vec![name], one.sources_refused)),
+    )
+}
+
+fn records(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    page.gauge(
+        "open_connections",
+        "Connections followed now.",
+        &[],
+        [(vec![], snapshot.streams.open_connections)],
+    )?;
+    page.counter(
+        "stream_events_total",
+        "What reassembly and parsing met, by event.",
+        &["event"],
+        by_name(&snapshot.streams.totals),
+    )?;
+    page.counter(
+        "exchanges_total",
+        "Exchanges put out, by coverage: full, or the gravest cause why not.",
+        &["coverage"],
+        by_name(&snapshot.streams.coverage),
+    )?;
+    page.counter(
+        "records_total",
+        "Records made, by dataset.",
+        &["dataset"],
+        by_name(&snapshot.records.made),
+    )?;
+    page.counter(
+        "records_written_total",
+        "Records written, by sink.",
+        &["sink"],
+        by_name(&snapshot.records.written),
+    )?;
+    page.counter(
+        "records_lost_total",
+        "Records lost, by cause.",
+        &["cause"],
+        by_name(&snapshot.records.lost),
+    )
+}
+
+fn by_name(figures: &BTreeMap<String, u64>) -> impl Iterator<Item = Sample<'_>> {
+    figures.iter().map(|(name, figure)| (vec![name.as_str()], *figure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::KernelFigures;
+    use crate::kernel::Totals;
+    use hooksensor_ebpf::abi::Counters;
+
+    #[test]
+    fn every_figure_has_its_line() {
+        let mut counters = Counters::ZERO;
+        counters.reasons[3] = 7;
+        counters.responses[4] = 2;
+        let totals = Totals { ports: vec![(8080, counters)], rest: Counters::ZERO };
+        let snapshot = Snapshot {
+            version: String::from("1.2.3"),
+            kernel: KernelFigures::from(&totals),
+            ..Snapshot::default()
+        };
+        let text = encode(&snapshot).unwrap();
+        for line in [
+            r#"hooksensor_build_info{version="1.2.3"} 1"#,
+            r#"hooksensor_packets_total{direction="ingress",port="8080"} 7"#,
+            r#"hooksensor_verdicts_total{port="8080",reason="drop_banned"} 7"#,
+            r#"hooksensor_responses_total{class="4xx",port="8080"} 2"#,
+            "hooksensor_enforce 0",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is not in:\n{text}");
+        }
+        assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
+    }
+}

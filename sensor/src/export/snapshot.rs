@@ -1,0 +1,179 @@
+//! The agent's state in figures: what `status` prints and `/metrics` serves, from one source.
+//!
+//! It must not know how either is written.
+
+use std::collections::BTreeMap;
+
+use hooksensor_ebpf::abi::{Counters, Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::{Attachment, Totals};
+
+/// Everything the agent can say of itself at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// `running`.
+    pub state: String,
+    /// The agent's version.
+    pub version: String,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Whether bans and limits drop; otherwise they are simulated.
+    pub enforce: bool,
+    /// The interfaces it is attached to.
+    pub interfaces: Vec<InterfaceFigures>,
+    /// What the kernel programs count.
+    pub kernel: KernelFigures,
+    /// What the reassembly of connections and exchanges counts.
+    pub streams: StreamFigures,
+    /// What became of records.
+    pub records: RecordFigures,
+    /// Bans and decisions.
+    pub bans: BanFigures,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InterfaceFigures {
+    /// Its name.
+    pub name: String,
+    /// Where the ingress program runs: `native` or `generic`.
+    pub mode: String,
+    /// Why it does not run in a better place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Whether it replaced the program of an earlier agent.
+    pub replaced: bool,
+}
+
+/// The kernel's counters.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KernelFigures {
+    /// Of each watched port.
+    pub ports: Vec<PortFigures>,
+    /// Packets that were not for a watched port or could not be read, by reason.
+    pub elsewhere: BTreeMap<String, u64>,
+}
+
+/// The kernel's counters of one watched port.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PortFigures {
+    /// The port.
+    pub port: u16,
+    /// Packets that arrived.
+    pub ingress_packets: u64,
+    /// Octets that arrived.
+    pub ingress_bytes: u64,
+    /// Packets that left.
+    pub egress_packets: u64,
+    /// Octets that left.
+    pub egress_bytes: u64,
+    /// Connections asked for.
+    pub connections: u64,
+    /// Request lines.
+    pub requests: u64,
+    /// Status lines by class: `1xx` to `5xx` and `other`.
+    pub responses: BTreeMap<String, u64>,
+    /// Packets that arrived, by what became of them.
+    pub verdicts: BTreeMap<String, u64>,
+    /// Records copied up to the agent.
+    pub samples: u64,
+    /// Packets and records that were not, by cause.
+    pub samples_lost: BTreeMap<String, u64>,
+    /// Sources that could not be given a limiter.
+    pub sources_refused: u64,
+}
+
+/// What reassembly counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StreamFigures {
+    /// Connections followed now.
+    pub open_connections: u64,
+    /// Totals since the start, by name.
+    pub totals: BTreeMap<String, u64>,
+    /// Exchanges put out, by coverage: `full`, or the gravest cause why not.
+    pub coverage: BTreeMap<String, u64>,
+    /// When the shard last looked for work, in seconds before the snapshot.
+    pub idle_seconds: u64,
+}
+
+/// What became of records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RecordFigures {
+    /// Records made, by dataset.
+    pub made: BTreeMap<String, u64>,
+    /// Records written, by sink.
+    pub written: BTreeMap<String, u64>,
+    /// Records lost, by cause.
+    pub lost: BTreeMap<String, u64>,
+}
+
+/// Bans and decisions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BanFigures {
+    /// Bans in force, or in force if decisions were not simulated.
+    pub active: u64,
+    /// Prefixes that nothing can ban.
+    pub protected: u64,
+    /// Decisions made, by action.
+    pub decisions: BTreeMap<String, u64>,
+    /// Bans refused, by cause.
+    pub refused: BTreeMap<String, u64>,
+}
+
+impl From<&Attachment> for InterfaceFigures {
+    fn from(attachment: &Attachment) -> Self {
+        Self {
+            name: attachment.interface.clone(),
+            mode: attachment.mode.name().to_owned(),
+            why: attachment.why.clone(),
+            replaced: attachment.replaced,
+        }
+    }
+}
+
+impl From<&Totals> for KernelFigures {
+    fn from(totals: &Totals) -> Self {
+        Self {
+            ports: totals
+                .ports
+                .iter()
+                .map(|(port, counters)| port_figures(*port, counters))
+                .collect(),
+            elsewhere: reasons(&totals.rest),
+        }
+    }
+}
+
+fn port_figures(port: u16, counters: &Counters) -> PortFigures {
+    let classes = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+    PortFigures {
+        port,
+        ingress_packets: counters.reasons.iter().sum(),
+        ingress_bytes: counters.ingress_bytes,
+        egress_packets: counters.egress_packets,
+        egress_bytes: counters.egress_bytes,
+        connections: counters.connections,
+        requests: counters.requests,
+        responses: named(classes.into_iter().zip(counters.responses)),
+        verdicts: reasons(counters),
+        samples: counters.samples,
+        samples_lost: named([
+            ("not_sampled", counters.not_sampled),
+            ("ring_full", counters.ring_full),
+            ("unreadable", counters.unreadable),
+        ]),
+        sources_refused: counters.sources_refused,
+    }
+}
+
+fn reasons(counters: &Counters) -> BTreeMap<String, u64> {
+    named(Reason::ALL.into_iter().map(Reason::name).zip(counters.reasons))
+}
+
+/// Figures by name.
+pub(crate) fn named<'a>(
+    figures: impl IntoIterator<Item = (&'a str, u64)>,
+) -> BTreeMap<String, u64> {
+    figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect()
+}

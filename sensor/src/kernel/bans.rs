@@ -1,0 +1,204 @@
+//! Bans in the kernel's maps: exact addresses and prefixes, IPv4 and IPv6, behind one interface.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::Result;
+use aya::maps::lpm_trie::Key;
+use aya::maps::{MapError, MapType};
+use hooksensor_ebpf::abi::{Address, Ban};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use nix::errno::Errno;
+
+use super::maps::Maps;
+
+/// A ban as it stands in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The addresses it covers.
+    pub target: IpNet,
+    /// When it ends, in kernel time.
+    pub expires: u64,
+    /// The slots it covers.
+    pub scope: u64,
+}
+
+/// Why the kernel did not take a ban.
+#[derive(Debug)]
+pub enum BanError {
+    /// The map for this kind of ban holds no more.
+    Full(MapType),
+    /// The kernel refused for another reason.
+    Refused(anyhow::Error),
+}
+
+impl Maps {
+    pub(super) fn insert_ban(&mut self, entry: &Entry) -> Result<(), BanError> {
+        let length = u32::from(entry.target.prefix_len());
+        let ban =
+            Ban { expires: entry.expires, scope: entry.scope, prefix_length: length, reserved: 0 };
+        match entry.target {
+            IpNet::V4(net) if length == 32 => self.bans_v4.insert(word(net), ban, 0),
+            IpNet::V4(net) => self.cidr_bans_v4.insert(&Key::new(length, word(net)), ban, 0),
+            IpNet::V6(net) if length == 128 => self.bans_v6.insert(words(net), ban, 0),
+            IpNet::V6(net) => self.cidr_bans_v6.insert(&Key::new(length, words(net)), ban, 0),
+        }
+        .map_err(|error| refusal(error, &entry.target))?;
+        let known = if is_counted(entry) {
+            self.counted.insert(entry.target, entry.scope) == Some(entry.scope)
+        } else {
+            self.counted.remove(&entry.target).is_none()
+        };
+        if known { Ok(()) } else { self.publish_counts().map_err(BanError::Refused) }
+    }
+
+    /// Lifts a ban; whether there was one.
+    pub(super) fn remove_ban(&mut self, target: &IpNet) -> Result<bool> {
+        let length = u32::from(target.prefix_len());
+        let removed = match *target {
+            IpNet::V4(net) if length == 32 => self.bans_v4.remove(&word(net)),
+            IpNet::V4(net) => self.cidr_bans_v4.remove(&Key::new(length, word(net))),
+            IpNet::V6(net) if length == 128 => self.bans_v6.remove(&words(net)),
+            IpNet::V6(net) => self.cidr_bans_v6.remove(&Key::new(length, words(net))),
+        };
+        match removed {
+            Ok(()) => {}
+            Err(MapError::KeyNotFound) => return Ok(false),
+            Err(MapError::SyscallError(error))
+                if error.io_error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if self.counted.remove(target).is_some() {
+            self.publish_counts()?;
+        }
+        Ok(true)
+    }
+
+    /// Every ban in the kernel, expired ones included, in no order.
+    pub(super) fn bans(&self) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for item in &self.bans_v4 {
+            let (word, ban) = item?;
+            entries.push(entry(Address::v4(word), 32, &ban)?);
+        }
+        for item in &self.bans_v6 {
+            let (words, ban) = item?;
+            entries.push(entry(Address::v6(words), 128, &ban)?);
+        }
+        for item in &self.cidr_bans_v4 {
+            let (key, ban) = item?;
+            entries.push(entry(Address::v4(key.data()), key.prefix_len(), &ban)?);
+        }
+        for item in &self.cidr_bans_v6 {
+            let (key, ban) = item?;
+            entries.push(entry(Address::v6(key.data()), key.prefix_len(), &ban)?);
+        }
+        Ok(entries)
+    }
+
+    /// Takes `slot` out of every ban that names it among others, and lifts those that name it
+    /// alone.
+    pub(super) fn forget_slot(&mut self, slot: u32) -> Result<()> {
+        for entry in self.bans()? {
+            let named = entry.scope != Ban::HOST && entry.scope != Ban::WATCHED;
+            let rest = entry.scope & !(1 << slot);
+            if !named || rest == entry.scope {
+                continue;
+            }
+            if rest == 0 {
+                self.remove_ban(&entry.target)?;
+            } else {
+                self.insert_ban(&Entry { scope: rest, ..entry })
+                    .map_err(|error| anyhow::anyhow!("{error}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads which bans the settings count; the kernel may hold some from before a restart.
+    pub(super) fn recount_bans(&mut self) -> Result<()> {
+        self.counted = self
+            .bans()?
+            .into_iter()
+            .filter(is_counted)
+            .map(|entry| (entry.target, entry.scope))
+            .collect();
+        self.publish_counts()
+    }
+
+    /// Tells the programs which lookups can be left out.
+    fn publish_counts(&mut self) -> Result<()> {
+        let count = |wanted: &dyn Fn(&IpNet, u64) -> bool| {
+            let count = self.counted.iter().filter(|(target, scope)| wanted(target, **scope));
+            u32::try_from(count.count()).unwrap_or(u32::MAX)
+        };
+        let host_bans = count(&|_, scope| covers_unwatched(scope));
+        let cidr_bans_v4 = count(&|target, _| target.addr().is_ipv4() && !is_exact(target));
+        let cidr_bans_v6 = count(&|target, _| target.addr().is_ipv6() && !is_exact(target));
+        self.change_settings(|settings| {
+            settings.host_bans = host_bans;
+            settings.cidr_bans_v4 = cidr_bans_v4;
+            settings.cidr_bans_v6 = cidr_bans_v6;
+        })
+    }
+}
+
+/// Whether the settings count a ban: most bans are exact and port-scoped, and cost nothing here.
+fn is_counted(entry: &Entry) -> bool {
+    covers_unwatched(entry.scope) || !is_exact(&entry.target)
+}
+
+const fn covers_unwatched(scope: u64) -> bool {
+    scope & 1 == 1
+}
+
+fn is_exact(target: &IpNet) -> bool {
+    target.prefix_len() == target.max_prefix_len()
+}
+
+impl std::fmt::Display for BanError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full(MapType::LpmTrie) => formatter.write_str(
+                "the kernel's table of CIDR bans is full; raise kernel.max_cidr_bans and restart",
+            ),
+            Self::Full(_) => formatter
+                .write_str("the kernel's table of bans is full; raise kernel.max_bans and restart"),
+            Self::Refused(error) => write!(formatter, "the kernel refused the ban: {error:#}"),
+        }
+    }
+}
+
+impl std::error::Error for BanError {}
+
+fn refusal(error: MapError, target: &IpNet) -> BanError {
+    match &error {
+        MapError::SyscallError(syscall) => {
+            let errno = syscall.io_error.raw_os_error().map(Errno::from_raw);
+            if matches!(errno, Some(Errno::E2BIG | Errno::ENOSPC)) {
+                return BanError::Full(if is_exact(target) {
+                    MapType::Hash
+                } else {
+                    MapType::LpmTrie
+                });
+            }
+            BanError::Refused(error.into())
+        }
+        _ => BanError::Refused(error.into()),
+    }
+}
+
+fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Result<Entry> {
+    let target = IpNet::new(IpAddr::from(address), u8::try_from(prefix_length)?)?;
+    Ok(Entry { target, expires: ban.expires, scope: ban.scope })
+}
+
+fn word(net: Ipv4Net) -> u32 {
+    u32::from_ne_bytes(Ipv4Addr::octets(&net.network()))
+}
+
+fn words(net: Ipv6Net) -> [u32; 4] {
+    Address::from(IpAddr::V6(net.network())).words()
+}

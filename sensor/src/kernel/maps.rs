@@ -1,0 +1,131 @@
+//! The maps by their types: settings, protected prefixes and counters.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, anyhow};
+use aya::Ebpf;
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
+use hooksensor_ebpf::abi::{Address, Ban, Counters, SLOTS, Settings, Watched};
+use ipnet::IpNet;
+
+/// The maps the agent writes and reads; each name stands here once.
+pub(super) struct Maps {
+    pub(super) ports: Array<MapData, u32>,
+    pub(super) settings: Array<MapData, Settings>,
+    pub(super) watched: Array<MapData, Watched>,
+    pub(super) counters: PerCpuArray<MapData, Counters>,
+    pub(super) protected: LpmTrie<MapData, [u32; 4], u32>,
+    pub(super) bans_v4: HashMap<MapData, u32, Ban>,
+    pub(super) bans_v6: HashMap<MapData, [u32; 4], Ban>,
+    pub(super) cidr_bans_v4: LpmTrie<MapData, u32, Ban>,
+    pub(super) cidr_bans_v6: LpmTrie<MapData, [u32; 4], Ban>,
+    /// Bans the settings count, with their scope: those on prefixes or past the watched ports.
+    pub(super) counted: BTreeMap<IpNet, u64>,
+}
+
+/// Counters summed over CPUs: of every watched port, and of everything else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Of each watched port.
+    pub ports: Vec<(u16, Counters)>,
+    /// Of what was not for a watched port, or could not be parsed.
+    pub rest: Counters,
+}
+
+impl Maps {
+    pub(super) fn take(programs: &mut Ebpf) -> Result<Self> {
+        Ok(Self {
+            ports: typed(programs, "PORTS")?,
+            settings: typed(programs, "SETTINGS")?,
+            watched: typed(programs, "WATCHED")?,
+            counters: typed(programs, "COUNTERS")?,
+            protected: typed(programs, "PROTECTED")?,
+            bans_v4: typed(programs, "BANS_V4")?,
+            bans_v6: typed(programs, "BANS_V6")?,
+            cidr_bans_v4: typed(programs, "CIDR_BANS_V4")?,
+            cidr_bans_v6: typed(programs, "CIDR_BANS_V6")?,
+            counted: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn settings(&self) -> Result<Settings> {
+        self.settings.get(&0, 0).context("cannot read the settings of the kernel programs")
+    }
+
+    /// Changes the settings in one write.
+    pub(super) fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) -> Result<()> {
+        let mut settings = self.settings()?;
+        change(&mut settings);
+        self.settings
+            .set(0, settings, 0)
+            .context("cannot write the settings of the kernel programs")
+    }
+
+    /// Makes `prefixes` the protected set: new ones are added before old ones go, so that an
+    /// address in both is protected throughout.
+    pub(super) fn protect(&mut self, prefixes: &[IpNet]) -> Result<()> {
+        let wanted: Vec<_> = prefixes.iter().map(mapped_key).collect();
+        for key in &wanted {
+            self.protected.insert(key, 1, 0).context(
+                "cannot add to the protected set in the kernel: it holds 4096 prefixes at most",
+            )?;
+        }
+        let present: Vec<_> = self.protected.keys().collect::<Result<_, _>>()?;
+        for key in present {
+            let same = |other: &Key<[u32; 4]>| {
+                other.prefix_len() == key.prefix_len() && other.data() == key.data()
+            };
+            if !wanted.iter().any(same) {
+                self.protected.remove(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn totals(&self) -> Result<Totals> {
+        let mut totals = Totals { ports: Vec::new(), rest: self.counters_of(0)? };
+        for (slot, port) in self.slots()? {
+            totals.ports.push((port, self.counters_of(slot)?));
+        }
+        totals.ports.sort_unstable_by_key(|(port, _)| *port);
+        Ok(totals)
+    }
+
+    /// Every slot in use with its port.
+    pub(super) fn slots(&self) -> Result<Vec<(u32, u16)>> {
+        let mut slots = Vec::new();
+        for slot in 1..u32::try_from(SLOTS)? {
+            let watched = self.watched.get(&slot, 0)?;
+            if watched.port != 0 {
+                slots.push((slot, u16::try_from(watched.port)?));
+            }
+        }
+        Ok(slots)
+    }
+
+    fn counters_of(&self, slot: u32) -> Result<Counters> {
+        let mut sum = Counters::ZERO;
+        for cpu in self.counters.get(&slot, 0).context("cannot read the kernel's counters")?.iter()
+        {
+            sum.add(cpu);
+        }
+        Ok(sum)
+    }
+}
+
+/// The key of a prefix in maps that hold both families.
+fn mapped_key(prefix: &IpNet) -> Key<[u32; 4]> {
+    let length = u32::from(prefix.prefix_len());
+    let length = if prefix.addr().is_ipv4() { length + 96 } else { length };
+    Key::new(length, Address::from(prefix.network()).words())
+}
+
+fn typed<T: TryFrom<Map>>(programs: &mut Ebpf, name: &str) -> Result<T>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    let map =
+        programs.take_map(name).ok_or_else(|| anyhow!("the kernel programs have no map {name}"))?;
+    T::try_from(map).with_context(|| format!("map {name} has another type than expected"))
+}

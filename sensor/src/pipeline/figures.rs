@@ -1,0 +1,44 @@
+//! The counters of the stages under the names they have in `status` and in metrics.
+//!
+//! It must not know who asks.
+
+use super::stages::Stages;
+use crate::export::{StreamFigures, named};
+
+/// The figures of one shard.
+pub(super) fn streams(stages: &Stages) -> StreamFigures {
+    let http = stages.counters();
+    let tcp = stages.tcp_counters();
+    let totals = named([
+        ("segments", tcp.segments),
+        ("stray_segments", tcp.stray_segments),
+        ("late_segments", tcp.late_segments),
+        ("implausible_segments", tcp.implausible_segments),
+        ("connections_opened", tcp.opened),
+        ("connections_midstream", tcp.midstream),
+        ("connections_evicted", tcp.closed_evicted + http.head_evictions),
+        ("connections_opaque", http.opaque_connections),
+        ("gaps", tcp.gaps),
+        ("gap_octets", tcp.gap_octets),
+        ("repeated_octets", tcp.repeated_octets),
+        ("conflicting_octets", tcp.conflicting_octets),
+        ("buffer_overflows", tcp.buffer_overflows),
+        ("requests", http.requests),
+        ("responses", http.responses),
+        ("orphan_responses", http.orphan_responses),
+        ("unanswered", http.unanswered),
+        ("long_heads", http.long_heads),
+        ("pipeline_overflows", http.pipeline_overflows),
+        ("unrecognised_octets", http.unrecognised_octets),
+        ("opaque_octets", http.opaque_octets),
+    ]);
+    let coverage = named([
+        ("full", http.full),
+        ("gap", http.gap),
+        ("truncated", http.truncated),
+        ("midstream", http.midstream),
+        ("sampled", http.sampled),
+    ]);
+    let open_connections = u64::try_from(stages.open_flows()).unwrap_or(u64::MAX);
+    StreamFigures { open_connections, totals, coverage, idle_seconds: 0 }
+}

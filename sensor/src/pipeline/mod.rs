@@ -1,0 +1,16 @@
+//! Wires the stages: one thread per shard reads and understands, one desk decides, one thread
+//! writes. Every queue between them is bounded, and what finds it full is counted.
+//!
+//! Alone in knowing every stage. It must not do any stage's work.
+
+mod agent;
+mod desk;
+mod figures;
+mod replay;
+mod shard;
+mod stages;
+mod writer;
+
+pub use agent::run;
+pub use replay::{Replay, Summary};
+pub use stages::{Output, Stages};

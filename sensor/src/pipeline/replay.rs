@@ -1,0 +1,193 @@
+//! Runs the stages over a capture: the same records, findings and decisions as live traffic.
+//!
+//! It must not know files or terminals: octets come in through a reader, lines go out through a
+//! function.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use hooksensor_ebpf::abi::Limit;
+use hooksensor_ebpf::limit::{self, Outcome};
+use lru::LruCache;
+
+use super::figures;
+use super::stages::{Output, Stages};
+use crate::capture::Segment;
+use crate::capture::decode;
+use crate::capture::pcap::{Error, Reader};
+use crate::config::Config;
+use crate::decide::{ChokePoint, Policy, Protected, Why};
+use crate::detect::{Finding, OverLimit};
+use crate::export::StreamFigures;
+use crate::http::PortFilter;
+use crate::record::{self, Observer};
+
+/// The kernel repeats a notice about a source after this long (nanoseconds).
+const NOTICE_INTERVAL: u64 = 100_000_000;
+
+/// Seed of the connection table: a capture cannot adapt to it, and nothing depends on it.
+const SEED: u64 = 0;
+
+/// What a replay saw.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Frames read.
+    pub frames: u64,
+    /// Frames that held no TCP segment, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Delivery records.
+    pub deliveries: u64,
+    /// Findings.
+    pub findings: u64,
+    /// Decisions that would have been made.
+    pub decisions: u64,
+    /// What reassembly and parsing counted.
+    pub streams: StreamFigures,
+}
+
+/// A replay over one or several captures, in order.
+pub struct Replay {
+    stages: Stages,
+    after: After,
+}
+
+/// What comes after the stages, apart from them so that their callback can borrow it.
+struct After {
+    judges: Option<Judges>,
+    observer: Arc<Observer>,
+    summary: Summary,
+}
+
+/// What the kernel and the desk do live; only where a configuration says how.
+struct Judges {
+    choke_point: ChokePoint,
+    ports: PortFilter,
+    limit: Limit,
+    sources: LruCache<(IpAddr, u16), Spell>,
+}
+
+#[derive(Default)]
+struct Spell {
+    arrival: u64,
+    noticed: u64,
+}
+
+impl Replay {
+    /// A replay of `ports`. With a configuration it also finds and decides as that says.
+    #[must_use]
+    pub fn new(config: Option<&Config>, ports: PortFilter) -> Self {
+        let observer = Arc::new(Observer {
+            hostname: String::new(),
+            version: env!("CARGO_PKG_VERSION"),
+            interfaces: BTreeMap::new(),
+        });
+        let judges = config.map(|config| Judges::new(config, ports.clone()));
+        let default = Config::default();
+        let stages = Stages::new(config.unwrap_or(&default), ports, Arc::clone(&observer), SEED);
+        Self { stages, after: After { judges, observer, summary: Summary::default() } }
+    }
+
+    /// Runs over one capture; each line goes to `out`.
+    ///
+    /// # Errors
+    ///
+    /// When the capture is damaged or cut short. Everything before that has been put out, and the
+    /// replay can go on with another capture.
+    pub fn capture(&mut self, source: impl Read, out: &mut impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut reader = Reader::new(source)?;
+        while let Some(frame) = reader.next_frame()? {
+            self.after.summary.frames += 1;
+            match decode::segment(&frame) {
+                Ok(segment) => self.segment(&segment, out),
+                Err(skipped) => {
+                    *self.after.summary.skipped.entry(skipped.name()).or_default() += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts out what is unfinished, and says what was seen.
+    pub fn finish(mut self, out: &mut impl FnMut(&[u8])) -> Summary {
+        let Self { stages, after } = &mut self;
+        stages.finish(&mut |output| after.put(output, out));
+        after.summary.streams = figures::streams(stages);
+        self.after.summary
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(&[u8])) {
+        let Self { stages, after } = self;
+        stages.segment(segment, &mut |output| after.put(output, out));
+        if let Some(notice) = after.judges.as_mut().and_then(|judges| judges.meter(segment)) {
+            stages.over_limit(notice, &mut |output| after.put(output, out));
+        }
+    }
+}
+
+impl After {
+    fn put(&mut self, output: Output, out: &mut impl FnMut(&[u8])) {
+        match output {
+            Output::Delivery(line) => {
+                self.summary.deliveries += 1;
+                out(&line);
+            }
+            Output::Finding(finding) => self.decide(&finding, out),
+        }
+    }
+
+    fn decide(&mut self, finding: &Finding, out: &mut impl FnMut(&[u8])) {
+        let Some(judges) = &mut self.judges else { return };
+        self.summary.findings += 1;
+        let mut line = Vec::new();
+        record::write_line(&record::finding(finding, &self.observer), &mut line);
+        out(&line);
+        judges.choke_point.expire(finding.time);
+        if let Ok(decision) = judges.choke_point.finding(finding, finding.time) {
+            self.summary.decisions += 1;
+            line.clear();
+            record::write_line(&record::decision(&decision, &self.observer), &mut line);
+            out(&line);
+        }
+    }
+}
+
+impl Judges {
+    fn new(config: &Config, ports: PortFilter) -> Self {
+        let configured = config.protect.addresses.iter().map(|net| (*net, Why::Configured));
+        // Whatever the file says of enforcement: a replay drops nothing.
+        let policy =
+            Policy { enforce: false, ports: config.ports.clone(), ban: config.ban.clone() };
+        let most = usize::try_from(config.kernel.max_sources).unwrap_or(usize::MAX);
+        Self {
+            choke_point: ChokePoint::new(policy, Protected::new(configured.collect())),
+            ports,
+            limit: limit::limit(config.limit.packets_per_second, config.limit.burst),
+            sources: LruCache::new(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)),
+        }
+    }
+
+    /// The kernel's limiter, over packets to the read ports.
+    fn meter(&mut self, segment: &Segment<'_>) -> Option<OverLimit> {
+        let port = segment.destination.port();
+        if self.limit.interval == 0 || !self.ports.has(port) {
+            return None;
+        }
+        let source = segment.source.ip();
+        let now = segment.time.0;
+        let state = self.sources.get_or_insert_mut((source, port), Spell::default);
+        match limit::judge(self.limit, state.arrival, now) {
+            Outcome::Conforming(next) => {
+                state.arrival = next;
+                None
+            }
+            Outcome::Over if now.saturating_sub(state.noticed) >= NOTICE_INTERVAL => {
+                state.noticed = now;
+                Some(OverLimit { source, port, time: segment.time })
+            }
+            Outcome::Over => None,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The thread that reads a ring and runs the pure stages over what it holds.
+//!
+//! It must not decide: findings go to the desk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use tokio::sync::mpsc::Sender as DeskSender;
+
+use super::stages::{Output, Stages};
+use super::writer::Lines;
+use crate::capture::ring::{Record, read};
+use crate::config::Config;
+use crate::detect::{Finding, OverLimit};
+use crate::export::StreamFigures;
+use crate::http::PortFilter;
+use crate::kernel::{Clock, Ring};
+use crate::record::Observer;
+
+/// Records read before anything else gets a turn.
+const BATCH: usize = 4096;
+
+/// How long the thread sleeps at most when there is nothing to read.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// Time between two looks for silent connections and two publications of figures.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long a stop waits for the ring to run dry.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// What a shard is told while it runs.
+pub(super) struct Update {
+    pub(super) config: Arc<Config>,
+    pub(super) observer: Arc<Observer>,
+    /// The port of each slot, to read the kernel's notices by.
+    pub(super) slots: BTreeMap<u32, u16>,
+}
+
+/// The desk's hold on a shard.
+pub(super) struct Handle {
+    pub(super) updates: Sender<Update>,
+    pub(super) figures: Arc<ShardFigures>,
+    pub(super) thread: JoinHandle<()>,
+}
+
+/// What a shard publishes about itself.
+#[derive(Debug)]
+pub(super) struct ShardFigures {
+    streams: Mutex<StreamFigures>,
+    deliveries: AtomicU64,
+    findings_lost: AtomicU64,
+    unreadable: AtomicU64,
+    looked: Mutex<Instant>,
+}
+
+struct Shard {
+    ring: Ring,
+    clock: Clock,
+    stages: Stages,
+    slots: BTreeMap<u32, u16>,
+    lines: Lines,
+    desk: DeskSender<Finding>,
+    updates: Receiver<Update>,
+    figures: Arc<ShardFigures>,
+}
+
+/// Starts the thread. It ends when `stop` is set and the ring is dry.
+pub(super) fn start(
+    ring: Ring,
+    first: &Update,
+    lines: Lines,
+    desk: DeskSender<Finding>,
+    stop: Arc<AtomicBool>,
+) -> Result<Handle> {
+    let (sender, updates) = channel();
+    let ports = PortFilter::Only(first.config.ports.clone());
+    let clock = Clock::new();
+    // The clock is a good enough secret against collisions: a peer cannot read it to the
+    // nanosecond, and nothing that is put out depends on it.
+    let seed = clock.now().0;
+    let figures = Arc::new(ShardFigures::new());
+    let shard = Shard {
+        ring,
+        clock,
+        stages: Stages::new(&first.config, ports, Arc::clone(&first.observer), seed),
+        slots: first.slots.clone(),
+        lines,
+        desk,
+        updates,
+        figures: Arc::clone(&figures),
+    };
+    let thread = thread::Builder::new()
+        .name(String::from("shard-0"))
+        .spawn(move || shard.run(&stop))
+        .context("cannot start the shard's thread")?;
+    Ok(Handle { updates: sender, figures, thread })
+}
+
+impl Shard {
+    fn run(mut self, stop: &AtomicBool) {
+        let mut last_tick = Instant::now();
+        let mut stopping_since = None;
+        loop {
+            let count = self.read_batch();
+            if last_tick.elapsed() >= TICK {
+                last_tick = Instant::now();
+                self.tick();
+            }
+            if stop.load(Ordering::Relaxed) {
+                let since = *stopping_since.get_or_insert_with(Instant::now);
+                if count == 0 || since.elapsed() > DRAIN {
+                    break;
+                }
+            } else if count == 0
+                && let Err(error) = self.ring.wait(WAIT)
+            {
+                tracing::error!(%error, "cannot wait for the kernel's ring");
+                thread::sleep(WAIT);
+            }
+        }
+        self.finish();
+    }
+
+    fn read_batch(&mut self) -> usize {
+        let Self { ring, clock, stages, slots, lines, desk, figures, .. } = self;
+        let mut out = |output| put(output, lines, desk, figures);
+        ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
+            Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
+            Some(Record::OverLimit { source, slot, time }) => {
+                if let Some(port) = slots.get(&slot) {
+                    stages.over_limit(OverLimit { source, port: *port, time }, &mut out);
+                }
+            }
+            None => {
+                figures.unreadable.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    }
+
+    fn tick(&mut self) {
+        self.clock.refresh();
+        let Self { clock, stages, lines, desk, figures, .. } = self;
+        stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        for update in self.updates.try_iter() {
+            self.stages.configure(&update.config, update.observer);
+            self.slots = update.slots;
+        }
+        self.figures.publish(&self.stages);
+    }
+
+    fn finish(&mut self) {
+        let Self { stages, lines, desk, figures, .. } = self;
+        stages.finish(&mut |output| put(output, lines, desk, figures));
+        self.figures.publish(&self.stages);
+    }
+}
+
+fn put(output: Output, lines: &Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
+    match output {
+        Output::Delivery(line) => {
+            figures.deliveries.fetch_add(1, Ordering::Relaxed);
+            lines.put(line);
+        }
+        Output::Finding(finding) => {
+            if desk.try_send(*finding).is_err() {
+                figures.findings_lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl ShardFigures {
+    fn new() -> Self {
+        Self {
+            streams: Mutex::default(),
+            deliveries: AtomicU64::new(0),
+            findings_lost: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
+            looked: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Delivery records made.
+    pub(super) fn deliveries(&self) -> u64 {
+        self.deliveries.load(Ordering::Relaxed)
+    }
+
+    /// Findings the desk had no room for.
+    pub(super) fn findings_lost(&self) -> u64 {
+        self.findings_lost.load(Ordering::Relaxed)
+    }
+
+    /// The figures of the streams, and how long ago the shard last looked for work.
+    pub(super) fn streams(&self) -> StreamFigures {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.idle_seconds = looked.elapsed().as_secs();
+        let unreadable = self.unreadable.load(Ordering::Relaxed);
+        streams.totals.insert(String::from("unreadable_records"), unreadable);
+        streams
+    }
+
+    fn publish(&self, stages: &Stages) {
+        let figures = super::figures::streams(stages);
+        *self.streams.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}

@@ -1,0 +1,126 @@
+//! The pure stages in their order, from a segment to the lines it leads to; the same for live
+//! traffic and for a replay.
+//!
+//! Pure: no clock, no I/O. It must not know where segments come from or where lines go.
+
+use std::sync::Arc;
+
+use crate::capture::Segment;
+use crate::config::{Config, Endpoint};
+use crate::detect::{Detector, Finding, OverLimit};
+use crate::http::{BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter};
+use crate::record::{self, Observer};
+use crate::tcp;
+use crate::time::Timestamp;
+use crate::webhook;
+
+/// What understanding leads to.
+#[derive(Debug)]
+pub enum Output {
+    /// The record of a delivery, as one line without its ending.
+    Delivery(Vec<u8>),
+    /// Something to decide on.
+    Finding(Box<Finding>),
+}
+
+/// The state of every pure stage of one shard.
+pub struct Stages {
+    engine: Engine,
+    rest: Rest,
+}
+
+/// The stages after the engine, apart from it so that its callback can borrow them.
+struct Rest {
+    detector: Detector,
+    endpoints: Vec<Endpoint>,
+    observer: Arc<Observer>,
+}
+
+impl Stages {
+    /// Stages for the ports in `ports`, as configured.
+    #[must_use]
+    pub fn new(config: &Config, ports: PortFilter, observer: Arc<Observer>, seed: u64) -> Self {
+        let limits = Limits {
+            tcp: tcp::Limits {
+                connections: config.http.max_flows,
+                held_octets: config.http.memory,
+            },
+            ..Limits::default()
+        };
+        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: 0 };
+        Self {
+            engine: Engine::new(Options { ports, limits, body, seed }),
+            rest: Rest {
+                detector: Detector::new(&config.ban),
+                endpoints: config.endpoints.clone(),
+                observer,
+            },
+        }
+    }
+
+    /// Takes on another configuration; what is under way goes on.
+    pub fn configure(&mut self, config: &Config, observer: Arc<Observer>) {
+        self.engine.set_ports(PortFilter::Only(config.ports.clone()));
+        self.rest = Rest {
+            detector: Detector::new(&config.ban),
+            endpoints: config.endpoints.clone(),
+            observer,
+        };
+    }
+
+    /// Understands one segment.
+    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output)) {
+        let rest = &mut self.rest;
+        self.engine.segment(segment, &mut |observation| rest.observe(observation, out));
+    }
+
+    /// Looks at a notice of the kernel.
+    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output)) {
+        if let Some(finding) = self.rest.detector.over_limit(notice) {
+            out(Output::Finding(Box::new(finding)));
+        }
+    }
+
+    /// Lets go of connections that are silent at `now`.
+    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output)) {
+        let rest = &mut self.rest;
+        self.engine.tick(now, &mut |observation| rest.observe(observation, out));
+    }
+
+    /// Puts out what is unfinished.
+    pub fn finish(&mut self, out: &mut impl FnMut(Output)) {
+        let rest = &mut self.rest;
+        self.engine.finish(&mut |observation| rest.observe(observation, out));
+    }
+
+    /// What the engine counts.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        self.engine.counters()
+    }
+
+    /// What reassembly counts.
+    #[must_use]
+    pub fn tcp_counters(&self) -> &tcp::Counters {
+        self.engine.tcp_counters()
+    }
+
+    /// Connections followed now.
+    #[must_use]
+    pub fn open_flows(&self) -> usize {
+        self.engine.open_flows()
+    }
+}
+
+impl Rest {
+    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
+        let Observation::Exchange(exchange) = observation;
+        let delivery = webhook::deliver(exchange, &self.endpoints);
+        let mut line = Vec::new();
+        record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
+        out(Output::Delivery(line));
+        if let Some(finding) = self.detector.delivery(&delivery) {
+            out(Output::Finding(Box::new(finding)));
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The record of a delivery: every field of the contract that applies, over borrowed data.
+//!
+//! It must not know how values are encoded or covered.
+
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
+
+use super::Observer;
+use super::community_id::community_id;
+use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Shown, Text, Time};
+use super::headers::shown_value;
+use super::http::{Http, Url, UserAgent, domain};
+use crate::http::{Body, Coverage, Exchange, Request};
+use crate::webhook::{Delivery, Signature, started};
+
+#[derive(Serialize)]
+pub(super) struct DeliveryRecord<'a> {
+    #[serde(rename = "@timestamp")]
+    timestamp: Time,
+    event: Event<'a>,
+    source: Peer,
+    destination: Peer,
+    client: Peer,
+    network: Network,
+    http: Http<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<Url<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<UserAgent<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<Webhook<'a>>,
+    hooksensor: Hooksensor,
+    related: Related<'a>,
+    observer: ObserverFields<'a>,
+    ecs: Ecs,
+}
+
+impl<'a> DeliveryRecord<'a> {
+    pub(super) fn new(delivery: &'a Delivery, observer: &'a Observer) -> Self {
+        let exchange = &*delivery.exchange;
+        let flow = &exchange.flow;
+        let request = exchange.request.as_ref();
+        let http = Http::new(delivery);
+        let agent = request.and_then(|request| shown_value(&request.headers, "user-agent"));
+        let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
+        let domain = request.and_then(domain);
+        Self {
+            timestamp: Time(started(exchange)),
+            event: event(delivery),
+            source: Peer { ip: Some(flow.source.ip()), port: Some(flow.source.port()) },
+            destination: Peer {
+                ip: Some(flow.destination.ip()),
+                port: Some(flow.destination.port()),
+            },
+            client: Peer { ip: Some(exchange.client), port: None },
+            network: Network::new(exchange),
+            http,
+            url: request.map(|request| Url::new(request, domain)),
+            user_agent: agent.map(|original| UserAgent { original }),
+            webhook: request.map(|request| Webhook::new(delivery, request)),
+            hooksensor: Hooksensor::new(exchange, cut),
+            related: Related { ip: addresses(exchange), hosts: domain.map(|host| [host.into()]) },
+            observer: ObserverFields::new(observer, Some(flow.interface)),
+            ecs: Ecs::CURRENT,
+        }
+    }
+}
+
+/// `network.*`.
+#[derive(Serialize)]
+struct Network {
+    transport: &'static str,
+    direction: &'static str,
+    community_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<Vlan>,
+}
+
+/// `network.vlan.*`.
+#[derive(Serialize)]
+struct Vlan {
+    id: Shown<u16>,
+}
+
+impl Network {
+    fn new(exchange: &Exchange) -> Self {
+        let flow = &exchange.flow;
+        Self {
+            transport: "tcp",
+            direction: "inbound",
+            community_id: community_id(flow.source, flow.destination),
+            vlan: flow.vlan.map(|id| Vlan { id: Shown(id) }),
+        }
+    }
+}
+
+/// `webhook.*`.
+#[derive(Serialize)]
+struct Webhook<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<SignatureFields>,
+    body: WebhookBody<'a>,
+}
+
+/// `webhook.signature.*`.
+#[derive(Serialize)]
+struct SignatureFields {
+    status: &'static str,
+}
+
+/// `webhook.body.*`.
+#[derive(Serialize)]
+struct WebhookBody<'a> {
+    truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<Text<'a>>,
+}
+
+impl<'a> Webhook<'a> {
+    fn new(delivery: &'a Delivery, request: &'a Request) -> Self {
+        let status = match delivery.signature {
+            Signature::Missing => Some("missing"),
+            Signature::Unchecked => Some("unchecked"),
+            Signature::NotApplicable => None,
+        };
+        Self {
+            provider: delivery.provider,
+            endpoint: delivery.endpoint.as_deref(),
+            event_type: delivery.event_type.as_deref(),
+            delivery_id: delivery.delivery_id.as_deref(),
+            attempt: delivery.attempt,
+            signature: status.map(|status| SignatureFields { status }),
+            body: WebhookBody::new(&request.body),
+        }
+    }
+}
+
+impl<'a> WebhookBody<'a> {
+    fn new(body: &'a Body) -> Self {
+        Self {
+            truncated: body.truncated,
+            sha256: body.sha256.as_ref().map(|digest| hexadecimal(digest)),
+            content: body.content.as_deref().map(Text::from),
+        }
+    }
+}
+
+/// `hooksensor.*`.
+#[derive(Serialize)]
+struct Hooksensor {
+    flow_id: String,
+    tx: u32,
+    coverage: CoverageNames,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    anomalies: Vec<&'static str>,
+    /// Fields of this record that show less than was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<[&'static str; 1]>,
+}
+
+/// The word for everything, or the reasons why it was less.
+struct CoverageNames(Coverage);
+
+impl Serialize for CoverageNames {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_full() {
+            serializer.serialize_str("full")
+        } else {
+            serializer.collect_seq(self.0.names())
+        }
+    }
+}
+
+impl Hooksensor {
+    fn new(exchange: &Exchange, headers_are_cut: bool) -> Self {
+        Self {
+            // As text, because readers of JSON lose the last digits of numbers above 2^53.
+            flow_id: hexadecimal(&exchange.flow.id.to_be_bytes()),
+            tx: exchange.index,
+            coverage: CoverageNames(exchange.coverage),
+            anomalies: exchange.anomalies.iter().map(|anomaly| anomaly.name()).collect(),
+            cut: headers_are_cut.then_some(["http.request.headers"]),
+        }
+    }
+}
+
+fn event(delivery: &Delivery) -> Event<'_> {
+    let Exchange { request, response, .. } = &*delivery.exchange;
+    let times = request.as_ref().zip(response.as_ref());
+    Event {
+        id: Id(delivery.id),
+        kind: "event",
+        category: &["web", "network"],
+        kinds: &["access", "allowed"],
+        dataset: "hooksensor.delivery",
+        action: None,
+        reason: None,
+        outcome: Some(match response.as_ref().map(|response| response.status) {
+            None => "unknown",
+            Some(..400) => "success",
+            Some(400..) => "failure",
+        }),
+        duration: times
+            .map(|(request, response)| response.started.nanoseconds_since(request.started)),
+    }
+}
+
+/// Every address of the exchange, once.
+fn addresses(exchange: &Exchange) -> Vec<IpAddr> {
+    let (source, destination) = (exchange.flow.source.ip(), exchange.flow.destination.ip());
+    let mut addresses = vec![source];
+    for address in [destination, exchange.client] {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |octet: &u8| [octet >> 4, octet & 15].map(|half| DIGITS[usize::from(half)]);
+    octets.iter().flat_map(digits).map(char::from).collect()
+}

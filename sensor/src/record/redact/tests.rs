@@ -1,0 +1,142 @@
+//! Names of secrets, and what is left of texts that hold some.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn check(covered: &[u8], expected: &str) {
+    assert_eq!(String::from_utf8_lossy(covered), expected);
+}
+
+#[test]
+fn headers_by_name() {
+    for name in [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "x-gitlab-token",
+        "x-hub-signature",
+        "x-hub-signature-256",
+        "stripe-signature",
+        "x-shopify-hmac-sha256",
+        "paypal-transmission-sig",
+        "x-signature-ed25519",
+        "svix-signature",
+        "webhook-signature",
+        "x-api-key",
+        "apikey",
+        "x-amz-security-token",
+        "x-auth",
+        "x-functions-key",
+        "x-secret",
+        "x-acme-signature-v9",
+        "x-acme-hmac",
+        "x-user-password",
+        "x-authorization-bearer",
+    ] {
+        assert!(is_secret_header(name.as_bytes()), "{name}");
+    }
+    for name in [
+        "host",
+        "user-agent",
+        "content-type",
+        "x-github-delivery",
+        "x-event-key",
+        "idempotency-key",
+        "i-twilio-idempotency-token",
+        "x-request-id",
+        "www-authenticate",
+        "x-keyboard",
+        "x-compass",
+        "",
+    ] {
+        assert!(!is_secret_header(name.as_bytes()), "{name}");
+    }
+    assert!(is_secret_header(&[b'x'; MAX_NAME_BYTES + 1]));
+}
+
+#[test]
+fn targets() {
+    let check_target = |text: &str, expected: &str| check(&target(text.as_bytes()), expected);
+    for same in [
+        "/",
+        "/a?b=c&d=e",
+        "/token=a",
+        "/a@b",
+        "//a@b/c",
+        "*",
+        "h:443",
+        "/?token",
+        "/?&&=;=#?",
+        "/%zz?%zz=%",
+        "/?country_code=ch",
+        "/?monkey=1",
+        "",
+    ] {
+        check_target(same, same);
+    }
+    check_target("/?token=a", "/?token=[redacted]");
+    check_target("/?a=1&access_token=x&b=2", "/?a=1&access_token=[redacted]&b=2");
+    check_target("/?a=1;token=x;y&b=2", "/?a=1;token=[redacted]&b=2");
+    check_target("/?token=a=b?c#d/e;f&g=h", "/?token=[redacted]&g=h");
+    check_target("/?%74OKEN=a&To%6ben=b", "/?%74OKEN=[redacted]&To%6ben=[redacted]");
+    check_target(
+        "/?user[password]=a&X-Amz-Signature=b",
+        "/?user[password]=[redacted]&X-Amz-Signature=[redacted]",
+    );
+    check_target(
+        "/?key=a&api_key=b&sig=c&code=d&code=",
+        "/?key=[redacted]&api_key=[redacted]&sig=[redacted]&code=[redacted]&code=[redacted]",
+    );
+    check_target("/a#access_token=b", "/a#access_token=[redacted]");
+    check_target("/?next=http://u:p@h/?token=a", "/?next=http://[redacted]@h/?token=[redacted]");
+    check_target("http://u:p@h/?a", "http://[redacted]@h/?a");
+    check_target("http://u@p@h?a@b", "http://[redacted]@h?a@b");
+    check_target("u:p@h:443", "[redacted]@h:443");
+    check_target("/?token=http://u:p@h", "/?token=[redacted]");
+    check_target("http://u?token=a@h", "http://u?token=[redacted]");
+    let padded = format!("/?{}token=a", "x".repeat(MAX_NAME_BYTES));
+    check_target(&padded, &padded.replace("=a", "=[redacted]"));
+}
+
+#[test]
+fn queries_and_header_values() {
+    check(&query(b"token=a&b"), "token=[redacted]&b");
+    check(&query(b"a?token=a"), "a?token=[redacted]");
+    check(&header_value(b"referer", b"https://h/p?code=a"), "https://h/p?code=[redacted]");
+    check(
+        &header_value(b"link", b"<https://u:p@h/>; rel=x, u@h"),
+        "<https://[redacted]@h/>; rel=x, u@h",
+    );
+    check(&header_value(b"a", b"text; token=a, b@c"), "text; token=a, b@c");
+    check(&header_value(b"x-forwarded-host", b"u:p@h:80"), "[redacted]@h:80");
+    check(&header_value(b"cookie", b"a"), "[redacted]");
+    check(&header_value(b"cookie", b""), "[redacted]");
+}
+
+proptest! {
+    #[test]
+    fn a_secret_value_is_never_left(
+        before in "[a-z/?&;=#%@:.]{0,12}",
+        name in "token|access_token|api_key|%73ecret|SIG|user%5Bpassword%5D",
+        after in "(&[a-z=&;?#@:/.]{0,12})?",
+    ) {
+        let text = format!("/?{before}&{name}=S3CRET{after}");
+        let covered = target(text.as_bytes());
+        prop_assert!(!String::from_utf8_lossy(&covered).contains("S3CRET"), "{text}");
+    }
+
+    #[test]
+    fn text_without_secrets_is_untouched(text in "/[a-f0-9/.]{0,20}(\\?[a-f]=[a-f0-9]{0,8})?") {
+        prop_assert!(matches!(target(text.as_bytes()), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn no_octets_are_a_panic(text: Vec<u8>) {
+        for covered in [target(&text), query(&text), header_value(b"", &text)] {
+            prop_assert!(covered.len() <= text.len().max(1) * REDACTED.len() * 2);
+        }
+        is_secret_header(&text);
+    }
+}

@@ -1,0 +1,48 @@
+//! Exchanges for tests, from text.
+//!
+//! It must not know what is tested.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use bytes::Bytes;
+
+use crate::capture::Timestamp;
+use crate::http::{Body, Coverage, Exchange, Flow, Headers, Request, Version};
+
+/// Header fields from lines of `name: value`.
+pub(crate) fn headers(lines: &str) -> Headers {
+    let head = Bytes::copy_from_slice(lines.as_bytes());
+    let offset = |part: &str| u32::try_from(part.as_ptr().addr() - lines.as_ptr().addr()).unwrap();
+    let range = |part: &str| offset(part)..offset(part) + u32::try_from(part.len()).unwrap();
+    let fields = lines.lines().filter_map(|line| line.split_once(": "));
+    let fields = fields.map(|(name, value)| (range(name), range(value))).collect();
+    Headers::new(head, fields)
+}
+
+/// A POST of `target` with these header lines, without a response.
+pub(crate) fn exchange(target: &str, lines: &str) -> Box<Exchange> {
+    let address = |last| IpAddr::from(Ipv4Addr::new(192, 0, 2, last));
+    Box::new(Exchange {
+        flow: Flow {
+            id: 7,
+            source: SocketAddr::new(address(1), 40_000),
+            destination: SocketAddr::new(address(2), 8080),
+            vlan: None,
+            interface: 1,
+        },
+        index: 0,
+        client: address(1),
+        request: Some(Request {
+            started: Timestamp(1_700_000_000_000_000_000),
+            method: Bytes::from_static(b"POST"),
+            target: Bytes::copy_from_slice(target.as_bytes()),
+            version: Version(1, 1),
+            headers: headers(lines),
+            body: Body::default(),
+            wire_bytes: 0,
+        }),
+        response: None,
+        coverage: Coverage::FULL,
+        anomalies: Vec::new(),
+    })
+}

@@ -1,0 +1,116 @@
+//! The parts of a request target (RFC 9112, section 3.2), as they were sent.
+//!
+//! It must not decode or judge them.
+
+/// A request target in parts. What the target's form does not have is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// Host and port, with user information when there is any.
+    pub authority: Option<&'a [u8]>,
+    /// The path, with its first slash.
+    pub path: Option<&'a [u8]>,
+    /// What is between the question mark and the fragment or the end.
+    pub query: Option<&'a [u8]>,
+}
+
+impl<'a> Target<'a> {
+    /// Splits `target`, sent with `method`, which alone tells the authority-form.
+    #[must_use]
+    pub fn parse(method: &[u8], target: &'a [u8]) -> Self {
+        if method == b"CONNECT" {
+            return Self { authority: Some(target), path: None, query: None };
+        }
+        let (authority, rest) = match scheme_length(target) {
+            Some(length) => {
+                let after = &target[length..];
+                let (authority, rest) = split_before(after, |b| matches!(b, b'/' | b'?' | b'#'));
+                (Some(authority), rest)
+            }
+            None => (None, target),
+        };
+        let (without_fragment, _) = split_before(rest, |b| b == b'#');
+        let (path, query) = split_before(without_fragment, |b| b == b'?');
+        Self { authority, path: (!path.is_empty()).then_some(path), query: query.get(1..) }
+    }
+
+    /// The host of the authority: without user information and port.
+    #[must_use]
+    pub fn host(&self) -> Option<&'a [u8]> {
+        self.authority.and_then(host_of)
+    }
+}
+
+/// The host of `authority`, which may be a Host header's value: without user information and port.
+#[must_use]
+pub fn host_of(authority: &[u8]) -> Option<&[u8]> {
+    let authority = authority.rsplit(|b| *b == b'@').next()?.trim_ascii();
+    // A Host field may hold anything; what follows would be a path or a query.
+    let (authority, _) = split_before(authority, |b| matches!(b, b'/' | b'?' | b'#'));
+    let end = if authority.starts_with(b"[") {
+        authority.iter().position(|b| *b == b']').map(|bracket| bracket + 1)
+    } else {
+        authority.iter().position(|b| *b == b':')
+    };
+    let host = &authority[..end.unwrap_or(authority.len())];
+    (!host.is_empty()).then_some(host)
+}
+
+/// Length of the scheme with its colon and slashes (RFC 3986, section 3.1).
+fn scheme_length(target: &[u8]) -> Option<usize> {
+    let colon = target.iter().position(|b| !(b.is_ascii_alphanumeric() || b"+-.".contains(b)))?;
+    (colon > 0 && target[colon..].starts_with(b"://")).then_some(colon + 3)
+}
+
+fn split_before(text: &[u8], ends: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().position(|byte| ends(*byte)).unwrap_or(text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(target: &str, authority: Option<&str>, path: Option<&str>, query: Option<&str>) {
+        let expected = Target {
+            authority: authority.map(str::as_bytes),
+            path: path.map(str::as_bytes),
+            query: query.map(str::as_bytes),
+        };
+        assert_eq!(Target::parse(b"POST", target.as_bytes()), expected, "{target}");
+    }
+
+    #[test]
+    fn forms() {
+        check("/hook", None, Some("/hook"), None);
+        check("/hook?a=1?b", None, Some("/hook"), Some("a=1?b"));
+        check("/hook?", None, Some("/hook"), Some(""));
+        check("/hook?a#b?c", None, Some("/hook"), Some("a"));
+        check("/hook#b?c", None, Some("/hook"), None);
+        check("/a://b?c", None, Some("/a://b"), Some("c"));
+        check("//a@b/c", None, Some("//a@b/c"), None);
+        check("http://h:80/p?q", Some("h:80"), Some("/p"), Some("q"));
+        check("HTTP://u:p@h?q", Some("u:p@h"), None, Some("q"));
+        check("://h", None, Some("://h"), None);
+        check("*", None, Some("*"), None);
+        check("", None, None, None);
+        let connect = Target::parse(b"CONNECT", b"h:443");
+        assert_eq!((connect.host(), connect.path), (Some(&b"h"[..]), None));
+    }
+
+    #[test]
+    fn hosts() {
+        let check = |authority: &str, expected: Option<&str>| {
+            assert_eq!(host_of(authority.as_bytes()), expected.map(str::as_bytes), "{authority}");
+        };
+        check("example.com", Some("example.com"));
+        check("example.com:8080", Some("example.com"));
+        check("user:pass@example.com:8080", Some("example.com"));
+        check("[2001:db8::1]:80", Some("[2001:db8::1]"));
+        check("[2001:db8::1", Some("[2001:db8::1"));
+        check(" h ", Some("h"));
+        check("h?token=a", Some("h"));
+        check("u/p@h/a?b", Some("h"));
+        check("", None);
+        check(":80", None);
+        check("u@", None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Deliveries from headers, as each provider sends them.
+
+use proptest::prelude::*;
+
+use super::fixture::exchange;
+use super::provider::Mark;
+use super::providers::PROVIDERS;
+use super::*;
+use crate::http::Response;
+
+/// What the headers in `lines` say: provider, event type, delivery id, attempt and signature.
+fn check(
+    lines: &str,
+    (provider, event_type, delivery_id): (&str, Option<&str>, Option<&str>),
+    attempt: Option<u32>,
+    signature: Signature,
+) {
+    let delivery = deliver(exchange("/", lines), &[]);
+    assert_eq!(delivery.provider, Some(provider), "{lines}");
+    assert_eq!(delivery.event_type.as_deref(), event_type, "{lines}");
+    assert_eq!(delivery.delivery_id.as_deref(), delivery_id, "{lines}");
+    assert_eq!(delivery.attempt, attempt, "{lines}");
+    assert_eq!(delivery.signature, signature, "{lines}");
+}
+
+#[test]
+fn providers_with_identifiers() {
+    use Signature::{Missing, NotApplicable, Unchecked};
+    let check_signed = |lines, expected| check(lines, expected, None, Unchecked);
+    check_signed(
+        "X-GitHub-Event: push\nX-GitHub-Delivery: 72d3162e\nX-Hub-Signature-256: sha256=ab",
+        ("github", Some("push"), Some("72d3162e")),
+    );
+    check_signed(
+        "X-GitHub-Event: push\nX-Gitea-Event: push\nX-Gitea-Delivery: f6266f16\n\
+         X-Gitea-Signature: ab",
+        ("gitea", Some("push"), Some("f6266f16")),
+    );
+    check_signed(
+        "X-Gitlab-Event: Push Hook\nX-Gitlab-Event-UUID: 13792a34\nIdempotency-Key: f5e5f430\n\
+         webhook-signature: v1,x\nwebhook-id: f5e5f430",
+        ("gitlab", Some("Push Hook"), Some("f5e5f430")),
+    );
+    check_signed(
+        "X-Shopify-Topic: orders/create\nX-Shopify-Webhook-Id: b54557e4\n\
+         X-Shopify-Hmac-Sha256: x=",
+        ("shopify", Some("orders/create"), Some("b54557e4")),
+    );
+    check_signed(
+        "webhook-id: msg_p5j\nwebhook-timestamp: 1\nwebhook-signature: v1,x",
+        ("standard-webhooks", None, Some("msg_p5j")),
+    );
+    check(
+        "X-Event-Key: repo:push\nX-Hook-UUID: 1\nX-Request-UUID: 2\nX-Attempt-Number: 2",
+        ("bitbucket", Some("repo:push"), Some("2")),
+        Some(2),
+        Missing,
+    );
+    check(
+        "X-Slack-Signature: v0=ab\nX-Slack-Retry-Num: 1",
+        ("slack", None, None),
+        Some(2),
+        Unchecked,
+    );
+    check(
+        "x-amz-sns-message-type: Notification\nx-amz-sns-message-id: 22b80b92",
+        ("aws-sns", Some("Notification"), Some("22b80b92")),
+        None,
+        NotApplicable,
+    );
+    check(
+        "User-Agent: facebookexternalua\nX-Hub-Signature-256: s",
+        ("meta", None, None),
+        None,
+        Unchecked,
+    );
+}
+
+#[test]
+fn a_header_that_a_provider_shares_does_not_tell_it() {
+    for lines in ["X-Hub-Signature-256: sha256=ab", "X-Event-Key: other", "User-Agent: curl/8", ""]
+    {
+        let delivery = deliver(exchange("/", lines), &[]);
+        assert_eq!(delivery.provider, None, "{lines}");
+        assert_eq!(delivery.signature, Signature::NotApplicable, "{lines}");
+    }
+}
+
+#[test]
+fn every_row_is_told_by_each_of_its_marks() {
+    for provider in PROVIDERS {
+        for Mark { header, value_prefix } in provider.marks {
+            let delivery = deliver(exchange("/", &format!("{header}: {value_prefix}x")), &[]);
+            assert_eq!(delivery.provider, Some(provider.name), "{header}");
+        }
+    }
+}
+
+#[test]
+fn names_in_the_table_are_unique_and_in_lower_case() {
+    for (index, provider) in PROVIDERS.iter().enumerate() {
+        assert!(PROVIDERS[..index].iter().all(|other| other.name != provider.name));
+        let marks = provider.marks.iter().map(|mark| &mark.header);
+        for name in marks.chain(provider.event_type).chain(provider.delivery_id) {
+            assert_eq!(**name, name.to_ascii_lowercase());
+        }
+        for name in provider.signatures {
+            assert_eq!(*name, name.to_ascii_lowercase());
+            assert_eq!(header_role(name.as_bytes()), Some(HeaderRole::Signature));
+        }
+    }
+    assert_eq!(header_role(b"x-github-delivery"), Some(HeaderRole::Identifier));
+    assert_eq!(header_role(b"user-agent"), None);
+}
+
+#[test]
+fn correlation_identifiers() {
+    let check = |lines: &str, expected: Option<&str>| {
+        let delivery = deliver(exchange("/", lines), &[]);
+        assert_eq!(delivery.request_id.as_deref(), expected, "{lines}");
+    };
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    check(&format!("traceparent: 00-{trace}-00f067aa0ba902b7-01"), Some(trace));
+    check(&format!("traceparent: 00-{trace}-00f067aa0ba902b7-01\nX-Request-Id: a"), Some("a"));
+    check("X-Correlation-Id: b\nX-Request-Id:  ", Some("b"));
+    check(&format!("X-Request-Id: {}", "x".repeat(257)), None);
+    check("traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01", None);
+    check("traceparent: 00-4bf92f-00f067aa0ba902b7-01", None);
+    check("traceparent: ", None);
+}
+
+#[test]
+fn the_longest_prefix_names_the_endpoint() {
+    let named = |name: &str, port, path_prefix: &str| Endpoint {
+        name: name.to_owned(),
+        port,
+        path_prefix: path_prefix.to_owned(),
+    };
+    let endpoints = [
+        named("all", 8080, "/"),
+        named("github", 8080, "/hooks/github"),
+        named("other port", 9090, "/hooks/github/a"),
+    ];
+    let check = |target: &str, expected: Option<&str>| {
+        let delivery = deliver(exchange(target, ""), &endpoints);
+        assert_eq!(delivery.endpoint.as_deref(), expected, "{target}");
+    };
+    check("/hooks/github/a?x=/", Some("github"));
+    check("http://example.com/hooks/github", Some("github"));
+    check("/hooks", Some("all"));
+    check("*", None);
+}
+
+#[test]
+fn identifiers_differ_by_exchange_and_not_by_run() {
+    let first = deliver(exchange("/", ""), &[]);
+    let mut next = exchange("/", "");
+    next.index = 1;
+    assert_eq!(first.id, deliver(exchange("/", ""), &[]).id);
+    assert_ne!(first.id, deliver(next, &[]).id);
+}
+
+#[test]
+fn a_response_alone_is_a_delivery_without_request() {
+    let mut alone = exchange("/", "");
+    let Request { started, version, headers, body, .. } = alone.request.take().unwrap();
+    alone.response = Some(Response { started, status: 200, version, headers, body, wire_bytes: 0 });
+    let delivery = deliver(alone, &[]);
+    assert_eq!(delivery.id, deliver(exchange("/", ""), &[]).id);
+    assert_eq!((delivery.provider, delivery.endpoint), (None, None));
+}
+
+proptest! {
+    #[test]
+    fn no_header_is_a_panic(name in "[a-zA-Z-]{0,20}|traceparent|X-Slack-Retry-Num", value in "\\PC{0,80}") {
+        let lines = format!("X-Slack-Signature: x\n{name}: {value}");
+        prop_assert_eq!(deliver(exchange(&value, &lines), &[]).provider.is_some(), true);
+    }
+}

@@ -1,0 +1,47 @@
+//! The Prometheus endpoint, as Prometheus sees it.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+use harness::agent::{Agent, Settings, binary};
+use harness::curl::Delivery;
+use harness::network::{Network, SERVER_V4};
+use harness::server::{LOCATIONS, Server};
+
+const PORT: u16 = 8080;
+
+#[test]
+fn promtool_has_nothing_to_say() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let settings = Settings::new(network.interfaces(), PORT);
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let target = SocketAddr::new(SERVER_V4.into(), PORT);
+    for (path, _) in LOCATIONS {
+        Delivery::new(target, path, "id", "{}").send(&network.clients[0].namespace).unwrap();
+    }
+    let exposition = agent.get("/metrics").unwrap();
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut child = promtool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(exposition.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    for secret in ["10.77", "/hooks", "fd77"] {
+        assert!(!exposition.contains(secret), "{secret} in a metric:\n{exposition}");
+    }
+}
+
+#[test]
+fn health_is_told_on_loopback_only() {
+    let network = Network::new(1).unwrap();
+    let settings = Settings::new(network.interfaces(), PORT);
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    assert!(agent.get("/healthz").is_ok());
+    assert!(agent.get("/elsewhere").is_err());
+    let far = SocketAddr::new(SERVER_V4.into(), 10_477);
+    let reached = network.clients[0].namespace.run(|| std::net::TcpStream::connect(far)).unwrap();
+    assert!(reached.is_err());
+}

@@ -1,0 +1,380 @@
+//! The programs in the kernel, one frame at a time (`BPF_PROG_TEST_RUN`): what they do with it,
+//! what they count it as, and what they copy up of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use harness::packet::{Packet, flag};
+use hooksensor::config;
+use hooksensor::kernel::{Entry, Kernel, Ring};
+use hooksensor_ebpf::abi::{Ban, Limit, Reason, Sample, kind};
+use hooksensor_ebpf::limit::limit;
+
+const XDP_DROP: u32 = 1;
+const XDP_PASS: u32 = 2;
+
+const PORT: u16 = 8080;
+const SERVER_V4: &str = "198.51.100.1:8080";
+const SERVER_V6: &str = "[2001:db8:1::1]:8080";
+const BANNED_V4: &str = "192.0.2.66:1000";
+const BANNED_V6: &str = "[2001:db8::66]:1000";
+const CLEAN_V4: &str = "192.0.2.1:1000";
+const CLEAN_V6: &str = "[2001:db8::1]:1000";
+
+const VLAN: u16 = 0x8100;
+const QINQ: u16 = 0x88a8;
+const QINQ_OLD: u16 = 0x9100;
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const DESTINATION: u8 = 60;
+const UDP: u8 = 17;
+const GRE: u8 = 47;
+
+/// The most that programs copy of a frame's payload: all of it.
+const WHOLE: u32 = 65_535;
+
+/// A kernel time that has passed, even by the programs' clock, which lags by a tick.
+const LONG_AGO: u64 = 1;
+
+/// Programs that are loaded and attached nowhere. Their pins go with them.
+struct Programs {
+    kernel: Kernel,
+}
+
+impl Programs {
+    /// Enforcing, watching [`PORT`], with one banned source of each family.
+    fn load() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let pins = format!("/sys/fs/bpf/hs-{}-p{number}", std::process::id());
+        let settings = config::Kernel {
+            pin_path: PathBuf::from(pins),
+            max_bans: 16,
+            max_cidr_bans: 16,
+            max_sources: 1024,
+            ..config::Kernel::default()
+        };
+        let mut programs = Self { kernel: Kernel::load(&settings).unwrap() };
+        programs.limited(Limit::default());
+        programs
+            .change_settings(|settings| {
+                settings.enforce = 1;
+                settings.sample_one_in = 1;
+                settings.payload_bytes = WHOLE;
+            })
+            .unwrap();
+        for banned in ["192.0.2.66/32", "2001:db8::66/128"] {
+            programs.ban(banned, u64::MAX, Ban::WATCHED);
+        }
+        programs
+    }
+
+    fn limited(&mut self, limit: Limit) {
+        self.kernel.watch(&BTreeSet::from([PORT]), limit).unwrap();
+    }
+
+    fn ban(&mut self, target: &str, expires: u64, scope: u64) {
+        let target = target.parse().unwrap();
+        self.kernel.ban(&Entry { target, expires, scope }).unwrap();
+    }
+
+    /// The action for a frame and what it was counted as, once.
+    fn judge(&mut self, frame: &[u8]) -> (u32, Reason) {
+        let before = self.counted();
+        let action = self.kernel.run_ingress(frame).unwrap();
+        let after = self.counted();
+        let mut counted = Reason::ALL.into_iter().filter(|reason| {
+            let index = *reason as usize;
+            after[index] != before[index]
+        });
+        let reason = counted.next().unwrap();
+        assert_eq!(counted.next(), None, "counted twice");
+        assert_eq!(after[reason as usize], before[reason as usize] + 1);
+        (action, reason)
+    }
+
+    fn check(&mut self, name: &str, packet: &Packet, expected: Reason) {
+        let dropped = matches!(expected, Reason::DropBanned | Reason::DropLimited);
+        let action = if dropped { XDP_DROP } else { XDP_PASS };
+        assert_eq!(self.judge(&packet.frame()), (action, expected), "{name}: {packet:?}");
+    }
+
+    fn counted(&self) -> [u64; Reason::COUNT] {
+        let totals = self.kernel.totals().unwrap();
+        let ports = totals.ports.iter().map(|(_, counters)| counters.reasons);
+        ports.chain([totals.rest.reasons]).fold([0; Reason::COUNT], |mut sum, reasons| {
+            sum.iter_mut().zip(reasons).for_each(|(sum, count)| *sum += count);
+            sum
+        })
+    }
+}
+
+impl Deref for Programs {
+    type Target = Kernel;
+
+    fn deref(&self) -> &Kernel {
+        &self.kernel
+    }
+}
+
+impl DerefMut for Programs {
+    fn deref_mut(&mut self) -> &mut Kernel {
+        &mut self.kernel
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        self.kernel.detach().ok();
+    }
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn v4(source: &str) -> Packet {
+    Packet::tcp(address(source), address(SERVER_V4))
+}
+
+fn v6(source: &str) -> Packet {
+    Packet::tcp(address(source), address(SERVER_V6))
+}
+
+fn to_port(source: &str, destination: &str) -> Packet {
+    Packet::tcp(address(source), address(destination))
+}
+
+/// The ways a banned source could hide, each beside the same packet from a clean one.
+#[test]
+fn nothing_hides_a_banned_source() {
+    type Disguise = (&'static str, fn(Packet) -> Packet);
+    const DISGUISES: [Disguise; 7] = [
+        ("plain", |packet| packet),
+        ("SYN", |packet| packet.flags(flag::SYN)),
+        ("VLAN", |packet| packet.tag(VLAN, 5)),
+        ("QinQ", |packet| packet.tag(QINQ, 5).tag(VLAN, 6)),
+        ("old QinQ", |packet| packet.tag(QINQ_OLD, 5).tag(VLAN, 6)),
+        ("four tags", |packet| packet.tag(QINQ, 1).tag(QINQ, 2).tag(QINQ, 3).tag(VLAN, 4)),
+        ("first fragment", |packet| packet.fragment(0, true)),
+    ];
+    const ONLY_V4: [Disguise; 2] = [
+        ("an option", |packet| packet.ipv4_options(&[1])),
+        ("all options", |packet| packet.ipv4_options(&[1; 40])),
+    ];
+    const ONLY_V6: [Disguise; 4] = [
+        ("hop-by-hop", |packet| packet.extension(HOP_BY_HOP, &[])),
+        ("routing", |packet| packet.extension(ROUTING, &[0; 22])),
+        ("three extensions", |packet| {
+            packet.extension(HOP_BY_HOP, &[]).extension(ROUTING, &[]).extension(DESTINATION, &[])
+        }),
+        ("extension and fragment", |packet| packet.extension(DESTINATION, &[]).fragment(0, true)),
+    ];
+    let mut programs = Programs::load();
+    for (name, disguise) in DISGUISES.iter().chain(&ONLY_V4) {
+        programs.check(name, &disguise(v4(BANNED_V4)), Reason::DropBanned);
+        programs.check(name, &disguise(v4(CLEAN_V4)), Reason::Clean);
+    }
+    for (name, disguise) in DISGUISES.iter().chain(&ONLY_V6) {
+        programs.check(name, &disguise(v6(BANNED_V6)), Reason::DropBanned);
+        programs.check(name, &disguise(v6(CLEAN_V6)), Reason::Clean);
+    }
+}
+
+#[test]
+fn what_is_not_for_a_watched_port_passes_by_name() {
+    let mut programs = Programs::load();
+    let ssh = to_port(BANNED_V4, "198.51.100.1:22");
+    let deep = |packet: Packet| (0..5).fold(packet, |packet, tag| packet.tag(QINQ, tag));
+    let long = (0..9).fold(v6(CLEAN_V6), |packet, _| packet.extension(DESTINATION, &[]));
+    for (name, packet, expected) in [
+        ("SSH of a banned source", ssh, Reason::NotWatched),
+        ("UDP", v4(CLEAN_V4).protocol(UDP), Reason::NotTcp),
+        ("UDP of a banned source", v4(BANNED_V4).protocol(UDP), Reason::NotTcp),
+        ("GRE", v4(CLEAN_V4).protocol(GRE), Reason::Tunnel),
+        ("five tags", deep(v4(CLEAN_V4)), Reason::TooDeep),
+        ("nine extensions", long, Reason::TooDeep),
+        ("later fragment", v4(CLEAN_V4).fragment(8, false), Reason::LaterFragment),
+        ("later fragment", v6(CLEAN_V6).fragment(8, false), Reason::LaterFragment),
+        ("later fragment, banned", v4(BANNED_V4).fragment(8, false), Reason::DropBanned),
+        ("later fragment, banned", v6(BANNED_V6).fragment(8, true), Reason::DropBanned),
+    ] {
+        programs.check(name, &packet, expected);
+    }
+    let mut arp = v4(CLEAN_V4).frame();
+    arp[12..14].copy_from_slice(&[0x08, 0x06]);
+    assert_eq!(programs.judge(&arp), (XDP_PASS, Reason::NotIp));
+}
+
+/// The kernel runs a program on 14 octets at least. However short the frame is, it passes.
+#[test]
+fn a_frame_that_ends_early_passes_as_truncated() {
+    let mut programs = Programs::load();
+    for packet in [v4(CLEAN_V4).tag(VLAN, 5), v6(CLEAN_V6).extension(HOP_BY_HOP, &[])] {
+        let frame = packet.frame();
+        for length in 14..frame.len() {
+            let judged = programs.judge(&frame[..length]);
+            assert_eq!(judged, (XDP_PASS, Reason::Truncated), "{length} of {packet:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_against_a_packet_depends_on_protection_and_mode() {
+    let mut programs = Programs::load();
+    programs.protect(&["192.0.2.66/32".parse().unwrap()]).unwrap();
+    programs.check("protected", &v4(BANNED_V4), Reason::Protected);
+    programs.check("not protected", &v6(BANNED_V6), Reason::DropBanned);
+    programs.protect(&["2001:db8::/32".parse().unwrap()]).unwrap();
+    programs.check("no longer protected", &v4(BANNED_V4), Reason::DropBanned);
+    programs.check("protected by prefix", &v6(BANNED_V6), Reason::Protected);
+    programs.change_settings(|settings| settings.enforce = 0).unwrap();
+    programs.check("simulated", &v4(BANNED_V4), Reason::WouldDropBanned);
+}
+
+#[test]
+fn bans_have_a_width_a_scope_and_an_end() {
+    let mut programs = Programs::load();
+    let ssh = to_port(CLEAN_V4, "198.51.100.1:22");
+    programs.check("clean", &v4(CLEAN_V4), Reason::Clean);
+    programs.ban("192.0.2.1/32", LONG_AGO, Ban::WATCHED);
+    programs.check("expired", &v4(CLEAN_V4), Reason::Clean);
+    programs.ban("192.0.2.0/24", u64::MAX, Ban::WATCHED);
+    programs.check("an expired ban inside one in force", &v4(CLEAN_V4), Reason::DropBanned);
+    programs.ban("192.0.2.0/28", LONG_AGO, Ban::WATCHED);
+    programs.check("an expired prefix inside one in force", &v4(CLEAN_V4), Reason::DropBanned);
+    programs.check("outside", &v4("192.0.3.1:1000"), Reason::Clean);
+    programs.check("another port", &ssh, Reason::NotWatched);
+    programs.unban(&"192.0.2.0/24".parse().unwrap()).unwrap();
+    programs.check("lifted", &v4(CLEAN_V4), Reason::Clean);
+    programs.ban("192.0.2.0/24", u64::MAX, Ban::HOST);
+    programs.check("the whole host", &ssh, Reason::DropBanned);
+    programs.check("the whole host", &v4(CLEAN_V4).protocol(UDP), Reason::DropBanned);
+    programs.ban("2001:db8::/64", u64::MAX, Ban::WATCHED);
+    programs.check("an IPv6 prefix", &v6(CLEAN_V6), Reason::DropBanned);
+}
+
+/// A rate so low that no packet is earned back while the test runs.
+#[test]
+fn a_burst_passes_to_the_packet_and_its_end_is_told_once() {
+    const BURST: u64 = 100;
+    let mut programs = Programs::load();
+    let mut ring = programs.take_ring().unwrap();
+    programs.limited(limit(1, BURST));
+    for number in 0..BURST {
+        programs.check(&format!("packet {number}"), &v4(CLEAN_V4), Reason::Clean);
+    }
+    samples(&mut ring);
+    programs.check("over", &v4(CLEAN_V4), Reason::DropLimited);
+    programs.check("over from another port", &v4("192.0.2.1:2000"), Reason::DropLimited);
+    programs.check("another source", &v4("192.0.2.2:1000"), Reason::Clean);
+    let told = samples(&mut ring);
+    let told: Vec<_> = told.iter().filter(|(head, _)| head.kind == kind::OVER_LIMIT).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0.source, address(CLEAN_V4).ip().into());
+    programs.change_settings(|settings| settings.enforce = 0).unwrap();
+    programs.check("simulated", &v4(CLEAN_V4), Reason::WouldDropLimited);
+}
+
+/// Addresses of one /64 are one source to the limit, as one host has them all.
+#[test]
+fn the_limit_of_ipv6_is_per_network() {
+    let mut programs = Programs::load();
+    programs.limited(limit(1, 1));
+    programs.check("first", &v6("[2001:db8::1]:1"), Reason::Clean);
+    programs.check("same /64", &v6("[2001:db8::2]:1"), Reason::DropLimited);
+    programs.check("another /64", &v6("[2001:db8:0:1::1]:1"), Reason::Clean);
+}
+
+#[test]
+fn payload_is_copied_up_whole_whatever_its_length() {
+    let mut programs = Programs::load();
+    let mut ring = programs.take_ring().unwrap();
+    let text: Vec<u8> = (0..=255).cycle().take(1460).collect();
+    for length in (0..80).chain([127, 128, 129, 255, 256, 257, 511, 512, 513, 1023, 1024, 1460]) {
+        for packet in [v4(CLEAN_V4).tag(VLAN, 42), v6(CLEAN_V6).extension(HOP_BY_HOP, &[])] {
+            let packet = packet.flags(flag::PSH | flag::ACK).numbers(u32::MAX, 7);
+            let packet = packet.payload(&text[..length]);
+            programs.check(&format!("{length} octets"), &packet, Reason::Clean);
+            let copied = samples(&mut ring);
+            let payload: Vec<u8> = copied.iter().flat_map(|(_, part)| part.clone()).collect();
+            assert_eq!(payload, text[..length], "{length} octets of {packet:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sample_says_where_it_was_seen() {
+    let mut programs = Programs::load();
+    let mut ring = programs.take_ring().unwrap();
+    let packet = v6(CLEAN_V6).tag(VLAN, 42).flags(flag::PSH | flag::ACK).numbers(1000, 7);
+    programs.check("a segment", &packet.clone().payload(b"hello"), Reason::Clean);
+    let reply = Packet::tcp(address(SERVER_V6), address(CLEAN_V6)).payload(b"HTTP/1.1 200 OK\r\n");
+    programs.run_egress(&reply.frame()).unwrap();
+    let [(head, payload), (reply, reply_payload)] = &samples(&mut ring)[..] else {
+        panic!("not two samples")
+    };
+    assert_eq!(head.kind, kind::INGRESS);
+    assert_eq!(head.source, address(CLEAN_V6).ip().into());
+    assert_eq!(head.destination, address(SERVER_V6).ip().into());
+    assert_eq!((head.source_port, head.destination_port), (1000, PORT));
+    assert_eq!((head.sequence, head.acknowledgement), (1000, 7));
+    assert_eq!((head.vlan, head.flags), (42, flag::PSH | flag::ACK));
+    assert_eq!((head.payload_length, payload.as_slice()), (5, &b"hello"[..]));
+    assert_eq!(reply.kind, kind::EGRESS);
+    assert_eq!((reply.source_port, reply.destination_port), (PORT, 1000));
+    assert_eq!(reply_payload, b"HTTP/1.1 200 OK\r\n");
+}
+
+#[test]
+fn requests_and_responses_are_counted_by_their_first_line() {
+    let mut programs = Programs::load();
+    for (line, expected) in [
+        ("POST /hooks HTTP/1.1\r\n", 1),
+        ("GET / HTTP/1.1\r\n", 1),
+        ("DELETE /x HTTP/1.1\r\n", 1),
+        ("POSTAL /x", 0),
+        ("{\"ref\":\"refs/heads/main\"}", 0),
+        ("", 0),
+    ] {
+        let before = port(&programs).requests;
+        programs.check(line, &v4(CLEAN_V4).payload(line.as_bytes()), Reason::Clean);
+        assert_eq!(port(&programs).requests - before, expected, "{line}");
+    }
+    for (line, class) in [
+        ("HTTP/1.1 204 No Content\r\n", Some(2)),
+        ("HTTP/1.0 404 Not Found\r\n", Some(4)),
+        ("HTTP/1.1 999 Odd\r\n", Some(0)),
+        ("HTTPS and more", None),
+    ] {
+        let reply = Packet::tcp(address(SERVER_V4), address(CLEAN_V4)).payload(line.as_bytes());
+        let before = port(&programs).responses;
+        programs.run_egress(&reply.frame()).unwrap();
+        let after = port(&programs).responses;
+        for (index, (after, before)) in after.into_iter().zip(before).enumerate() {
+            assert_eq!(after - before, u64::from(class == Some(index)), "{line}, class {index}");
+        }
+    }
+}
+
+/// The counters of the watched port.
+fn port(programs: &Programs) -> hooksensor_ebpf::abi::Counters {
+    let totals = programs.totals().unwrap();
+    totals.ports.into_iter().find(|(port, _)| *port == PORT).unwrap().1
+}
+
+/// Everything in the ring: heads, each with the payload behind it.
+fn samples(ring: &mut Ring) -> Vec<(Sample, Vec<u8>)> {
+    let mut samples = Vec::new();
+    ring.drain(usize::MAX, |record| {
+        let head = Sample::read(record).unwrap();
+        let end = Sample::SIZE + head.captured as usize;
+        samples.push((head, record[Sample::SIZE..end].to_vec()));
+    });
+    samples
+}

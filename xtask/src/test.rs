@@ -1,0 +1,26 @@
+//! `cargo xtask test`: all tests, those that need root last.
+//!
+//! It must not know what is tested.
+
+use anyhow::{Result, ensure};
+use nix::unistd::Uid;
+
+use crate::shell::{self, cargo};
+
+pub(crate) fn run() -> Result<()> {
+    shell::run_all(&[("tests of the host code", host), ("kernel and end-to-end tests", kernel)])
+}
+
+fn host() -> Result<()> {
+    shell::run(&mut cargo(&["test", "--no-fail-fast"]))
+}
+
+fn kernel() -> Result<()> {
+    ensure!(
+        Uid::effective().is_root(),
+        "loading programs and making network namespaces needs root: run `sudo -E cargo xtask test`"
+    );
+    // The end-to-end tests start the binary, which is no dependency cargo could build for them.
+    shell::run(&mut cargo(&["build", "--package", "hooksensor"]))?;
+    shell::run(&mut cargo(&["test", "--no-fail-fast", "--package", "tests"]))
+}
