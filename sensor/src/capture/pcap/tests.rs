@@ -1,6 +1,9 @@
 //! Capture files built octet by octet, whole, cut and damaged.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::{Damage, Error, Reader};
 
@@ -133,6 +136,29 @@ fn a_length_that_no_capture_has_is_damage() {
         error.to_string(),
         "a packet claims 4294967295 octets, at octet 42, after 1 packets"
     );
+}
+
+#[test]
+fn compressed_files_are_read_as_if_they_were_not() {
+    let file = ORDERS[0].classic(0xa1b2_c3d4, 7);
+    let gzip = |octets: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(octets).unwrap();
+        encoder.finish().unwrap()
+    };
+    let (plain, _) = read(&file);
+    let (frames, error) = read(&[gzip(&file[..30]), gzip(&file[30..])].concat());
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(frames, plain);
+    let whole = gzip(&file);
+    for length in 2..whole.len() {
+        let (frames, error) = read(&whole[..length]);
+        assert!(plain.starts_with(&frames));
+        assert!(matches!(error, Some(Error::Truncated(_))), "{length} {error:?}");
+    }
+    let mut damaged = whole;
+    damaged[12] ^= 0xff;
+    assert!(read(&damaged).1.is_some());
 }
 
 #[test]
