@@ -8,6 +8,7 @@ mod flow;
 mod key;
 mod lists;
 mod seq;
+mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
