@@ -12,7 +12,9 @@ use super::proxy::{self, Start};
 use super::queue::Queue;
 use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
-use super::{BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies};
+use super::{
+    Anomaly, BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
+};
 use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
 
@@ -79,6 +81,15 @@ impl Conversation {
     pub(super) fn buffered(&self) -> usize {
         let preface = self.preface.as_ref().map_or(0, Vec::capacity);
         self.requests.buffered() + self.responses.buffered() + preface
+    }
+
+    /// Takes note that the next octets of a side may not be those its peer received.
+    pub(super) fn dispute(&mut self, side: Side) {
+        match self.client.or(self.opening.initiator) {
+            Some(client) if side == client => self.requests.note(Anomaly::ConflictingSegments),
+            Some(_) => self.responses.note(Anomaly::ConflictingSegments),
+            None => {}
+        }
     }
 
     /// Takes the next octets of a side.

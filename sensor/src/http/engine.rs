@@ -187,7 +187,10 @@ fn step<S: FnMut(Observation)>(
     context: &mut Context<'_, S>,
 ) -> Interest {
     match event.kind {
-        EventKind::Data { side, position, acknowledged, octets } => {
+        EventKind::Data { side, position, acknowledged, octets, disputed } => {
+            if disputed {
+                conversation.dispute(side);
+            }
             let mark = Mark { position, acknowledged, time: event.time };
             return conversation.data(side, Input { octets, mark }, context);
         }

@@ -221,6 +221,7 @@ impl Flow {
             octets: octets.get(before_octets..).unwrap_or_default(),
             acknowledged,
             time: segment.time,
+            disputed: false,
         })
     }
 
@@ -319,6 +320,7 @@ impl Flow {
                 octets: &chunk.octets,
                 acknowledged: chunk.acknowledged,
                 time: chunk.time,
+                disputed: chunk.disputed,
             };
             self.deliver(side, piece.from(next), counters, sink);
             return true;
@@ -350,8 +352,8 @@ impl Flow {
         self.streams[side.index()].next += piece.octets.len() as u64;
         counters.delivered_octets += piece.octets.len() as u64;
         if !piece.octets.is_empty() {
-            let Piece { start: position, acknowledged, octets, time, .. } = piece;
-            sink.event(time, EventKind::Data { side, position, acknowledged, octets });
+            let Piece { start: position, acknowledged, octets, time, disputed, .. } = piece;
+            sink.event(time, EventKind::Data { side, position, acknowledged, octets, disputed });
         }
         if piece.length > piece.octets.len() as u64 {
             self.gap(side, piece.end(), piece.time, counters, sink);
