@@ -13,6 +13,7 @@ mod read;
 mod sample;
 mod schema;
 mod settings;
+mod shape;
 mod units;
 mod validate;
 
@@ -89,6 +90,8 @@ impl Config {
         }
         if !overrides.ports.is_empty() {
             self.ports = overrides.ports;
+            // The file's endpoints on other ports have nothing to name in this run.
+            self.endpoints.retain(|endpoint| self.ports.contains(&endpoint.port));
         }
         self.enforce = overrides.enforce.unwrap_or(self.enforce);
         self.watching()

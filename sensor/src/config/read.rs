@@ -1,22 +1,18 @@
 //! TOML text to typed settings, with every problem of the text and not only the first.
 //!
-//! It must not know what the settings mean, beyond what their schema says.
+//! It must not know what the settings mean.
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde_json::Value;
 use toml::Spanned;
-use toml::de::{DeArray, DeString, DeTable, DeValue, Deserializer, Error};
+use toml::de::{DeArray, DeTable, DeValue, Deserializer, Error};
 
 use super::settings::Config;
+use super::shape::{join, key_text, take_misfits};
 use super::{Problem, schema};
-
-/// How alike two keys are, from 0 to 1, before one is offered for the other. At this value a
-/// swapped, missing or doubled letter is found and a merely similar word is not.
-const ALIKE: f64 = 0.85;
 
 /// What was read of a text.
 pub(super) struct Reading {
@@ -32,12 +28,17 @@ pub(super) struct Reading {
 pub(super) fn read(text: &str, file: &str) -> Reading {
     let mut reader = Reader { text, file, problems: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        reader.refuse(error.span(), None, error.message().replace('\n', ", "));
-    }
     let mut table = document.into_inner();
-    reader.remove_unknown(&mut table, &schema::inlined(), "");
-    let config = if errors.is_empty() { reader.settings(&mut table) } else { Config::default() };
+    let config = if let Some(error) = errors.first() {
+        // What follows the first mistake of syntax is mostly its consequence.
+        reader.refuse(error.span(), None, syntax_message(error, text));
+        Config::default()
+    } else {
+        for misfit in take_misfits(&mut table, &schema::inlined()) {
+            reader.refuse(Some(misfit.span), misfit.key, misfit.message);
+        }
+        reader.settings(&mut table)
+    };
     let mut lines = BTreeMap::new();
     collect_lines(&table, "", text, &mut lines);
     Reading { config, lines, problems: reader.problems }
@@ -59,32 +60,6 @@ impl Reader<'_> {
         });
     }
 
-    /// Takes out the keys that the schema does not have.
-    fn remove_unknown(&mut self, table: &mut DeTable<'_>, schema: &Value, path: &str) {
-        let Some(known) = schema["properties"].as_object() else { return };
-        let is_unknown = |key: &&Spanned<_>| !known.contains_key(key_text(key));
-        let unknown: Vec<_> = table.keys().filter(is_unknown).cloned().collect();
-        for key in unknown {
-            self.refuse(Some(key.span()), None, unknown_key(key_text(&key), known.keys(), path));
-            table.remove(key_text(&key));
-        }
-        for (key, value) in table.iter_mut() {
-            let path = join(path, key_text(key));
-            let schema = &known[key_text(key)];
-            match value.get_mut() {
-                DeValue::Table(inner) => self.remove_unknown(inner, schema, &path),
-                DeValue::Array(items) => {
-                    for item in items.iter_mut() {
-                        if let DeValue::Table(inner) = item.get_mut() {
-                            self.remove_unknown(inner, &schema["items"], &path);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Deserializes `table`; a value that is refused is reported and taken out, and the rest is
     /// tried again, until there is nothing left to refuse.
     fn settings(&mut self, table: &mut DeTable<'_>) -> Config {
@@ -104,16 +79,13 @@ impl Reader<'_> {
     }
 }
 
-fn unknown_key<'a>(key: &str, known: impl Iterator<Item = &'a String>, path: &str) -> String {
-    let known: Vec<&str> = known.map(String::as_str).collect();
-    let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(key, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let offer = nearest.map_or_else(String::new, |(_, name)| format!("did you mean {name:?}? "));
-    format!("unknown key {key:?}{place}; {offer}known keys: {}", known.join(", "))
+fn syntax_message(error: &Error, text: &str) -> String {
+    let message = error.message().replace('\n', ", ");
+    let place = error.span().and_then(|span| text.get(span)?.lines().next());
+    match place {
+        Some(place) if !place.is_empty() => format!("{message}, at {place:?}"),
+        _ => message,
+    }
 }
 
 /// Words for a person where the deserializer names a Rust type.
@@ -184,14 +156,6 @@ fn collect_lines(table: &DeTable<'_>, path: &str, text: &str, lines: &mut BTreeM
             _ => {}
         }
     }
-}
-
-fn key_text<'a>(key: &'a Spanned<DeString<'_>>) -> &'a str {
-    key.get_ref()
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -286,6 +286,7 @@ pub struct Metrics {
     /// Whether to serve /metrics and /healthz.
     pub enabled: bool,
     /// Address and port to serve them on.
+    #[serde(deserialize_with = "fields::socket_address")]
     pub listen: SocketAddr,
     /// Whether that address may be other than loopback. The endpoint has no authentication.
     pub allow_remote: bool,

@@ -155,6 +155,26 @@ fn bad_values() {
 }
 
 #[test]
+fn tables_lists_and_values_in_the_place_of_each_other() {
+    let table = "kernel: this is a table; write [kernel] and its keys below it";
+    check("kernel = 5", &[&format!("t.toml:1: {table}")]);
+    check("\n[[kernel]]\nmax_bans = 1", &[&format!("t.toml:2: {table}")]);
+    let value = "kernel.max_bans: this is a single value; write max_bans = ...";
+    check("[kernel]\nmax_bans.x = 1", &[&format!("t.toml:2: {value}")]);
+    check("[kernel.max_bans]\nx = 1", &[&format!("t.toml:1: {value}")]);
+    let tables = "endpoint: this is a list of tables; write [[endpoint]] for each of them";
+    check("[endpoint]\nname = \"a\"", &[&format!("t.toml:1: {tables}")]);
+    check("endpoint = [1]", &[&format!("t.toml:1: {tables}")]);
+    let list = "ports: this is a list; write it in brackets: ports = [...]";
+    check("ports = 80", &[&format!("t.toml:1: {list}")]);
+    check("ports = { a = 1 }", &[&format!("t.toml:1: {list}")]);
+    check(
+        "output.file = \"/a\"",
+        &["t.toml:1: output.file: this is a table; write [output.file] and its keys below it"],
+    );
+}
+
+#[test]
 fn settings_that_do_not_fit() {
     check(
         "[kernel]\nring_bytes = 100000",
@@ -203,9 +223,12 @@ fn every_problem_is_reported_in_the_order_of_lines() {
 
 #[test]
 fn text_that_is_not_toml() {
-    let refused = Config::parse("enforce = true\nports = [80\n[kernel\n", "t.toml").unwrap_err();
-    let text = refused.to_string();
-    assert!(text.starts_with("t.toml:2: ") || text.starts_with("t.toml:3: "), "{text}");
+    check(
+        "enforce = true\nports = [80\n[kernel\nx = 1",
+        &["t.toml:3: missing comma between array elements, expected `,`"],
+    );
+    check("ports = [80]\n\nports = [81]", &["t.toml:3: duplicate key, at \"ports\""]);
+    check("[kernel\nmax_bans = 1", &["t.toml:1: unclosed table, expected `]`"]);
 }
 
 #[test]
@@ -223,7 +246,10 @@ fn a_run_without_anything_to_watch_says_what_to_write() {
 
 #[test]
 fn the_command_line_is_over_the_file() {
-    let file = Config::parse("interfaces = [\"a\"]\nports = [1]\nenforce = true", "t").unwrap();
+    let text = "interfaces = [\"a\"]\nports = [1, 2]\nenforce = true\n\
+                endpoint = [{ name = \"one\", port = 1, path_prefix = \"/\" },\
+                            { name = \"two\", port = 2, path_prefix = \"/\" }]";
+    let file = Config::parse(text, "t").unwrap();
     let same = file.clone().with(Overrides::default()).unwrap();
     assert_eq!(same, file);
     let overrides = Overrides {
@@ -234,6 +260,8 @@ fn the_command_line_is_over_the_file() {
     let changed = file.with(overrides).unwrap();
     assert_eq!((changed.interfaces[0].as_str(), changed.enforce), ("b", false));
     assert_eq!(changed.ports, BTreeSet::from([2]));
+    let named: Vec<_> = changed.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    assert_eq!(named, ["two"], "an endpoint on a port that is not watched is left out");
 }
 
 #[test]

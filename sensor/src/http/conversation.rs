@@ -95,7 +95,9 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         let end = position + length;
-        match self.client {
+        let client =
+            self.client.or_else(|| self.settle_client(self.opening.initiator, context.ports));
+        match client {
             Some(client) if side == client => {
                 self.request_gap(length, context);
                 self.requests.move_to(end);
@@ -105,8 +107,8 @@ impl Conversation {
                 self.responses.move_to(end);
             }
             None => {
-                self.requests.lose_track(true);
-                self.responses.lose_track(true);
+                self.queue.hide_requests(position, position, true);
+                self.queue.hide_responses(true);
             }
         }
     }
@@ -148,8 +150,14 @@ impl Conversation {
         } else if start_line::status_line(line).is_some() {
             Some(side.peer())
         } else {
-            self.opening.initiator.or_else(|| self.client_by_port(ports))
-        }?;
+            self.opening.initiator
+        };
+        self.settle_client(client, ports)
+    }
+
+    /// Takes `client`, or what the ports say, for the side that asks from now on.
+    fn settle_client(&mut self, client: Option<Side>, ports: &PortFilter) -> Option<Side> {
+        let client = client.or_else(|| self.client_by_port(ports))?;
         self.client = Some(client);
         self.flow_id =
             flow_id(self.address(client), self.address(client.peer()), self.opening.time);

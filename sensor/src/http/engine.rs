@@ -92,6 +92,12 @@ impl Engine {
         self.table.open_connections()
     }
 
+    /// Octets of memory that incomplete heads take.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.conversations.buffered
+    }
+
     /// Totals of messages and exchanges.
     #[must_use]
     pub fn counters(&self) -> &Counters {

@@ -223,8 +223,8 @@ pub enum Anomaly {
     Nul,
     /// A head beyond the limit.
     HeadTooLong,
-    /// An octet in the head that the grammar has no place for.
-    IllegalOctet,
+    /// Octets in place of the response that are none.
+    UnrecognisedResponse,
 }
 
 impl Anomaly {
@@ -249,7 +249,7 @@ impl Anomaly {
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",
             Self::HeadTooLong => "head_too_long",
-            Self::IllegalOctet => "illegal_octet",
+            Self::UnrecognisedResponse => "unrecognised_response",
         }
     }
 }

@@ -11,6 +11,9 @@ use super::{Anomaly, Headers, Version};
 /// Fields kept of one head; those after it are named by one anomaly.
 const MAX_FIELDS: usize = 1024;
 
+/// Octets of a version that follows the grammar: `HTTP/1.1`.
+const VERSION_LENGTH: usize = 8;
+
 /// The head of a request, whole or cut off; `None` when its first line is no request line.
 pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
     let mut anomalies = Anomalies::default();
@@ -31,8 +34,12 @@ pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
 pub(super) fn response(head: &Bytes) -> Option<ResponseHead> {
     let mut anomalies = Anomalies::default();
     let (head, body) = unfold(head, &mut anomalies);
-    let parts = start_line::status_line(first_line(&head))?;
+    let line = first_line(&head);
+    let parts = start_line::status_line(line)?;
     anomalies.add_version(parts.version);
+    if !line.get(VERSION_LENGTH).is_some_and(u8::is_ascii_whitespace) {
+        anomalies.add(Anomaly::BadVersion);
+    }
     let headers = fields(&head, body, &mut anomalies);
     let (status, version) = (parts.status, parts.version);
     Some(ResponseHead { status, version, headers, anomalies: anomalies.0 })
@@ -95,7 +102,6 @@ fn without_ending(line: &[u8]) -> &[u8] {
 }
 
 fn is_single_spaced(line: &[u8], parts: &start_line::RequestLine<'_>) -> bool {
-    const VERSION_LENGTH: usize = 8;
     line.len() == parts.method.len() + 1 + parts.target.len() + 1 + VERSION_LENGTH
 }
 

@@ -14,6 +14,8 @@ mod options;
 mod queue;
 mod reader;
 mod start_line;
+#[cfg(test)]
+mod tests;
 
 pub use counters::Counters;
 pub use engine::Engine;

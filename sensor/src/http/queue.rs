@@ -27,6 +27,8 @@ struct Hidden {
     position: u64,
     /// Position in the stream of responses then.
     answered: u64,
+    /// Whether that is for want of segments.
+    lost: bool,
 }
 
 /// Which request a response answers.
@@ -45,27 +47,38 @@ pub(super) enum Choice {
 pub(super) struct Queue {
     entries: VecDeque<Pending>,
     hidden: Option<Hidden>,
-    /// Whether responses may have been lost since the last one that was paired.
+    /// Whether responses may have gone unseen since the last one that was paired.
     responses_hidden: bool,
+    /// Whether that is for want of segments.
+    responses_lost: bool,
+    /// Whether the last response could not be told to belong to one request.
+    unclear: bool,
 }
 
 impl Queue {
-    /// Adds a request that was just begun.
-    pub(super) fn push(&mut self, exchange: Box<Exchange>, start: Mark) {
+    /// Adds a request that was just begun. Where responses are followed without a break since, what
+    /// was lost before it was sent cannot be its response.
+    pub(super) fn push(&mut self, exchange: Box<Exchange>, start: Mark, unbroken: bool) {
+        if self.entries.is_empty() && unbroken {
+            self.responses_hidden = false;
+            self.responses_lost = false;
+        }
         let hidden_before = self.hidden.take().map(|hidden| hidden.answered);
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
     }
 
-    /// Takes note that requests may be lost from `position` on, while responses up to `answered`
-    /// were seen.
-    pub(super) fn hide_requests(&mut self, position: u64, answered: u64) {
-        self.hidden.get_or_insert(Hidden { position, answered });
+    /// Takes note that requests may go unseen from `position` on, while responses up to `answered`
+    /// were seen; whether because segments were `lost`.
+    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, lost: bool) {
+        let hidden = self.hidden.get_or_insert(Hidden { position, answered, lost });
+        hidden.lost |= lost;
     }
 
-    /// Takes note that responses may be lost.
-    pub(super) fn hide_responses(&mut self) {
+    /// Takes note that responses may go unseen; whether because segments were `lost`.
+    pub(super) fn hide_responses(&mut self, lost: bool) {
         self.responses_hidden = true;
+        self.responses_lost |= lost;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -98,32 +111,37 @@ impl Queue {
     /// it received up to `received`, sends another request now.
     pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
         let first = self.entries.front()?;
-        let unseen = self.responses_hidden
+        let unseen = self.responses_lost
             && first.request_done
             && first.exchange.response.is_none()
             && first.start.acknowledged < received;
         if unseen { self.pop_front().map(|pending| pending.exchange) } else { None }
     }
 
-    pub(super) fn is_missing_requests(&self) -> bool {
-        self.hidden.is_some()
+    /// Whether a response without a request is one because segments are missing.
+    pub(super) fn has_lost_requests(&self) -> bool {
+        self.unclear || self.hidden.is_some_and(|hidden| hidden.lost)
     }
 
-    pub(super) fn is_missing_responses(&self) -> bool {
-        self.responses_hidden
+    pub(super) fn has_lost_responses(&self) -> bool {
+        self.responses_lost
     }
 
     /// Which request the response that starts at `response` answers.
     ///
-    /// A request that the server had not received, or that the client sent after receiving the
-    /// response's first octet, did not ask for it.
-    pub(super) fn choose(&mut self, response: Mark) -> Choice {
+    /// A request that the client sent after receiving the response's first octet did not ask for it.
+    /// Nor did one that the server had not received; but where nothing was lost that is held against
+    /// a response only if it may be `unprompted`: a forged one acknowledges what it likes, and the
+    /// client takes it for the answer.
+    pub(super) fn choose(&mut self, response: Mark, unprompted: bool) -> Choice {
+        let strict = unprompted || self.responses_hidden || self.hidden.is_some();
         let candidates = self
             .entries
             .iter()
             .take_while(|pending| {
+                let strict = strict || pending.hidden_before.is_some();
                 pending.exchange.response.is_none()
-                    && pending.start.position < response.acknowledged
+                    && (!strict || pending.start.position < response.acknowledged)
                     && pending.start.acknowledged <= response.position
             })
             .count();
@@ -134,6 +152,8 @@ impl Queue {
             _ => Choice::After(0),
         };
         self.responses_hidden = false;
+        self.responses_lost = false;
+        self.unclear = matches!(choice, Choice::Unclear(_));
         choice
     }
 

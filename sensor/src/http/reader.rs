@@ -101,6 +101,8 @@ pub(super) struct Reader {
     start: Mark,
     /// Position of the next octet.
     position: u64,
+    /// Position after the last message that was read.
+    message_end: u64,
     tolerance: Tolerance,
     /// Whether a line of the head being read, or of the one just read, ended in LF alone.
     bare_lf: bool,
@@ -121,6 +123,7 @@ impl Reader {
             state,
             start: Mark::default(),
             position: 0,
+            message_end: 0,
             tolerance: Tolerance::Understandable,
             bare_lf: false,
             at_line_start: true,
@@ -144,6 +147,11 @@ impl Reader {
     /// Of the message being read.
     pub(super) fn start(&self) -> Mark {
         self.start
+    }
+
+    /// Position after the last message that was read.
+    pub(super) fn message_end(&self) -> u64 {
+        self.message_end
     }
 
     /// Position of the next octet.
@@ -220,18 +228,25 @@ impl Reader {
         }
         self.state = State::Head;
         self.tolerance = Tolerance::Understandable;
+        self.message_end = self.position - surplus;
         Ended {
             body,
-            wire_bytes: self.position - surplus - self.start.position,
+            wire_bytes: self.message_end - self.start.position,
             anomalies: std::mem::take(&mut self.anomalies),
         }
     }
 
     /// Looks for the next start line; `fresh` says that one may start right here.
     pub(super) fn lose_track(&mut self, fresh: bool) {
+        self.at_line_start = fresh || (self.state == State::Head && self.at_line_start);
         self.state = State::Search;
-        self.at_line_start = fresh;
         self.drop_head();
+    }
+
+    /// Allows for a message to start with the octets that come next, as it nearly always does at the
+    /// start of a segment, whatever came before.
+    pub(super) fn allow_start(&mut self) {
+        self.at_line_start |= self.state == State::Search;
     }
 
     /// Moves to the next credible start line, where a head is then due, or past every octet.
@@ -282,15 +297,15 @@ impl Reader {
         let buffer = std::mem::take(&mut self.buffer);
         let end = self.head_end(&buffer, self.scanned.saturating_sub(2));
         self.buffer = buffer;
+        if !self.is_plausible() {
+            self.drop_head();
+            return Found::Nothing;
+        }
         if let Some(end) = end {
             input.take(end - before);
             self.buffer.truncate(end);
             self.scanned = 0;
             return Found::Head(std::mem::take(&mut self.buffer).into());
-        }
-        if !self.is_plausible() {
-            self.drop_head();
-            return Found::Nothing;
         }
         self.scanned = self.buffer.len();
         input.take(room);
@@ -316,9 +331,10 @@ impl Reader {
 
     fn is_start_line(&self, line: &[u8]) -> bool {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match self.role {
-            Role::Requests => start_line::request_line(line).is_some(),
-            Role::Responses => start_line::status_line(line).is_some(),
+        match (self.role, self.tolerance) {
+            (Role::Requests, Tolerance::Grammar) => start_line::is_usual_request_line(line),
+            (Role::Requests, Tolerance::Understandable) => start_line::request_line(line).is_some(),
+            (Role::Responses, _) => start_line::status_line(line).is_some(),
         }
     }
 
@@ -328,7 +344,12 @@ impl Reader {
             Role::Requests => start_line::starts_with_known_method(line),
             Role::Responses => start_line::may_be_response(line),
         };
-        !line.is_empty() && may_be && (!whole || self.is_start_line(line))
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let is_start_line = match self.role {
+            Role::Requests => start_line::is_usual_request_line(line),
+            Role::Responses => start_line::status_line(line).is_some(),
+        };
+        !line.is_empty() && may_be && (!whole || is_start_line)
     }
 
     fn drop_head(&mut self) {

@@ -60,17 +60,11 @@ pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
 
 /// Parts of a line that is credible as a status line.
 pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
-    let version = version(line.get(..8)?)?;
-    let rest = &line[8..];
-    let digits = rest.trim_ascii_start();
-    if digits.len() == rest.len() {
-        return None;
-    }
-    let (digits, after) = digits.split_at_checked(3)?;
+    let end = line.iter().position(u8::is_ascii_whitespace)?;
+    let version = loose_version(&line[..end])?;
+    let (digits, after) = line[end..].trim_ascii_start().split_at_checked(3)?;
     let ends = after.first().is_none_or(|octet| !octet.is_ascii_alphanumeric());
-    let status = digits.iter().try_fold(0, |status, octet| {
-        octet.is_ascii_digit().then(|| status * 10 + u16::from(octet - b'0'))
-    })?;
+    let status = decimal(digits)?;
     (ends && status >= 100).then_some(StatusLine { version, status })
 }
 
@@ -101,6 +95,12 @@ pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
     })
 }
 
+/// Whether a line is a request line with a method in common use and nothing odd about it.
+pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
+    starts_with_known_method(line)
+        && request_line(line).is_some_and(|parts| !parts.target.iter().any(u8::is_ascii_whitespace))
+}
+
 fn method(line: &[u8]) -> Option<&[u8]> {
     let end = line.iter().take(MAX_METHOD + 1).position(|octet| !is_token(*octet))?;
     (end > 0 && line[end] == b' ').then(|| &line[..end])
@@ -116,6 +116,24 @@ fn version(octets: &[u8]) -> Option<Version> {
         }
         _ => None,
     }
+}
+
+/// As [`version`], with any number of digits: some servers add one, and clients take it.
+fn loose_version(octets: &[u8]) -> Option<Version> {
+    let numbers = octets.strip_prefix(b"HTTP/")?;
+    let point = numbers.iter().position(|octet| *octet == b'.')?;
+    let number = |digits| decimal(digits).and_then(|number| u8::try_from(number).ok());
+    Some(Version(number(&numbers[..point])?, number(&numbers[point + 1..])?))
+}
+
+fn decimal(digits: &[u8]) -> Option<u16> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u16, |number, octet| {
+        let digit = octet.is_ascii_digit().then(|| u16::from(octet - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// `tchar` of RFC 9110, section 5.6.2.

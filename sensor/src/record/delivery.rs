@@ -2,17 +2,17 @@
 //!
 //! It must not know how values are encoded or covered.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::Observer;
 use super::community_id::community_id;
 use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Shown, Text, Time};
-use super::headers::{HeaderFields, shown_value};
-use super::{Observer, redact};
-use crate::http::{Body, Coverage, Exchange, Request, Response, Version};
-use crate::webhook::{Delivery, Signature, Target, host_of, started};
+use super::headers::shown_value;
+use super::http::{Http, Url, UserAgent, domain};
+use crate::http::{Body, Coverage, Exchange, Request};
+use crate::webhook::{Delivery, Signature, started};
 
 #[derive(Serialize)]
 pub(super) struct DeliveryRecord<'a> {
@@ -42,7 +42,6 @@ impl<'a> DeliveryRecord<'a> {
         let flow = &exchange.flow;
         let request = exchange.request.as_ref();
         let http = Http::new(delivery);
-        let url = request.map(Url::new);
         let agent = request.and_then(|request| shown_value(&request.headers, "user-agent"));
         let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
         let domain = request.and_then(domain);
@@ -57,7 +56,7 @@ impl<'a> DeliveryRecord<'a> {
             client: Peer { ip: Some(exchange.client), port: None },
             network: Network::new(exchange),
             http,
-            url,
+            url: request.map(|request| Url::new(request, domain)),
             user_agent: agent.map(|original| UserAgent { original }),
             webhook: request.map(|request| Webhook::new(delivery, request)),
             hooksensor: Hooksensor::new(exchange, cut),
@@ -94,118 +93,6 @@ impl Network {
             vlan: flow.vlan.map(|id| Vlan { id: Shown(id) }),
         }
     }
-}
-
-/// `http.*`.
-#[derive(Serialize)]
-struct Http<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<Shown<VersionText>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<HttpRequest<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<HttpResponse>,
-}
-
-impl<'a> Http<'a> {
-    fn new(delivery: &'a Delivery) -> Self {
-        let Exchange { request, response, .. } = &*delivery.exchange;
-        let version = request.as_ref().map(|request| request.version);
-        let version = version.or_else(|| response.as_ref().map(|response| response.version));
-        Self {
-            version: version.map(|version| Shown(VersionText(version))),
-            request: request.as_ref().map(|request| HttpRequest::new(request, delivery)),
-            response: response.as_ref().map(HttpResponse::new),
-        }
-    }
-}
-
-struct VersionText(Version);
-
-impl std::fmt::Display for VersionText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.0.0, self.0.1)
-    }
-}
-
-/// `http.request.*`.
-#[derive(Serialize)]
-struct HttpRequest<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    method: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referrer: Option<Text<'a>>,
-    bytes: u64,
-    body: BodyBytes,
-    headers: HeaderFields<'a>,
-}
-
-impl<'a> HttpRequest<'a> {
-    fn new(request: &'a Request, delivery: &'a Delivery) -> Self {
-        Self {
-            id: delivery.request_id.as_deref(),
-            method: Text::from(&*request.method),
-            referrer: shown_value(&request.headers, "referer"),
-            bytes: request.wire_bytes,
-            body: BodyBytes { bytes: request.body.bytes },
-            headers: HeaderFields::new(&request.headers),
-        }
-    }
-}
-
-/// `http.response.*`.
-#[derive(Serialize)]
-struct HttpResponse {
-    status_code: u16,
-    bytes: u64,
-    body: BodyBytes,
-}
-
-impl HttpResponse {
-    fn new(response: &Response) -> Self {
-        Self {
-            status_code: response.status,
-            bytes: response.wire_bytes,
-            body: BodyBytes { bytes: response.body.bytes },
-        }
-    }
-}
-
-/// `http.request.body.*` and `http.response.body.*`.
-#[derive(Serialize)]
-struct BodyBytes {
-    bytes: u64,
-}
-
-/// `url.*`.
-#[derive(Serialize)]
-struct Url<'a> {
-    original: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<Text<'a>>,
-}
-
-impl<'a> Url<'a> {
-    fn new(request: &'a Request) -> Self {
-        let target = Target::parse(&request.method, &request.target);
-        Self {
-            original: Text(redact::target(&request.target)),
-            domain: domain(request).map(Text::from),
-            path: target.path.map(Text::from),
-            query: target.query.map(|query| Text(redact::query(query))),
-        }
-    }
-}
-
-/// `user_agent.*`.
-#[derive(Serialize)]
-struct UserAgent<'a> {
-    original: Text<'a>,
 }
 
 /// `webhook.*`.
@@ -331,13 +218,6 @@ fn event(delivery: &Delivery) -> Event<'_> {
     }
 }
 
-/// The host the request was for: that of the target, or that of the Host field (RFC 9112,
-/// section 3.2.2).
-fn domain(request: &Request) -> Option<&[u8]> {
-    let target = Target::parse(&request.method, &request.target);
-    target.host().or_else(|| request.headers.first("host").and_then(host_of))
-}
-
 /// Every address of the exchange, once.
 fn addresses(exchange: &Exchange) -> Vec<IpAddr> {
     let (source, destination) = (exchange.flow.source.ip(), exchange.flow.destination.ip());
@@ -351,9 +231,7 @@ fn addresses(exchange: &Exchange) -> Vec<IpAddr> {
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(2 * octets.len()), |mut text, octet| {
-        // Writing into a string cannot fail.
-        write!(text, "{octet:02x}").expect("memory takes every write");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |octet: &u8| [octet >> 4, octet & 15].map(|half| DIGITS[usize::from(half)]);
+    octets.iter().flat_map(digits).map(char::from).collect()
 }

@@ -64,16 +64,16 @@ impl<'a> HeaderFields<'a> {
         &self.names[field.name.clone()]
     }
 
-    /// The values of all fields that are called like the one at `index`; none when an earlier one
-    /// is, because it has shown them.
-    fn values_at(&self, index: usize) -> Option<Vec<&[u8]>> {
+    fn is_repeat(&self, index: usize) -> bool {
         let name = self.name(&self.fields[index]);
-        let has_name = |field: &&Field<'_>| self.name(field) == name;
-        if self.fields[..index].iter().any(|field| has_name(&field)) {
-            return None;
-        }
-        let fields = self.fields[index..].iter().filter(has_name);
-        Some(fields.map(|field| field.value.as_ref()).collect())
+        self.fields[..index].iter().any(|field| self.name(field) == name)
+    }
+
+    /// The values of the field at `index` and of every later one of the same name.
+    fn values_from(&self, index: usize) -> impl Iterator<Item = Text<'_>> {
+        let name = self.name(&self.fields[index]);
+        let fields = self.fields[index..].iter().filter(move |field| self.name(field) == name);
+        fields.map(|field| Text::from(&*field.value))
     }
 }
 
@@ -106,14 +106,13 @@ impl Serialize for HeaderFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
         for (index, field) in self.fields.iter().enumerate() {
-            let Some(values) = self.values_at(index) else { continue };
-            let name = Text::from(self.name(field));
-            match values.as_slice() {
-                [value] => object.serialize_entry(&name, &Text::from(*value))?,
-                values => {
-                    let values: Vec<Text<'_>> = values.iter().map(|v| Text::from(*v)).collect();
-                    object.serialize_entry(&name, &values)?;
-                }
+            if self.is_repeat(index) {
+                continue;
+            }
+            object.serialize_key(&Text::from(self.name(field)))?;
+            match self.values_from(index).count() {
+                1 => object.serialize_value(&Text::from(&*field.value))?,
+                _ => object.serialize_value(&self.values_from(index).collect::<Vec<_>>())?,
             }
         }
         object.end()

@@ -15,6 +15,7 @@ mod community_id;
 mod delivery;
 mod fields;
 mod headers;
+mod http;
 mod json;
 mod redact;
 

@@ -268,8 +268,9 @@ proptest! {
         let in_case = |name: String| if in_capitals { name.to_ascii_uppercase() } else { name };
         let (header, parameter) = (in_case(header), in_case(parameter));
         let url = format!("https://u:S3CRET@h/?{page}=1&{parameter}=S3CRET");
-        let lines = format!("{header}: S3CRET\nReferer: {url}\nX-Url: {url}\nHost: S3CRET@h");
-        for target in [&url[..], &url["https://u:S3CRET@h".len()..]] {
+        let host = format!("S3CRET@h?{parameter}=S3CRET");
+        let lines = format!("{header}: S3CRET\nReferer: {url}\nX-Url: {url}\nHost: {host}");
+        for target in [&url[..], &url["https://".len()..], &url["https://u:S3CRET@h".len()..]] {
             let text = line(&delivery(&deliver(answered(target, &lines, 200), &[]), &observer()));
             prop_assert!(!text.contains("S3CRET"), "{text}");
         }

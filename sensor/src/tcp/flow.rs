@@ -6,7 +6,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 
 use super::assembler::{Assembler, Piece};
 use super::key::Key;
-use super::{CloseReason, Counters, EventKind, Opening, Side, seq};
+use super::{Counters, EventKind, Opening, Side, seq};
 
 /// Farthest a segment may be from what its stream had reached: the largest window that can be
 /// negotiated (RFC 7323, section 2.3). Anything farther was not sent by a peer of this connection.
@@ -26,6 +26,8 @@ pub(super) struct Flow {
     /// Since when something has been waiting without any progress.
     pub(super) waiting_since: Timestamp,
     pub(super) closed: bool,
+    /// Whether a side sent a reset that its peer should have obeyed.
+    pub(super) resetting: bool,
     opened: Timestamp,
     initiator: Option<Side>,
     vlan: Option<u16>,
@@ -84,6 +86,7 @@ impl Flow {
             active: segment.time,
             waiting_since: segment.time,
             closed: false,
+            resetting: false,
             opened: segment.time,
             initiator,
             vlan: segment.vlan,
@@ -103,6 +106,15 @@ impl Flow {
             (true, true) => self.closed && stream.origin != Some(first),
             (true, false) => stream.origin.is_some_and(|origin| origin != first),
         }
+    }
+
+    /// Whether `segment` carries new octets although a reset should have ended the connection.
+    pub(super) fn survived_reset(&self, sender: Side, segment: &Segment<'_>) -> bool {
+        let stream = &self.streams[sender.index()];
+        let end = stream
+            .position(segment.sequence)
+            .map_or(i64::MAX, |start| start.saturating_add(i64::from(segment.payload_length)));
+        self.resetting && segment.payload_length > 0 && end > stream.next.cast_signed()
     }
 
     pub(super) fn is_midstream(&self) -> bool {
@@ -127,24 +139,28 @@ impl Flow {
         self.streams.iter().filter_map(|s| s.held.as_ref()).map(|h| h.assembler.size()).sum()
     }
 
-    /// Takes a segment in and hands on what is in order; the reason when that ended the connection.
+    /// Takes a segment in and hands on what is in order.
+    ///
+    /// A reset ends nothing yet: it may be forged, or signed wrongly (RFC 5925), and then the peers
+    /// go on.
     pub(super) fn accept(
         &mut self,
         side: Side,
         segment: &Segment<'_>,
         counters: &mut Counters,
         sink: &mut impl Sink,
-    ) -> Option<CloseReason> {
+    ) {
         self.active = self.active.max(segment.time);
         let was_waiting = self.is_waiting();
         self.learn(side, segment);
+        if segment.flags.has(TcpFlags::RST) {
+            self.resetting |= self.obeys_reset(side, segment.sequence);
+            return;
+        }
         let Some(piece) = self.place(side, segment) else {
             counters.implausible_segments += 1;
-            return None;
+            return;
         };
-        if segment.flags.has(TcpFlags::RST) {
-            return self.reset(side, piece.start).then_some(CloseReason::Reset);
-        }
         self.skip_unseen_peer(side, piece, counters, sink);
         self.take(side, piece, counters, sink);
         if segment.flags.has(TcpFlags::FIN) {
@@ -154,7 +170,6 @@ impl Flow {
         if !was_waiting {
             self.waiting_since = self.active;
         }
-        self.is_finished().then_some(CloseReason::Finished)
     }
 
     /// Gives up what blocks the streams until nothing is held any more.
@@ -189,7 +204,14 @@ impl Flow {
                 (side.peer(), end.min(first_held))
             }
         };
-        if self.streams[side.index()].next < end {
+        let stream = &mut self.streams[side.index()];
+        if stream.next + 1 == end && stream.held.is_none() {
+            // One number acknowledged beyond all that was sent is nearly always a FIN.
+            stream.next = end;
+            if self.announced {
+                sink.event(now, EventKind::Finished { side });
+            }
+        } else if stream.next < end {
             self.gap(side, end, now, counters, sink);
         } else {
             // Each side's held octets acknowledge the other's: no order can satisfy both.
@@ -228,11 +250,7 @@ impl Flow {
         peer.acknowledged = peer.acknowledged.max(acknowledged);
         let syn = segment.flags.has(TcpFlags::SYN);
         let stream = &self.streams[side.index()];
-        let start = match stream.origin {
-            // A reset may come before anything is known of its sender's stream.
-            None => 0,
-            Some(_) => stream.position(segment.sequence.wrapping_add(u32::from(syn)))?,
-        };
+        let start = stream.position(segment.sequence.wrapping_add(u32::from(syn)))?;
         let (length, octets) = (i64::from(segment.payload_length), segment.payload);
         // What lies before position 0 was sent before the connection was picked up.
         let before = start.min(0).abs().min(length);
@@ -248,9 +266,10 @@ impl Flow {
 
     /// RFC 5961 has a host obey a reset only at the next position it expects. The host may not have
     /// seen yet what the capture has, so any position not yet acknowledged is taken.
-    fn reset(&self, side: Side, position: u64) -> bool {
+    fn obeys_reset(&self, side: Side, sequence: u32) -> bool {
         let stream = &self.streams[side.index()];
-        stream.origin.is_none() || position >= stream.acknowledged.min(stream.next)
+        let expected = stream.acknowledged.min(stream.next).cast_signed();
+        stream.origin.is_none() || stream.position(sequence).is_some_and(|at| at >= expected)
     }
 
     /// Where a side was never captured, its octets are gone as soon as they are acknowledged.
@@ -347,6 +366,8 @@ impl Flow {
         match held.fin {
             Some(fin) if fin.position > next || fin.acknowledged > peer_next => return false,
             Some(_) => {
+                // A FIN takes a number of its own, so that its receipt can be acknowledged.
+                stream.next = next + 1;
                 stream.finished = true;
                 stream.held = None;
                 if self.announced {
@@ -426,7 +447,8 @@ impl Flow {
         self.announced
     }
 
-    fn is_finished(&self) -> bool {
+    /// Whether both sides have ended their streams.
+    pub(super) fn is_finished(&self) -> bool {
         self.streams.iter().all(|stream| stream.finished)
     }
 }

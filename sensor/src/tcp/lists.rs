@@ -9,13 +9,15 @@ pub(super) enum List {
     Closed,
     /// One side was seen and no data.
     HalfOpen,
+    /// A side sent a reset; over, unless more data comes.
+    Resetting,
     /// Under way, nothing held back.
     Open,
     /// Waiting for octets that are missing.
     Stalled,
 }
 
-const LISTS: usize = 4;
+const LISTS: usize = 5;
 /// Marks the end of a list; the table's limit keeps slot numbers below it.
 const NONE: u32 = u32::MAX;
 

@@ -9,6 +9,10 @@ mod key;
 mod lists;
 mod seq;
 mod table;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod wire;
 
 use std::net::SocketAddr;
 

@@ -10,7 +10,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 use super::flow::{Flow, Sink};
 use super::key::{Key, Seed};
 use super::lists::{List, Lists};
-use super::{CloseReason, ConnectionId, Counters, Event, EventKind};
+use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Side};
 
 /// How long octets that the receiver has acknowledged are waited for: packets of one connection
 /// come out of order from several receive queues or rings by milliseconds, not by more.
@@ -18,6 +18,9 @@ const REORDER_WINDOW: Duration = Duration::from_millis(500);
 /// How long octets that nobody acknowledged are waited for: the sender will send them again, and
 /// backs off to about this before most hosts give up (RFC 6298).
 const RETRANSMISSION_WINDOW: Duration = Duration::from_secs(30);
+/// How long data is still expected after a reset: a forged one is followed by what the peers had to
+/// say to each other, within a round trip or two.
+const RESET_LINGER: Duration = Duration::from_secs(1);
 /// How long an ended connection is remembered, for packets that come late.
 const CLOSED_LINGER: Duration = Duration::from_secs(15);
 /// How long a lone SYN is remembered: Linux gives up after its last retry at 63 s, most earlier.
@@ -90,7 +93,7 @@ impl Table {
         let (key, sender) = Key::new(segment.source, segment.destination);
         let known = self.index.get(&key).copied();
         let slot = match known {
-            Some(slot) if self.flows[slot as usize].is_replaced_by(sender, segment) => {
+            Some(slot) if self.is_over(slot, sender, segment) => {
                 self.close(slot, CloseReason::Reused, sink);
                 self.forget(slot);
                 None
@@ -112,12 +115,10 @@ impl Table {
             self.counters.late_segments += 1;
             return;
         }
-        let ended = self
-            .with(slot, sink, |flow, counters, sink| flow.accept(sender, segment, counters, sink));
-        match ended {
-            Some(reason) => self.close(slot, reason, sink),
-            None => self.settle(slot, sink),
-        }
+        self.with(slot, sink, |flow, counters, sink| {
+            flow.accept(sender, segment, counters, sink);
+        });
+        self.settle(slot, sink);
     }
 
     /// Lets time pass: gives up what was waited for too long, forgets what was silent too long.
@@ -125,6 +126,9 @@ impl Table {
         self.clock = self.clock.max(now);
         while let Some(slot) = self.due(List::Stalled, REORDER_WINDOW) {
             self.unblock(slot, sink);
+        }
+        while let Some(slot) = self.due(List::Resetting, RESET_LINGER) {
+            self.close(slot, CloseReason::Reset, sink);
         }
         for (list, patience) in [(List::Open, OPEN_IDLE), (List::HalfOpen, HALF_OPEN_IDLE)] {
             while let Some(slot) = self.due(list, patience) {
@@ -139,7 +143,7 @@ impl Table {
 
     /// Ends every connection, those first that waited longest.
     pub fn finish(&mut self, sink: &mut impl FnMut(Event<'_>)) {
-        for list in [List::Stalled, List::Open, List::HalfOpen] {
+        for list in [List::Resetting, List::Stalled, List::Open, List::HalfOpen] {
             while let Some(slot) = self.lists.first(list) {
                 self.close(slot, CloseReason::Drained, sink);
                 self.forget(slot);
@@ -152,7 +156,7 @@ impl Table {
 
     /// Ends the connection that has been silent longest; `false` when none is open.
     pub fn evict(&mut self, sink: &mut impl FnMut(Event<'_>)) -> bool {
-        let slot = [List::HalfOpen, List::Open, List::Stalled]
+        let slot = [List::HalfOpen, List::Resetting, List::Open, List::Stalled]
             .into_iter()
             .find_map(|list| self.lists.first(list));
         let Some(slot) = slot else { return false };
@@ -182,6 +186,13 @@ impl Table {
         (self.clock.nanoseconds_since(since) >= patience).then_some(slot)
     }
 
+    /// Whether a known connection cannot be the one that `segment` belongs to.
+    fn is_over(&self, slot: u32, sender: Side, segment: &Segment<'_>) -> bool {
+        let flow = &self.flows[slot as usize];
+        flow.is_replaced_by(sender, segment)
+            || (flow.closed && flow.survived_reset(sender, segment))
+    }
+
     fn open(&mut self, flow: Flow) -> u32 {
         self.counters.opened += 1;
         self.counters.midstream += u64::from(flow.is_midstream());
@@ -209,29 +220,21 @@ impl Table {
         }
     }
 
-    /// Puts the connection into the list it now belongs to, and keeps what it holds within limits.
+    /// Keeps what a connection holds within limits, and puts it where it now belongs.
     fn settle(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
         while self.flows[slot as usize].is_over_limit() {
             self.counters.buffer_overflows += 1;
             self.give_up(slot, sink);
         }
         let flow = &self.flows[slot as usize];
-        let list = match (flow.is_waiting(), flow.is_half_open()) {
-            (true, _) => List::Stalled,
-            (false, true) => List::HalfOpen,
-            (false, false) => List::Open,
-        };
         // The stalled leave by the time they have waited, so only progress gives them a new place.
-        if list != List::Stalled || flow.waiting_since == flow.active {
-            self.lists.touch(slot, list);
-        }
+        let progress = flow.waiting_since == flow.active;
+        self.list(slot, progress, sink);
         while self.held > self.limits.held_octets {
             let Some(slot) = self.lists.first(List::Stalled) else { return };
             self.counters.buffer_overflows += 1;
             self.give_up(slot, sink);
-            if !self.flows[slot as usize].is_waiting() {
-                self.lists.touch(slot, List::Open);
-            }
+            self.list(slot, false, sink);
         }
     }
 
@@ -243,12 +246,23 @@ impl Table {
         if flow.is_lost() || hopeless {
             self.give_up(slot, sink);
         }
-        let clock = self.clock;
-        let flow = &mut self.flows[slot as usize];
-        flow.waiting_since = clock;
-        let list = if flow.is_waiting() { List::Stalled } else { List::Open };
-        self.lists.remove(slot);
-        self.lists.insert(slot, list);
+        self.flows[slot as usize].waiting_since = self.clock;
+        self.list(slot, true, sink);
+    }
+
+    /// Puts a connection at the end of the list it belongs to, or ends it. One that is stalled
+    /// already keeps its place there, unless it is to be `renewed`.
+    fn list(&mut self, slot: u32, renewed: bool, sink: &mut impl FnMut(Event<'_>)) {
+        let list = match &self.flows[slot as usize] {
+            flow if flow.is_finished() => return self.close(slot, CloseReason::Finished, sink),
+            flow if flow.resetting => List::Resetting,
+            flow if flow.is_waiting() => List::Stalled,
+            flow if flow.is_half_open() => List::HalfOpen,
+            _ => List::Open,
+        };
+        if renewed || list != List::Stalled {
+            self.lists.touch(slot, list);
+        }
     }
 
     fn give_up(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
@@ -265,6 +279,11 @@ impl Table {
         self.with(slot, sink, |flow, counters, sink| flow.flush(clock, counters, sink));
         let flow = &mut self.flows[slot as usize];
         flow.closed = true;
+        let reason = match reason {
+            _ if flow.is_finished() => CloseReason::Finished,
+            _ if flow.resetting => CloseReason::Reset,
+            reason => reason,
+        };
         if flow.is_announced() {
             let kind = EventKind::Closed(reason);
             sink(Event { connection: ConnectionId(slot), time: clock, kind });

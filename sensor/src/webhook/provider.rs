@@ -2,6 +2,9 @@
 //!
 //! It must not know any provider by name; those are in the table.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::Signature;
 use super::providers::PROVIDERS;
 use crate::http::Headers;
@@ -116,12 +119,15 @@ pub enum HeaderRole {
 /// different providers is a signature.
 #[must_use]
 pub fn header_role(name: &[u8]) -> Option<HeaderRole> {
-    let is_in = |list: &[&str]| list.iter().any(|entry| entry.as_bytes() == name);
-    if PROVIDERS.iter().any(|provider| is_in(provider.signatures)) {
-        return Some(HeaderRole::Signature);
-    }
-    let identifies = |row: &Provider| is_in(row.delivery_id) || is_in(row.event_type);
-    PROVIDERS.iter().any(identifies).then_some(HeaderRole::Identifier)
+    /// The columns of the table turned around, because this is asked of every header.
+    static ROLES: LazyLock<HashMap<&[u8], HeaderRole>> = LazyLock::new(|| {
+        let identifiers =
+            PROVIDERS.iter().flat_map(|row| row.delivery_id.iter().chain(row.event_type));
+        let signatures = PROVIDERS.iter().flat_map(|row| row.signatures);
+        let identifiers = identifiers.map(|name| (name.as_bytes(), HeaderRole::Identifier));
+        identifiers.chain(signatures.map(|name| (name.as_bytes(), HeaderRole::Signature))).collect()
+    });
+    ROLES.get(name).copied()
 }
 
 fn first_identifier(names: &[&'static str], headers: &Headers) -> Option<String> {

@@ -44,6 +44,8 @@ impl<'a> Target<'a> {
 #[must_use]
 pub fn host_of(authority: &[u8]) -> Option<&[u8]> {
     let authority = authority.rsplit(|b| *b == b'@').next()?.trim_ascii();
+    // A Host field may hold anything; what follows would be a path or a query.
+    let (authority, _) = split_before(authority, |b| matches!(b, b'/' | b'?' | b'#'));
     let end = if authority.starts_with(b"[") {
         authority.iter().position(|b| *b == b']').map(|bracket| bracket + 1)
     } else {
@@ -105,6 +107,8 @@ mod tests {
         check("[2001:db8::1]:80", Some("[2001:db8::1]"));
         check("[2001:db8::1", Some("[2001:db8::1"));
         check(" h ", Some("h"));
+        check("h?token=a", Some("h"));
+        check("u/p@h/a?b", Some("h"));
         check("", None);
         check(":80", None);
         check("u@", None);

@@ -16,15 +16,18 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
+        self.requests.allow_start();
         while !input.octets.is_empty() {
             let before = input.octets.len();
             match self.requests.state() {
                 State::Head => {
                     let found = self.requests.head(&mut input);
-                    if matches!(found, Found::Nothing) && self.never_spoke_http(context.ports) {
-                        return Interest::Opaque;
+                    if !self.request_head(found, context) {
+                        if self.never_spoke_http(context.ports) {
+                            return Interest::Opaque;
+                        }
+                        self.miss_requests(false);
                     }
-                    self.request_head(found, context);
                 }
                 State::Body(_) => match self.requests.body(&mut input) {
                     Progress::More => {}
@@ -56,7 +59,11 @@ impl Conversation {
                 self.cut_request(head, Coverage::GAP, context);
                 self.miss_requests(true);
             }
-            GapIn::Body(Skip::Within(_)) => self.mark_request(Coverage::GAP),
+            GapIn::Body(Skip::Within(_)) => {
+                if let Some(pending) = self.queue.back_mut() {
+                    pending.exchange.coverage.add(Coverage::GAP);
+                }
+            }
             GapIn::Body(Skip::Past(missing, surplus)) => {
                 let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
                 self.end_request(true, surplus, coverage, context);
@@ -87,14 +94,19 @@ impl Conversation {
         *ports == PortFilter::Any && self.next_index == 0 && self.opening.initiator.is_some()
     }
 
-    fn request_head<S: FnMut(Observation)>(&mut self, found: Found, context: &mut Context<'_, S>) {
+    /// Takes what was found where a head is due; `false` when it is none.
+    fn request_head<S: FnMut(Observation)>(
+        &mut self,
+        found: Found,
+        context: &mut Context<'_, S>,
+    ) -> bool {
         match found {
-            Found::More => {}
-            Found::Nothing => self.miss_requests(true),
-            Found::Head(head) => match head::request(&head, self.requests.tolerance()) {
-                Some(head) => self.begin_request(head, context),
-                None => self.miss_requests(true),
-            },
+            Found::More => true,
+            Found::Nothing => false,
+            Found::Head(head) => {
+                let head = head::request(&head, self.requests.tolerance());
+                head.map(|head| self.begin_request(head, Coverage::FULL, context)).is_some()
+            }
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
                 let mut head = head::request(&head, Tolerance::Understandable);
@@ -102,14 +114,16 @@ impl Conversation {
                     note(&mut head.anomalies, Anomaly::HeadTooLong);
                 }
                 self.cut_request(head, Coverage::TRUNCATED, context);
-                self.miss_requests(false);
+                false
             }
         }
     }
 
+    /// Begins a request; `cut` says what is missing of its head.
     fn begin_request<S: FnMut(Observation)>(
         &mut self,
         head: RequestHead,
+        cut: Coverage,
         context: &mut Context<'_, S>,
     ) {
         let RequestHead { method, target, version, headers, mut anomalies } = head;
@@ -123,6 +137,7 @@ impl Conversation {
         let start = self.requests.start();
         let mut exchange = self.exchange();
         exchange.anomalies = anomalies;
+        exchange.coverage.add(cut);
         exchange.request = Some(Request {
             started: start.time,
             method,
@@ -132,7 +147,8 @@ impl Conversation {
             body: Body::default(),
             wire_bytes: 0,
         });
-        self.queue.push(exchange, start);
+        let unbroken = self.responses.state() != State::Search;
+        self.queue.push(exchange, start, unbroken);
         self.requests.expect_body(framing, context.body);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
@@ -147,8 +163,7 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         let Some(head) = head else { return };
-        self.begin_request(head, context);
-        self.mark_request(coverage);
+        self.begin_request(head, coverage, context);
         if let State::Body(_) = self.requests.state() {
             self.end_request(false, 0, coverage, context);
         }
@@ -176,16 +191,12 @@ impl Conversation {
         self.emit_complete(context);
     }
 
-    fn mark_request(&mut self, coverage: Coverage) {
-        if let Some(pending) = self.queue.back_mut() {
-            pending.exchange.coverage.add(coverage);
-        }
-    }
-
-    /// Requests may be missing from here on; `fresh` says that one may start right here.
-    fn miss_requests(&mut self, fresh: bool) {
-        self.queue.hide_requests(self.requests.position(), self.responses.position());
-        self.requests.lose_track(fresh);
+    /// Requests may go unseen from here on: for want of segments, so that the next octets may start
+    /// one, or because what is there is not understood.
+    fn miss_requests(&mut self, lost: bool) {
+        let unread = self.requests.message_end();
+        self.queue.hide_requests(unread, self.responses.position(), lost);
+        self.requests.lose_track(lost);
     }
 
     /// Puts out requests whose responses the client has received and the capture has not.

@@ -7,7 +7,10 @@ use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::head::{self, ResponseHead, Tolerance};
 use crate::http::queue::Choice;
 use crate::http::reader::{Found, GapIn, Input, State};
-use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, Response};
+use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Response};
+
+/// The one status that servers send without having been asked (RFC 9110, section 15.5.9).
+const REQUEST_TIMEOUT: u16 = 408;
 
 /// What follows a response head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +28,12 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
+        self.responses.allow_start();
         while !input.octets.is_empty() {
             let before = input.octets.len();
             match self.responses.state() {
                 State::Head => {
                     let found = self.responses.head(&mut input);
-                    if matches!(found, Found::Nothing) && self.never_spoke_http(context.ports) {
-                        return Interest::Opaque;
-                    }
                     if self.response_head(found, context) == Interest::Opaque {
                         context.counters.opaque_octets += input.octets.len() as u64;
                         return Interest::Opaque;
@@ -108,7 +109,7 @@ impl Conversation {
             }
         }
         self.responses.lose_track(true);
-        let lost = if self.queue.is_missing_responses() { Coverage::GAP } else { Coverage::FULL };
+        let lost = if self.queue.has_lost_responses() { Coverage::GAP } else { Coverage::FULL };
         while let Some(mut exchange) = self.queue.pop_done() {
             if exchange.response.is_none() {
                 exchange.coverage.add(unanswered);
@@ -118,11 +119,24 @@ impl Conversation {
         }
     }
 
-    /// Responses may be missing from here on; `fresh` says that one may start right here.
-    pub(super) fn miss_responses(&mut self, fresh: bool) {
-        self.queue.hide_responses();
-        self.responses.lose_track(fresh);
+    /// Responses may go unseen from here on: for want of segments, so that the next octets may start
+    /// one, or because what is there is not understood.
+    pub(super) fn miss_responses(&mut self, lost: bool) {
+        self.queue.hide_responses(lost);
+        self.responses.lose_track(lost);
         self.interim = None;
+    }
+
+    /// What stands in place of a response is none.
+    fn reject_response(&mut self, ports: &PortFilter) -> Interest {
+        if self.never_spoke_http(ports) {
+            return Interest::Opaque;
+        }
+        if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
+            note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
+        }
+        self.miss_responses(false);
+        Interest::Keep
     }
 
     pub(super) fn end_response<S: FnMut(Observation)>(
@@ -154,11 +168,11 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) -> Interest {
         match found {
-            Found::More => {}
-            Found::Nothing => self.miss_responses(true),
+            Found::More => Interest::Keep,
+            Found::Nothing => self.reject_response(context.ports),
             Found::Head(head) => match head::response(&head, self.responses.tolerance()) {
-                Some(head) => return self.begin_response(head, context),
-                None => self.miss_responses(true),
+                Some(head) => self.begin_response(head, Coverage::FULL, context),
+                None => self.reject_response(context.ports),
             },
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -168,14 +182,16 @@ impl Conversation {
                 }
                 self.cut_response(head, Coverage::TRUNCATED, context);
                 self.miss_responses(false);
+                Interest::Keep
             }
         }
-        Interest::Keep
     }
 
+    /// Begins a response; `cut` says what is missing of its head.
     fn begin_response<S: FnMut(Observation)>(
         &mut self,
         mut head: ResponseHead,
+        cut: Coverage,
         context: &mut Context<'_, S>,
     ) -> Interest {
         if self.responses.has_bare_lf() {
@@ -188,8 +204,9 @@ impl Conversation {
         }
         context.counters.responses += 1;
         let started = self.interim.take().unwrap_or(start.time);
-        let exchange = self.find_request(context);
+        let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let after = what_follows(exchange, &mut head);
+        exchange.coverage.add(cut);
         for anomaly in head.anomalies {
             note(&mut exchange.anomalies, anomaly);
         }
@@ -225,7 +242,7 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         let Some(head) = head.filter(|head| !is_interim(head.status)) else { return };
-        self.begin_response(head, context);
+        self.begin_response(head, coverage, context);
         if let State::Body(_) = self.responses.state() {
             self.end_response(false, 0, coverage, context);
         }
@@ -242,9 +259,10 @@ impl Conversation {
     /// The exchange that the response just begun belongs to; one of its own when that is not known.
     fn find_request<S: FnMut(Observation)>(
         &mut self,
+        unprompted: bool,
         context: &mut Context<'_, S>,
     ) -> &mut Exchange {
-        let (lost, known) = match self.queue.choose(self.responses.start()) {
+        let (lost, known) = match self.queue.choose(self.responses.start(), unprompted) {
             Choice::After(lost) => (lost, true),
             Choice::Unclear(candidates) => (candidates, false),
             Choice::Nobody => (0, false),
@@ -258,7 +276,7 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange();
-            if lost > 0 || self.queue.is_missing_requests() {
+            if self.queue.has_lost_requests() {
                 orphan.coverage.add(Coverage::GAP);
             }
             self.orphan = Some(orphan);

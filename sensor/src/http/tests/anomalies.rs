@@ -1,0 +1,102 @@
+//! Heads and bodies that break the grammar: each deviation by its name, and what is certain kept.
+
+use super::{check, fields, replay};
+use crate::http::Options;
+use crate::tcp::wire::Wire;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/// A request, then another that must be found where the first one ended.
+#[track_caller]
+fn request(octets: &str, expected: &str) {
+    let next = "GET /next HTTP/1.1\r\n\r\n";
+    let wire = Wire::open().client(octets).server(OK).client(next).server(OK).close();
+    check(&wire, &[expected, "GET /next 0/22 -> 200 0/38"]);
+}
+
+#[track_caller]
+fn response(octets: &str, expected: &str) {
+    let wire = Wire::open().client("GET / HTTP/1.1\r\n\r\n").server(octets).close();
+    check(&wire, &[&format!("GET / 0/18 -> {expected}")]);
+}
+
+#[test]
+fn lengths_that_cannot_be_trusted() {
+    request(
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+        "POST / 3/60 -> 200 0/38 !conflicting_length",
+    );
+    request(
+        "POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc",
+        "POST / 3/44 -> 200 0/38 !repeated_length",
+    );
+    request(
+        "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
+        "POST / 0/39 -> 200 0/38 !bad_content_length",
+    );
+    request(
+        "POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n",
+        "POST / 0/57 -> 200 0/38 !bad_content_length",
+    );
+    request(
+        "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / 0/71 -> 200 0/38 !conflicting_length",
+    );
+    request(
+        "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\nabc",
+        "POST / 3/70 -> 200 0/38 !conflicting_length !transfer_coding",
+    );
+}
+
+#[test]
+fn lines_that_are_not_ended_or_folded_as_they_should() {
+    request("GET / HTTP/1.1\nHost: a\n\n", "GET / 0/24 -> 200 0/38 !bare_lf");
+    request("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "GET / 0/28 -> 200 0/38 !obs_fold");
+    request("GET / HTTP/1.1\r\nA : b\r\n\r\n", "GET / 0/25 -> 200 0/38 !space_before_colon");
+    request("GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / 0/28 -> 200 0/38 !field_without_colon");
+    request("GET / HTTP/1.1\r\nA(: b\r\n\r\n", "GET / 0/25 -> 200 0/38 !field_name");
+    request("GET / HTTP/1.1\r\nA: b\0\r\n\r\n", "GET / 0/25 -> 200 0/38 !nul");
+    request("GET /a b HTTP/1.1\r\n\r\n", "GET /a b 0/21 -> 200 0/38 !request_line");
+    request("GET  /a  HTTP/1.1\r\n\r\n", "GET /a 0/21 -> 200 0/38 !request_line");
+    request("GET / HTTP/2.0\r\n\r\n", "GET / 0/18 -> 200 0/38 !bad_version");
+}
+
+#[test]
+fn chunks_that_are_not_what_they_say() {
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    request(&format!("{head}3\nabc\n0\n\n"), "POST / 3/56 -> 200 0/38 !bare_lf");
+    request(&format!("{head}3 ;x\r\nabc\r\n0\r\n\r\n"), "POST / 3/63 -> 200 0/38 !bad_chunk_size");
+    request(&format!("{head}zz\r\n"), "POST / 0/48~ -> 200 0/38 ?truncated !bad_chunk_size");
+    request(
+        &format!("{head}fffffffffffffffff\r\n"),
+        "POST / 0/63~ -> 200 0/38 ?truncated !bad_chunk_size",
+    );
+    request(&format!("{head}3\r\nabcdef\r\n"), "POST / 3/54~ -> 200 0/38 ?truncated !bad_chunk");
+}
+
+#[test]
+fn responses_that_break_the_grammar() {
+    response("HTTP/1.1 200 OK\nContent-Length: 1\n\nx", "200 1/36 !bare_lf");
+    response("HTTP/1.01 200\r\nContent-Length: 1\r\n\r\nx", "200 1/37 !bad_version");
+    response("HTTP/1.1 200 OK\r\nA: b\r\n\tc\r\n\r\n", "200 0/29 !obs_fold");
+    response("what is this\r\n\r\n", "- !unrecognised_response");
+}
+
+#[test]
+fn folded_and_odd_fields_keep_their_values() {
+    let head = "GET / HTTP/1.1\r\nA: b\r\n  c\r\nno colon\r\nB\t: d\r\n\r\n";
+    let (exchanges, _) = replay(&Wire::open().client(head), Options::default());
+    let request = exchanges[0].request.as_ref().unwrap();
+    assert_eq!(fields(&request.headers), "A: b    c\nB: d\n");
+}
+
+#[test]
+fn more_fields_than_usual_are_kept_up_to_the_limit() {
+    let many = |count: usize| format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(count));
+    for (count, kept, anomalies) in [(96, 96, 0), (97, 97, 0), (1024, 1024, 0), (1025, 1024, 1)] {
+        let (exchanges, _) = replay(&Wire::open().client(many(count)), Options::default());
+        let request = exchanges[0].request.as_ref().unwrap();
+        assert_eq!(request.headers.iter().count(), kept);
+        assert_eq!(exchanges[0].anomalies.len(), anomalies, "{count}");
+    }
+}

@@ -1,0 +1,81 @@
+//! Input made to exhaust the engine: it stays within its limits and the rest goes on.
+
+use super::{check, replay};
+use crate::http::{Engine, Limits, Options};
+use crate::tcp::wire::Wire;
+
+#[test]
+fn a_head_without_end_is_cut_and_said_to_be() {
+    let mut wire = Wire::open().client("GET /long HTTP/1.1\r\n");
+    for _ in 0..100 {
+        wire = wire.client(format!("X: {}\r\n", "y".repeat(1000)));
+    }
+    let (exchanges, engine) = replay(&wire, Options::default());
+    let exchange = &exchanges[0];
+    assert_eq!(super::line(exchange), "GET /long 0/65536 -> - ?truncated !head_too_long");
+    assert_eq!(exchange.request.as_ref().unwrap().headers.iter().count(), 65);
+    assert_eq!(engine.counters().long_heads, 1);
+}
+
+#[test]
+fn heads_that_never_end_make_room_for_those_that_do() {
+    let limits = Limits { head_octets: 1 << 20, ..Limits::default() };
+    let mut engine = Engine::new(Options { limits, ..Options::default() });
+    let mut exchanges = 0;
+    for port in 1..10_000 {
+        let mut wire = Wire::open();
+        wire.client.set_port(port);
+        let wire = wire.client("GET / HTTP/1.1\r\n").client("X: y\r\n".repeat(100));
+        for segment in wire.segments() {
+            engine.segment(&segment, &mut |_| exchanges += 1);
+        }
+        assert!(engine.buffered() <= (1 << 20) + 1024);
+    }
+    assert!(exchanges > 8000, "{exchanges}");
+    assert_eq!(engine.counters().head_evictions, exchanges);
+}
+
+#[test]
+fn chunk_extensions_and_trailers_without_end_break_the_body() {
+    let head = "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let extension = format!("{head}1;{}", "e".repeat(20_000));
+    check(
+        &Wire::open().client(extension).close(),
+        &["POST /x 0/16433~ -> - ?truncated !bad_chunk_size"],
+    );
+    let trailer = format!("{head}0\r\n{}", "A: b\r\n".repeat(20_000));
+    let wire = Wire::open().client(trailer).close();
+    check(&wire, &["POST /x 0/65588~ -> - ?truncated !trailer_too_long"]);
+}
+
+#[test]
+fn requests_nobody_answers_do_not_pile_up() {
+    let mut wire = Wire::open();
+    for id in 0..1000 {
+        wire = wire.client(format!("GET /{id} HTTP/1.1\r\n\r\n"));
+    }
+    let (exchanges, engine) = replay(&wire, Options::default());
+    assert_eq!(exchanges.len(), 1000);
+    assert_eq!(engine.counters().pipeline_overflows, 872);
+}
+
+#[test]
+fn a_body_of_any_length_takes_no_memory() {
+    let mut wire = Wire::open().client("POST /big HTTP/1.1\r\nContent-Length: 10737418240\r\n\r\n");
+    wire.push(crate::tcp::wire::From::Client, 0x10, &[b'x'; 1000]);
+    let mut engine = Engine::new(Options::default());
+    let mut sink = |_| {};
+    for segment in wire.segments() {
+        engine.segment(&segment, &mut sink);
+    }
+    let mut packet = wire.packets.pop().unwrap();
+    for _ in 0..100_000 {
+        packet.sequence = packet.sequence.wrapping_add(1000);
+        wire.packets = vec![packet.clone()];
+        for segment in wire.segments() {
+            engine.segment(&segment, &mut sink);
+        }
+    }
+    assert_eq!(engine.buffered(), 0);
+    assert_eq!(engine.tcp_counters().delivered_octets, 100_001_000 + 51);
+}

@@ -1,0 +1,200 @@
+//! Traffic that was captured in part: what is left stays with whom it belongs to.
+
+use super::check;
+use crate::tcp::wire::Wire;
+
+fn get(id: u32) -> String {
+    format!("GET /{id} HTTP/1.1\r\n\r\n")
+}
+
+fn ok(id: u32) -> String {
+    format!("HTTP/1.1 20{id} OK\r\nContent-Length: 2\r\n\r\nok")
+}
+
+#[test]
+fn a_lost_request_leaves_the_others_their_answers() {
+    let wire = Wire::open()
+        .client(get(1))
+        .server(ok(1))
+        .client(get(2))
+        .lose()
+        .server(ok(2))
+        .client(get(3))
+        .server(ok(3))
+        .close();
+    let expected = ["GET /1 0/19 -> 201 2/40", "- -> 202 2/40 ?gap", "GET /3 0/19 -> 203 2/40"];
+    check(&wire, &expected);
+}
+
+#[test]
+fn a_lost_response_leaves_the_others_theirs() {
+    let wire = Wire::open()
+        .client(get(1))
+        .server(ok(1))
+        .lose()
+        .client(get(2))
+        .server(ok(2))
+        .client(get(3))
+        .server(ok(3))
+        .close();
+    let expected = ["GET /1 0/19 -> - ?gap", "GET /2 0/19 -> 202 2/40", "GET /3 0/19 -> 203 2/40"];
+    check(&wire, &expected);
+}
+
+#[test]
+fn a_response_that_several_may_have_asked_for_goes_to_none() {
+    let pipelined = format!("{}{}{}", get(1), get(2), get(3));
+    let wire = Wire::open()
+        .client(&pipelined)
+        .server(ok(1))
+        .lose()
+        .server(ok(2))
+        .server(ok(3))
+        .client(get(5))
+        .server(ok(5))
+        .close();
+    check(
+        &wire,
+        &[
+            "GET /1 0/19 -> - ?gap",
+            "GET /2 0/19 -> - ?gap",
+            "GET /3 0/19 -> - ?gap",
+            "- -> 202 2/40 ?gap",
+            "- -> 203 2/40 ?gap",
+            "GET /5 0/19 -> 205 2/40",
+        ],
+    );
+    let wire = Wire::open().client(get(1)).lose().client(get(2)).server(ok(1)).server(ok(2));
+    check(&wire, &["GET /2 0/19 -> - ?gap", "- -> 201 2/40 ?gap", "- -> 202 2/40 ?gap"]);
+}
+
+#[test]
+fn a_body_of_known_length_keeps_its_count_over_a_gap() {
+    let wire = Wire::open()
+        .client("POST /1 HTTP/1.1\r\nContent-Length: 30\r\n\r\n0123456789")
+        .client("0123456789")
+        .lose()
+        .client("0123456789")
+        .server(ok(1))
+        .client(get(2))
+        .server(ok(2))
+        .close();
+    check(&wire, &["POST /1 30/70 -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
+}
+
+#[test]
+fn a_chunk_keeps_its_count_over_a_gap_and_a_chunk_size_does_not() {
+    let head = "POST /1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n0123456789";
+    let inside = Wire::open()
+        .client(head)
+        .client("01234")
+        .lose()
+        .client("01234\r\n0\r\n\r\n")
+        .server(ok(1))
+        .close();
+    check(&inside, &["POST /1 20/79 -> 201 2/40 ?gap"]);
+    let across = Wire::open()
+        .client(head)
+        .client("0123456789\r\n5\r\n0")
+        .lose()
+        .client("1234\r\n0\r\n\r\n")
+        .server(ok(1))
+        .client(get(2))
+        .server(ok(2))
+        .close();
+    check(&across, &["POST /1 10/62~ -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
+}
+
+#[test]
+fn a_gap_that_takes_a_body_and_the_next_head_is_followed_by_the_one_after() {
+    let wire = Wire::open()
+        .client("POST /1 HTTP/1.1\r\nContent-Length: 4\r\n\r\n")
+        .client(format!("body{}", get(2)))
+        .lose()
+        .server(ok(1))
+        .server(ok(2))
+        .client(get(3))
+        .server(ok(3))
+        .close();
+    check(
+        &wire,
+        &["POST /1 4/43 -> 201 2/40 ?gap", "- -> 202 2/40 ?gap", "GET /3 0/19 -> 203 2/40"],
+    );
+}
+
+#[test]
+fn a_head_with_a_gap_keeps_what_came_before_it() {
+    let wire = Wire::open()
+        .client("GET /1 HTTP/1.1\r\nHost: a\r\nX-Pa")
+        .client("rt: 1\r\nX")
+        .lose()
+        .client("-Rest: 2\r\n\r\n")
+        .server(ok(1))
+        .client(get(2))
+        .server(ok(2))
+        .close();
+    check(&wire, &["GET /1 0/30 -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
+}
+
+#[test]
+fn snapped_packets_leave_gaps_of_known_size() {
+    let wire = Wire::open()
+        .client(format!("POST /1 HTTP/1.1\r\nContent-Length: 100\r\n\r\n{}", "x".repeat(100)))
+        .snap(60)
+        .server(ok(1))
+        .snap(38)
+        .client(get(2))
+        .server(ok(2))
+        .close();
+    check(&wire, &["POST /1 100/141 -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
+}
+
+#[test]
+fn one_side_alone_is_recorded_alone() {
+    let requests = Wire::midstream()
+        .client(get(1))
+        .server(ok(1))
+        .lose()
+        .client(get(2))
+        .server(ok(2))
+        .lose()
+        .client(get(3));
+    check(
+        &requests,
+        &[
+            "GET /1 0/19 -> - ?midstream ?gap",
+            "GET /2 0/19 -> - ?gap",
+            "GET /3 0/19 -> - ?gap ?truncated",
+        ],
+    );
+    let responses =
+        Wire::midstream().client(get(1)).lose().server(ok(1)).client(get(2)).lose().server(ok(2));
+    check(&responses, &["- -> 201 2/40 ?midstream", "- -> 202 2/40 ?gap"]);
+}
+
+#[test]
+fn a_connection_picked_up_in_a_body_is_read_from_the_next_message_on() {
+    let wire = Wire::midstream()
+        .client("the rest of a body\r\nwith lines GET /no HTTP/1.1\r\n")
+        .server(ok(1))
+        .client(get(2))
+        .server(ok(2))
+        .close();
+    check(&wire, &["- -> 201 2/40 ?midstream", "GET /2 0/19 -> 202 2/40"]);
+}
+
+#[test]
+fn a_server_that_gives_up_waiting_answers_nobody() {
+    let wire = Wire::open()
+        .client(get(1))
+        .server(ok(1))
+        .client(get(2))
+        .server("HTTP/1.1 408 Late\r\nContent-Length: 0\r\n\r\n");
+    let mut crossing = wire.clone();
+    let request = crossing.packets.len() - 2;
+    let sent = crossing.packets[request].payload_length;
+    let answer = &mut crossing.packets[request + 1];
+    answer.acknowledgement = answer.acknowledgement.wrapping_sub(sent);
+    check(&wire, &["GET /1 0/19 -> 201 2/40", "GET /2 0/19 -> 408 0/40"]);
+    check(&crossing, &["GET /1 0/19 -> 201 2/40", "- -> 408 0/40", "GET /2 0/19 -> - ?truncated"]);
+}

@@ -1,0 +1,243 @@
+//! What holds for any conversation: it may be cut, shuffled and repeated without a difference, and
+//! what is lost leaves a mark and nothing made up.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{line, replay};
+use crate::capture::Timestamp;
+use crate::http::{BodyPolicy, Coverage, Exchange, Options};
+use crate::tcp::wire::{From, Packet, Wire};
+
+/// How a body is framed.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    None,
+    Length,
+    Chunked,
+}
+
+/// One request and its response.
+#[derive(Debug, Clone)]
+struct Plan {
+    post: bool,
+    request: (Shape, usize),
+    interim: bool,
+    response: (Shape, usize),
+    status: u16,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    prop_oneof![Just(Shape::None), Just(Shape::Length), Just(Shape::Chunked)]
+}
+
+fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    let plan = (
+        any::<bool>(),
+        (shape(), 0_usize..200),
+        any::<bool>(),
+        (shape(), 0_usize..200),
+        prop_oneof![Just(200_u16), Just(204), Just(404), Just(500)],
+    );
+    let plan = plan.prop_map(|(post, request, interim, response, status)| Plan {
+        post,
+        request,
+        interim,
+        response,
+        status,
+    });
+    prop::collection::vec(plan, 1..6)
+}
+
+/// A field and the body it announces. The body looks like requests, to tempt a reader who lost its
+/// place; they lack the version that would make them credible.
+fn body(shape: Shape, length: usize) -> String {
+    let text: String = "GET /made-up\r\nPOST /up\r\n".chars().cycle().take(length).collect();
+    match shape {
+        Shape::None => "Content-Length: 0\r\n\r\n".to_owned(),
+        Shape::Length => format!("Content-Length: {length}\r\n\r\n{text}"),
+        Shape::Chunked => {
+            let chunks: String = text
+                .as_bytes()
+                .chunks(50)
+                .map(|part| format!("{:x}\r\n{}\r\n", part.len(), String::from_utf8_lossy(part)))
+                .collect();
+            format!("Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+        }
+    }
+}
+
+fn request(id: usize, plan: &Plan) -> String {
+    if plan.post {
+        let (shape, length) = plan.request;
+        format!("POST /{id} HTTP/1.1\r\nX-Id: {id}\r\n{}", body(shape, length))
+    } else {
+        format!("GET /{id} HTTP/1.1\r\nX-Id: {id}\r\n\r\n")
+    }
+}
+
+fn response(id: usize, plan: &Plan) -> String {
+    let interim = if plan.interim { "HTTP/1.1 100 Continue\r\n\r\n" } else { "" };
+    let (shape, length) = plan.response;
+    let rest = if plan.status == 204 { "\r\n".to_owned() } else { body(shape, length) };
+    format!("{interim}HTTP/1.1 {} X\r\nX-Id: {id}\r\n{rest}", plan.status)
+}
+
+/// Says `text` in segments that end at the cuts.
+fn say(mut wire: Wire, from: From, text: &str, cuts: &[Index]) -> Wire {
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len())).collect();
+    places.extend([0, text.len()]);
+    places.sort_unstable();
+    for part in places.windows(2).filter(|part| part[0] < part[1]) {
+        wire.push(from, 0x10, &text.as_bytes()[part[0]..part[1]]);
+    }
+    wire
+}
+
+/// The conversation on the wire: one exchange after the other, or every request first.
+fn wire(plans: &[Plan], pipelined: bool, cuts: &[Index]) -> Wire {
+    let mut wire = Wire::open();
+    let all = |turn: fn(usize, &Plan) -> String| -> String {
+        plans.iter().enumerate().map(|(id, plan)| turn(id, plan)).collect()
+    };
+    if pipelined {
+        wire = say(wire, From::Client, &all(request), cuts);
+        wire = say(wire, From::Server, &all(response), cuts);
+    } else {
+        for (id, plan) in plans.iter().enumerate() {
+            wire = say(wire, From::Client, &request(id, plan), cuts);
+            wire = say(wire, From::Server, &response(id, plan), cuts);
+        }
+    }
+    wire.close()
+}
+
+fn exchanges(wire: &Wire) -> Vec<Exchange> {
+    let body = BodyPolicy { sha256: true, content_cap: 1000 };
+    replay(wire, Options { body, ..Options::default() }).0
+}
+
+/// An exchange without its times, which depend on how it was cut into segments.
+fn without_times(mut exchange: Exchange) -> Exchange {
+    exchange.request.iter_mut().for_each(|request| request.started = Timestamp::default());
+    exchange.response.iter_mut().for_each(|response| response.started = Timestamp::default());
+    exchange
+}
+
+fn untimed(wire: &Wire) -> Vec<Exchange> {
+    exchanges(wire).into_iter().map(without_times).collect()
+}
+
+/// The handshake's packets, which stay in front, and the others.
+fn after_handshake(wire: &Wire) -> (Vec<Packet>, Vec<Packet>) {
+    let (handshake, rest) = wire.packets.split_at(2);
+    (handshake.to_vec(), rest.to_vec())
+}
+
+fn id_of(exchange: &Exchange) -> (Option<String>, Option<String>) {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    (
+        exchange.request.as_ref().map(|request| text(&request.target)),
+        exchange
+            .response
+            .as_ref()
+            .and_then(|response| response.headers.first("x-id").map(|id| format!("/{}", text(id)))),
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_exchange_is_seen_in_full(plans in plans(), pipelined: bool) {
+        let seen = exchanges(&wire(&plans, pipelined, &[]));
+        prop_assert_eq!(seen.len(), plans.len());
+        for (id, exchange) in seen.iter().enumerate() {
+            let expected = Some(format!("/{id}"));
+            prop_assert_eq!(id_of(exchange), (expected.clone(), expected));
+            prop_assert!(exchange.coverage.is_full() && exchange.anomalies.is_empty());
+        }
+    }
+
+    #[test]
+    fn cuts_make_no_difference(
+        plans in plans(),
+        pipelined: bool,
+        cuts in prop::collection::vec(any::<Index>(), 0..40),
+    ) {
+        let whole = untimed(&wire(&plans, pipelined, &[]));
+        prop_assert_eq!(untimed(&wire(&plans, pipelined, &cuts)), whole);
+    }
+
+    #[test]
+    fn order_and_repetition_make_no_difference(
+        plans in plans(),
+        pipelined: bool,
+        cuts in prop::collection::vec(any::<Index>(), 0..8),
+        moves in prop::collection::vec((any::<Index>(), any::<Index>(), any::<bool>()), 0..30),
+    ) {
+        let ordered = wire(&plans, pipelined, &cuts);
+        let (mut packets, mut rest) = after_handshake(&ordered);
+        for (from, to, repeat) in moves {
+            let packet = rest[from.index(rest.len())].clone();
+            if !repeat {
+                rest.remove(from.index(rest.len()));
+            }
+            rest.insert(to.index(rest.len() + 1), packet);
+        }
+        packets.extend(rest);
+        let shuffled = ordered.with(packets);
+        prop_assert_eq!(exchanges(&shuffled), exchanges(&ordered));
+    }
+
+    #[test]
+    fn loss_leaves_a_mark_and_nothing_made_up(
+        plans in plans(),
+        pipelined: bool,
+        cuts in prop::collection::vec(any::<Index>(), 0..8),
+        lost in prop::collection::vec(any::<Index>(), 1..8),
+    ) {
+        let whole = wire(&plans, pipelined, &cuts);
+        let truth = exchanges(&whole);
+        let (mut packets, mut rest) = after_handshake(&whole);
+        for index in lost {
+            if !rest.is_empty() {
+                rest.remove(index.index(rest.len()));
+            }
+        }
+        packets.extend(rest);
+        let left = whole.with(packets);
+        let all: Vec<String> = exchanges(&left).iter().map(line).collect();
+        for seen in exchanges(&left) {
+            let (request, response) = id_of(&seen);
+            if let (Some(request), Some(response)) = (&request, &response) {
+                prop_assert_eq!(request, response, "{:#?}", all);
+            }
+            let id = request.or(response);
+            let original = id.and_then(|id| truth.iter().find(|t| id_of(t).0.as_ref() == Some(&id)));
+            if let Some(original) = original {
+                prop_assert!(is_part_of(&seen, original), "{} of {}", line(&seen), line(original));
+            } else {
+                prop_assert!(seen.coverage.has(Coverage::GAP), "{}", line(&seen));
+            }
+        }
+    }
+}
+
+/// Whether `seen` says nothing that `original` does not, and is marked where it says less.
+fn is_part_of(seen: &Exchange, original: &Exchange) -> bool {
+    let whole = seen.coverage.is_full();
+    let request = seen.request.as_ref().is_none_or(|request| {
+        let truth = original.request.as_ref().unwrap();
+        request.method == truth.method
+            && request.body.bytes <= truth.body.bytes
+            && (!whole || (request.body == truth.body && request.headers == truth.headers))
+            && request.headers.iter().all(|field| truth.headers.iter().any(|other| other == field))
+    });
+    let response = seen.response.as_ref().is_none_or(|response| {
+        let truth = original.response.as_ref().unwrap();
+        response.status == truth.status
+            && response.body.bytes <= truth.body.bytes
+            && (!whole || (response.body == truth.body && response.headers == truth.headers))
+            && response.headers.iter().all(|field| truth.headers.iter().any(|other| other == field))
+    });
+    request && response && seen.anomalies.is_empty()
+}

@@ -1,0 +1,132 @@
+//! What a record says of the messages themselves: `http.*`, `url.*` and `user_agent.*`.
+//!
+//! It must not know webhooks, beyond the identifier that stands in `http.request.id`.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::fields::{Shown, Text};
+use super::headers::{HeaderFields, shown_value};
+use super::redact;
+use crate::http::{Exchange, Request, Response, Version};
+use crate::webhook::{Delivery, Target, host_of};
+
+/// `http.*`.
+#[derive(Serialize)]
+pub(super) struct Http<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<Shown<VersionText>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<HttpRequest<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<HttpResponse>,
+}
+
+impl<'a> Http<'a> {
+    pub(super) fn new(delivery: &'a Delivery) -> Self {
+        let Exchange { request, response, .. } = &*delivery.exchange;
+        let version = request.as_ref().map(|request| request.version);
+        let version = version.or_else(|| response.as_ref().map(|response| response.version));
+        Self {
+            version: version.map(|version| Shown(VersionText(version))),
+            request: request.as_ref().map(|request| HttpRequest::new(request, delivery)),
+            response: response.as_ref().map(HttpResponse::new),
+        }
+    }
+}
+
+struct VersionText(Version);
+
+impl fmt::Display for VersionText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.0, self.0.1)
+    }
+}
+
+/// `http.request.*`.
+#[derive(Serialize)]
+pub(super) struct HttpRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    method: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrer: Option<Text<'a>>,
+    bytes: u64,
+    body: BodyBytes,
+    pub(super) headers: HeaderFields<'a>,
+}
+
+impl<'a> HttpRequest<'a> {
+    fn new(request: &'a Request, delivery: &'a Delivery) -> Self {
+        Self {
+            id: delivery.request_id.as_deref(),
+            method: Text::from(&*request.method),
+            referrer: shown_value(&request.headers, "referer"),
+            bytes: request.wire_bytes,
+            body: BodyBytes { bytes: request.body.bytes },
+            headers: HeaderFields::new(&request.headers),
+        }
+    }
+}
+
+/// `http.response.*`.
+#[derive(Serialize)]
+struct HttpResponse {
+    status_code: u16,
+    bytes: u64,
+    body: BodyBytes,
+}
+
+impl HttpResponse {
+    fn new(response: &Response) -> Self {
+        Self {
+            status_code: response.status,
+            bytes: response.wire_bytes,
+            body: BodyBytes { bytes: response.body.bytes },
+        }
+    }
+}
+
+/// `http.request.body.*` and `http.response.body.*`.
+#[derive(Serialize)]
+struct BodyBytes {
+    bytes: u64,
+}
+
+/// `url.*`.
+#[derive(Serialize)]
+pub(super) struct Url<'a> {
+    original: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<Text<'a>>,
+}
+
+impl<'a> Url<'a> {
+    pub(super) fn new(request: &'a Request, domain: Option<&'a [u8]>) -> Self {
+        let target = Target::parse(&request.method, &request.target);
+        Self {
+            original: Text(redact::target(&request.target)),
+            domain: domain.map(Text::from),
+            path: target.path.map(|path| Text(redact::target(path))),
+            query: target.query.map(|query| Text(redact::query(query))),
+        }
+    }
+}
+
+/// `user_agent.*`.
+#[derive(Serialize)]
+pub(super) struct UserAgent<'a> {
+    pub(super) original: Text<'a>,
+}
+
+/// The host the request was for: that of the target, or that of the Host field (RFC 9112,
+/// section 3.2.2).
+pub(super) fn domain(request: &Request) -> Option<&[u8]> {
+    let target = Target::parse(&request.method, &request.target);
+    target.host().or_else(|| request.headers.first("host").and_then(host_of))
+}

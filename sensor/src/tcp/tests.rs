@@ -1,0 +1,238 @@
+//! What the table makes of a connection, event by event.
+
+use std::fmt::Write;
+
+use super::wire::{From, Wire};
+use super::{Event, EventKind, Limits, Side, Table};
+use crate::capture::{TcpFlags, Timestamp};
+
+/// Writes events down: `>` client octets, `<` server octets, `[n]` a gap, `.` an end.
+fn note(log: &mut String, event: Event<'_>) {
+    // The client's address is the lower one in every test connection.
+    let arrow = |side| if side == Side::Low { '>' } else { '<' };
+    match event.kind {
+        EventKind::Opened(opening) => match opening.initiator {
+            Some(side) => write!(log, "{}open", arrow(side)),
+            None => write!(log, "midstream"),
+        },
+        EventKind::Data { side, octets, .. } => {
+            write!(log, " {}{}", arrow(side), String::from_utf8_lossy(octets))
+        }
+        EventKind::Gap { side, length, .. } => write!(log, " {}[{length}]", arrow(side)),
+        EventKind::Finished { side } => write!(log, " {}.", arrow(side)),
+        EventKind::Closed(reason) => write!(log, " {reason:?}"),
+    }
+    .unwrap();
+}
+
+fn run(wire: &Wire, limits: Limits) -> (String, Table) {
+    let mut table = Table::new(limits, 0);
+    let mut log = String::new();
+    for segment in wire.segments() {
+        table.segment(&segment, &mut |event| note(&mut log, event));
+    }
+    table.finish(&mut |event| note(&mut log, event));
+    (log, table)
+}
+
+#[track_caller]
+fn check(wire: &Wire, expected: &str) {
+    assert_eq!(run(wire, Limits::default()).0, expected);
+}
+
+#[test]
+fn octets_in_order_go_straight_through() {
+    let wire = Wire::open().client("ab").server("xy").client("cd").close();
+    check(&wire, ">open >ab <xy >cd >. <. Finished");
+}
+
+#[test]
+fn segments_out_of_order_are_put_in_order() {
+    check(&Wire::open().client("ab").client("cd").swap().close(), ">open >ab >cd >. <. Finished");
+    let wire = Wire::open().client("question").server("answer").swap().close();
+    check(&wire, ">open >question <answer >. <. Finished");
+}
+
+#[test]
+fn what_comes_again_is_dropped_and_the_first_octets_stand() {
+    let wire = Wire::open().client("ab").again("XY").close();
+    check(&wire, ">open >ab >. <. Finished");
+    let held = Wire::open().client("ab").client("cd").swap();
+    let mut packets = held.packets.clone();
+    packets.insert(3, packets[2].clone());
+    packets[3].payload = b"CX".to_vec();
+    let (log, table) = run(&held.with(packets), Limits::default());
+    assert_eq!(log, ">open >ab >cd Drained");
+    assert_eq!(table.counters().conflicting_octets, 2);
+}
+
+#[test]
+fn what_was_acknowledged_and_not_captured_is_a_gap_of_known_size() {
+    let wire = Wire::open().client("ab").client("lost!").lose().client("cd").server("ok").close();
+    check(&wire, ">open >ab >[5] >cd <ok >. <. Finished");
+    let wire = Wire::open().client("ab").client("lost!").lose().server("ok").close();
+    check(&wire, ">open >ab >[5] <ok >. <. Finished");
+}
+
+#[test]
+fn a_gap_waits_for_the_reorder_window_and_no_longer() {
+    let lost = Wire::open().client("ab").client("lost!").lose().client("cd").server("ok");
+    let early = lost.clone().wait(400_000_000).client("ef");
+    let late = lost.wait(600_000_000).client("ef");
+    let before_end = |wire: &Wire| {
+        let mut table = Table::new(Limits::default(), 0);
+        let mut log = String::new();
+        for segment in wire.segments() {
+            table.segment(&segment, &mut |event| note(&mut log, event));
+        }
+        log
+    };
+    assert_eq!(before_end(&early), ">open >ab");
+    assert_eq!(before_end(&late), ">open >ab >[5] >cd <ok >ef");
+}
+
+#[test]
+fn what_nobody_acknowledged_is_waited_for_as_long_as_a_sender_tries() {
+    let lost = Wire::open().client("ab").client("late!").client("cd");
+    let mut packets = lost.packets.clone();
+    let mut again = packets.remove(3);
+    again.time += 5_000_000_000;
+    packets.push(again);
+    check(&lost.with(packets), ">open >ab >late! >cd Drained");
+}
+
+#[test]
+fn a_cut_payload_is_a_gap_after_its_prefix() {
+    let wire = Wire::open().client("abcdef").snap(2).client("gh").close();
+    check(&wire, ">open >ab >[4] >gh >. <. Finished");
+}
+
+#[test]
+fn a_connection_may_be_picked_up_under_way() {
+    let wire = Wire::midstream().client("ab").server("xy").client("cd").close();
+    check(&wire, "midstream >ab <xy >cd >. <. Finished");
+}
+
+#[test]
+fn one_side_alone_leaves_gaps_of_the_other() {
+    let wire = Wire::open().lose().client("ab").server("xyz").lose().client("cd");
+    check(&wire, ">open >ab <[3] >cd Drained");
+}
+
+#[test]
+fn data_may_come_with_the_syn() {
+    let mut wire = Wire::midstream();
+    wire.push(From::Client, TcpFlags::SYN, b"early");
+    wire.push(From::Server, TcpFlags::SYN | TcpFlags::ACK, b"");
+    check(&wire.server("xy").close(), ">open >early <xy >. <. Finished");
+}
+
+#[test]
+fn both_sides_may_open_at_once() {
+    let mut wire = Wire::midstream();
+    wire.push(From::Client, TcpFlags::SYN, b"");
+    wire.push(From::Server, TcpFlags::SYN, b"");
+    check(&wire.client("ab").server("xy").close(), ">open >ab <xy >. <. Finished");
+}
+
+#[test]
+fn a_keep_alive_probe_is_no_data() {
+    let mut wire = Wire::open().client("ab").server("xy");
+    let mut probe = wire.packets[2].clone();
+    probe.sequence = probe.sequence.wrapping_add(1);
+    probe.payload = b"?".to_vec();
+    probe.payload_length = 1;
+    wire.packets.push(probe);
+    check(&wire.client("cd").close(), ">open >ab <xy >cd >. <. Finished");
+}
+
+#[test]
+fn one_side_may_go_on_after_the_other_has_ended() {
+    let mut wire = Wire::open().client("ab");
+    wire.push(From::Client, TcpFlags::FIN | TcpFlags::ACK, b"");
+    let mut wire = wire.server("xy").server("z");
+    wire.push(From::Server, TcpFlags::FIN | TcpFlags::ACK, b"");
+    check(&wire, ">open >ab >. <xy <z <. Finished");
+}
+
+#[test]
+fn a_reset_ends_a_connection_unless_it_goes_on() {
+    let reset = Wire::open().client("ab").reset();
+    check(&reset, ">open >ab Reset");
+    check(&reset.clone().client("cd").server("xy"), ">open >ab >cd <xy Reset");
+    let resumed = reset.wait(2_000_000_000).client("cd");
+    check(&resumed, ">open >ab Resetmidstream >cd Drained");
+    let mut forged = Wire::open().client("ab");
+    forged.push(From::Server, TcpFlags::RST, b"");
+    let last = forged.packets.last_mut().unwrap();
+    last.sequence = last.sequence.wrapping_sub(1);
+    check(&forged.client("cd"), ">open >ab >cd Drained");
+}
+
+#[test]
+fn ports_used_again_are_another_connection() {
+    let mut wire = Wire::open().client("ab");
+    let mut second = wire.packets.clone();
+    for packet in &mut second {
+        let own = if packet.from == From::Client { 5000 } else { 7000 };
+        let other = 12_000 - own;
+        packet.sequence = packet.sequence.wrapping_add(own);
+        if packet.flags & TcpFlags::ACK != 0 {
+            packet.acknowledgement = packet.acknowledgement.wrapping_add(other);
+        }
+    }
+    wire.packets.extend(second);
+    check(&wire, ">open >ab Reused>open >ab Drained");
+}
+
+#[test]
+fn a_flood_of_syns_displaces_itself_and_not_the_connections_that_speak() {
+    let limits = Limits { connections: 100, ..Limits::default() };
+    let mut table = Table::new(limits, 7);
+    let mut log = String::new();
+    let honest = Wire::open().client("ab");
+    for segment in honest.segments() {
+        table.segment(&segment, &mut |event| note(&mut log, event));
+    }
+    for port in 1..50_000 {
+        let mut flood = Wire::midstream();
+        flood.client.set_port(port);
+        flood.push(From::Client, TcpFlags::SYN, b"");
+        if flood.client == honest.client {
+            continue;
+        }
+        for segment in flood.segments() {
+            table.segment(&segment, &mut |event| note(&mut log, event));
+        }
+    }
+    assert_eq!(table.open_connections(), 100);
+    assert_eq!(log, ">open >ab");
+    assert!(table.counters().closed_evicted > 49_000);
+}
+
+#[test]
+fn silent_connections_leave() {
+    let wire = Wire::open().client("ab");
+    let mut table = Table::new(Limits::default(), 0);
+    let mut log = String::new();
+    for segment in wire.segments() {
+        table.segment(&segment, &mut |event| note(&mut log, event));
+    }
+    let minute = 60_000_000_000;
+    table.tick(Timestamp(wire.packets[0].time + minute), &mut |event| note(&mut log, event));
+    assert_eq!((log.as_str(), table.open_connections()), (">open >ab", 1));
+    table.tick(Timestamp(wire.packets[0].time + 6 * minute), &mut |event| note(&mut log, event));
+    assert_eq!((log.as_str(), table.open_connections()), (">open >ab Idle", 0));
+}
+
+#[test]
+fn held_data_stays_within_its_limits() {
+    let mut wire = Wire::open().client("start").client("hole").lose();
+    for _ in 0..3000 {
+        wire = wire.client("x".repeat(1000));
+    }
+    let (log, table) = run(&wire, Limits::default());
+    assert!(log.starts_with(">open >start >[4] >xxx"), "{}", &log[..40]);
+    assert_eq!(table.counters().gap_octets, 4);
+    assert!(table.counters().buffer_overflows > 0);
+}
