@@ -157,10 +157,10 @@ fn a_source_over_its_limit_is_held_to_it_at_once() {
     let limited = Settings { limit: Some((1_000, 1_000)), ..settings(&network, true) };
     let (_server, agent) = start(&network, &limited);
     let report = flood(&network.clients[0], 100_000, 50_000);
-    // Whatever passed in the time the flood took is the burst and the rate, to the packet.
     let dropped = verdicts(&agent, "drop_limited");
-    let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap();
-    assert!(report.sent - dropped <= allowed + 1, "{dropped} of {report:?}");
+    // The burst, and a packet a millisecond, by a clock that moves in steps of one to ten.
+    let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap() + 10;
+    assert!(report.sent - dropped <= allowed, "{dropped} of {report:?}");
     assert!(report.sent - dropped >= 1_000, "{dropped} of {report:?}");
 }
 
@@ -262,6 +262,10 @@ fn a_graceful_stop_takes_the_programs_along_unless_told_otherwise() {
         let client = &network.clients[0];
         ban(&agent, &client.v4.to_string(), "10m");
         assert_eq!(agent.stop(Signal::SIGTERM).unwrap().code(), Some(0), "{}", agent.log());
-        assert_eq!(connect(client, SERVER_V4, PORT), expected, "stay_attached = {stay_attached}");
+        // The kernel detaches a program a moment after its last reference is gone.
+        eventually(SETTLE, &format!("{expected:?} with stay_attached = {stay_attached}"), || {
+            (connect(client, SERVER_V4, PORT) == expected).then_some(())
+        })
+        .unwrap();
     }
 }
