@@ -30,6 +30,12 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where `/metrics` is unless configured otherwise.
 const METRICS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10_477);
 
+// The files in an agent's folder.
+const CONFIG: &str = "hooksensor.toml";
+const LOG: &str = "agent.log";
+const RECORDS: &str = "deliveries.jsonl";
+const SOCKET: &str = "control.sock";
+
 /// What a test or the demo sets; everything else keeps the agent's default.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -87,11 +93,6 @@ impl Settings {
         )
     }
 }
-
-const CONFIG: &str = "hooksensor.toml";
-const LOG: &str = "agent.log";
-const RECORDS: &str = "deliveries.jsonl";
-const SOCKET: &str = "control.sock";
 
 impl<'a> Agent<'a> {
     /// Writes the configuration, starts `binary` and waits until it is ready.

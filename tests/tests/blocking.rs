@@ -113,7 +113,7 @@ fn a_ban_ends_by_itself() {
     let network = Network::new(1).unwrap();
     let (_server, agent) = start(&network, &settings(&network, true));
     let client = &network.clients[0];
-    ban(&agent, &client.v4.to_string(), "3s");
+    ban(&agent, &client.v4.to_string(), "4s");
     assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Dropped);
     eventually(SETTLE, "the ban ends", || {
         (connect(client, SERVER_V4, PORT) == Attempt::Connected).then_some(())
@@ -230,7 +230,7 @@ fn bans_outlive_a_killed_agent_and_no_longer() {
     let network = Network::new(2).unwrap();
     let (_server, mut agent) = start(&network, &settings(&network, true));
     let [banned, other] = &network.clients[..] else { panic!("two clients were asked for") };
-    ban(&agent, &banned.v4.to_string(), "4s");
+    ban(&agent, &banned.v4.to_string(), "6s");
     ban(&agent, &banned.v6.to_string(), "10m");
     assert_eq!(agent.stop(Signal::SIGKILL).unwrap().code(), None);
     assert_eq!(connect(banned, SERVER_V4, PORT), Attempt::Dropped);
