@@ -107,7 +107,7 @@ async fn open_doors(config: &Config, desk: &mpsc::Sender<Question>) -> Result<So
 /// Brings the kernel to the configuration before any packet meets the programs, and takes over
 /// the bans an earlier agent left in force.
 fn prepare(enforcer: &mut Enforcer, config: &Config) -> Result<ChokePoint> {
-    let protected = enforce::protected(&config.protect);
+    let protected = enforce::protected(config);
     enforcer.protect(&protected)?;
     enforcer.configure(config)?;
     let mut choke_point = ChokePoint::new(Policy::from(config), protected);

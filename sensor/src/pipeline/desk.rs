@@ -229,7 +229,7 @@ impl Desk {
 
     /// Brings the protected set to what the host is now, and lifts the bans that touch it.
     fn protect(&mut self) {
-        let protected = enforce::protected(&self.config.protect);
+        let protected = enforce::protected(&self.config);
         if protected == *self.choke_point.protected() {
             return;
         }
