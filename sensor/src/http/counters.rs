@@ -40,6 +40,8 @@ pub struct Counters {
     pub opaque_connections: u64,
     /// Connections that made room because incomplete heads took too much memory.
     pub head_evictions: u64,
+    /// Requests whose trusted proxy sent something that is no address where one was due.
+    pub bad_forwarding: u64,
     /// Segments of ports that are not read.
     pub unwatched_segments: u64,
 }

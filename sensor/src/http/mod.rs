@@ -9,8 +9,10 @@ mod counters;
 mod engine;
 mod exchange;
 mod head;
+mod identity;
 mod lenient;
 mod options;
+mod proxy;
 mod queue;
 mod reader;
 mod start_line;
@@ -22,4 +24,5 @@ pub use engine::Engine;
 pub use exchange::{
     Anomaly, Body, Coverage, Exchange, Flow, Headers, Observation, Request, Response, Version,
 };
+pub use identity::TrustedProxies;
 pub use options::{BodyPolicy, Limits, Options, PortFilter};

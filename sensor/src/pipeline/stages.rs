@@ -49,7 +49,7 @@ impl Stages {
         };
         let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: 0 };
         Self {
-            engine: Engine::new(Options { ports, limits, body, seed }),
+            engine: Engine::new(Options { ports, limits, body, seed, ..Options::default() }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
                 endpoints: config.endpoints.clone(),

@@ -71,6 +71,11 @@ impl<S: FnMut(Event<'_>)> Sink for Named<'_, S> {
 }
 
 impl Table {
+    /// Octets of memory that a connection takes while nothing of it has to wait, without its place
+    /// in the index.
+    #[cfg(test)]
+    pub(crate) const CONNECTION_SIZE: usize = size_of::<Flow>();
+
     /// An empty table; `seed` keeps peers from choosing addresses that collide.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {

@@ -135,7 +135,10 @@ impl Conversation {
         }
         let framing = Framing::of_request(&headers, &mut anomalies);
         let start = self.requests.start();
-        let mut exchange = self.exchange();
+        let mut exchange = self.exchange(context.proxies);
+        let identity = context.proxies.client(exchange.client, &headers);
+        context.counters.bad_forwarding += u64::from(identity.garbage);
+        exchange.client = identity.client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
         exchange.request = Some(Request {

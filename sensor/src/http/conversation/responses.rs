@@ -275,7 +275,7 @@ impl Conversation {
         }
         if !known {
             context.counters.orphan_responses += 1;
-            let mut orphan = self.exchange();
+            let mut orphan = self.exchange(context.proxies);
             if self.queue.has_lost_requests() {
                 orphan.coverage.add(Coverage::GAP);
             }

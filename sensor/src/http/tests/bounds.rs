@@ -18,6 +18,12 @@ fn a_head_without_end_is_cut_and_said_to_be() {
 }
 
 #[test]
+fn an_open_connection_takes_less_than_a_kilobyte() {
+    // 100 MiB for 100 000 connections, of which the allocator and the index want their share.
+    assert!(Engine::CONNECTION_SIZE <= 900, "{}", Engine::CONNECTION_SIZE);
+}
+
+#[test]
 fn heads_that_never_end_make_room_for_those_that_do() {
     let limits = Limits { head_octets: 1 << 20, ..Limits::default() };
     let mut engine = Engine::new(Options { limits, ..Options::default() });
