@@ -40,6 +40,8 @@ pub(super) struct Conversation {
     /// The side that asks, once known.
     client: Option<Side>,
     flow_id: u64,
+    /// Whether anything but the form of a request line speaks for HTTP.
+    confirmed: bool,
     next_index: u32,
     requests: Reader,
     responses: Reader,
@@ -61,6 +63,7 @@ impl Conversation {
             opening,
             client: None,
             flow_id: 0,
+            confirmed: false,
             next_index: 0,
             requests: Reader::new(Role::Requests, state),
             responses: Reader::new(Role::Responses, state),

@@ -12,6 +12,9 @@ use super::{Coverage, Exchange};
 pub struct Counters {
     /// Requests seen.
     pub requests: u64,
+    /// Requests taken back, and not counted above: what came in answer was not HTTP, and the method
+    /// is not one in use.
+    pub taken_back: u64,
     /// Final responses seen.
     pub responses: u64,
     /// Of these, the ones whose request is not known.

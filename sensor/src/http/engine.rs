@@ -161,13 +161,15 @@ impl Conversations {
             sink,
         };
         let interest = step(conversation, event, &mut context);
-        self.buffered = self.buffered - before + conversation.buffered();
-        if interest == Interest::Opaque {
-            self.buffered -= conversation.buffered();
-            self.counters.opaque_connections += 1;
-            *slot = Slot::Opaque;
-        } else if let EventKind::Closed(_) = event.kind {
-            *slot = Slot::Free;
+        self.buffered -= before;
+        let closed = matches!(event.kind, EventKind::Closed(_));
+        match (interest, closed) {
+            (Interest::Keep, false) => self.buffered += conversation.buffered(),
+            (_, true) => *slot = Slot::Free,
+            (Interest::Opaque, false) => {
+                self.counters.opaque_connections += 1;
+                *slot = Slot::Opaque;
+            }
         }
     }
 }

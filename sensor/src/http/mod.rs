@@ -7,6 +7,7 @@ mod chunked;
 mod conversation;
 mod counters;
 mod engine;
+mod entries;
 mod exchange;
 mod head;
 mod identity;

@@ -156,6 +156,15 @@ fn connections_that_do_not_speak_http_give_nothing() {
 }
 
 #[test]
+fn an_odd_method_needs_an_answer_that_is_http() {
+    let odd = "REQ /odd HTTP/1.1\r\n\r\n";
+    check(&Wire::open().client(odd).server(OK).close(), &["REQ /odd 0/21 -> 200 2/40"]);
+    let wire = Wire::open().client(odd).server("\x01\x02OK\r\n").close();
+    check(&wire, &[]);
+    assert_eq!(replay(&wire, Options::default()).1.counters().taken_back, 1);
+}
+
+#[test]
 fn only_the_ports_asked_for_are_read() {
     let wire = Wire::open().client(GET).server(OK).close();
     for (port, exchanges) in [(80, 1), (40_000, 1), (81, 0)] {
