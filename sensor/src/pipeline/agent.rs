@@ -20,7 +20,7 @@ use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
 use crate::decide::{ChokePoint, Policy};
 use crate::enforce::{self, Enforcer};
-use crate::kernel::{Attachment, Kernel};
+use crate::kernel::{Attachment, Kernel, check_privileges};
 
 /// Findings that may wait for the desk. One is made for each source in trouble, not for each
 /// packet; a thousand at once is an attack the limits are holding already.
@@ -44,6 +44,7 @@ pub fn run(config: Config, path: Option<PathBuf>, overrides: Overrides) -> Resul
 }
 
 async fn live(config: Config, source: ConfigSource) -> Result<()> {
+    check_privileges()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
