@@ -126,7 +126,7 @@ impl Kernel {
         for interface in attach::pinned_interfaces(&pins)? {
             attach::detach(&interface, &pins)?;
         }
-        self.pins.remove()
+        self.pins.remove(&layout_directory())
     }
 
     /// The reading end of the sample ring; it can be taken once.
