@@ -14,9 +14,9 @@ use ipnet::IpNet;
 use super::attach::{self, Attachment, EGRESS_PROGRAM};
 use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
+use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
-use super::layout_directory;
 use crate::config;
 
 const INGRESS_PROGRAM: &str = "hooksensor_ingress";
