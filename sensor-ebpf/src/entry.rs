@@ -9,12 +9,12 @@ use aya_log_ebpf::info;
 use hooksensor_ebpf::abi::VERSION;
 
 use crate::ctx::{SocketBuffer, XdpBuffer};
-use crate::{observe, policy};
+use crate::paths;
 
 /// Judges and samples what arrives, before the stack sees it.
 #[xdp(frags)]
 pub(crate) fn hooksensor_ingress(context: XdpContext) -> u32 {
-    if policy::ingress(&XdpBuffer::new(context)).drops() {
+    if paths::ingress(&XdpBuffer::new(context)).drops() {
         xdp_action::XDP_DROP
     } else {
         xdp_action::XDP_PASS
@@ -24,18 +24,19 @@ pub(crate) fn hooksensor_ingress(context: XdpContext) -> u32 {
 /// The same where another program has the XDP hook: what passes goes on to the next classifier.
 #[classifier]
 pub(crate) fn hooksensor_stack(context: TcContext) -> i32 {
-    if policy::ingress(&SocketBuffer::new(context)).drops() { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
+    if paths::ingress(&SocketBuffer::new(context)).drops() { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
 }
 
 /// Counts and samples what leaves; it lets everything go on to the next classifier.
 #[classifier]
 pub(crate) fn hooksensor_egress(context: TcContext) -> i32 {
-    observe::egress(&SocketBuffer::new(context));
+    paths::egress(&SocketBuffer::new(context));
     TC_ACT_UNSPEC
 }
 
 /// Says through the log which programs these are. The agent runs it once when it has loaded them.
 #[xdp]
+#[expect(clippy::needless_pass_by_value, reason = "the hook hands its context over by value")]
 pub(crate) fn hooksensor_hello(context: XdpContext) -> u32 {
     info!(&context, "kernel programs loaded, ABI version {}", VERSION);
     xdp_action::XDP_PASS
@@ -54,7 +55,7 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-// SAFETY: the kernel reads this section for the programs' licence; nothing else has the name.
+// The kernel reads the programs' licence from this section; nothing else has the name.
 #[expect(unsafe_code, reason = "a named section is the only way to state a licence")]
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

@@ -5,13 +5,13 @@
 #![expect(unsafe_code, reason = "a counter is behind a pointer")]
 
 use aya_log_ebpf::warn;
-use hooksensor_ebpf::abi::{Counters, Method, Reason, SourceKey};
+use hooksensor_ebpf::abi::{Counters, Method, Reason, Settings, SourceKey};
 use hooksensor_ebpf::head;
-use hooksensor_ebpf::packet::{self, Network, Transport};
+use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::source::Source;
-use crate::{atomic, maps, sample};
+use crate::{atomic, maps};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -80,19 +80,16 @@ pub(crate) fn segment(
     }
 }
 
-/// Counts a packet that leaves a watched port, its status line, and samples it.
+/// Counts a packet that leaves a watched port, and its status line.
 #[inline(always)]
-pub(crate) fn egress<F: Frame>(frame: &F) {
-    let Ok(network) = ctx::walk(frame) else { return };
-    if network.transport.is_err() {
-        return;
-    }
-    let Ok(transport) = packet::transport(frame, network.offset) else { return };
-    let slot = slot(transport.source_port);
-    if slot == 0 {
-        return;
-    }
-    let (Some(counters), Some(settings)) = (counters(slot), maps::SETTINGS.get(0)) else { return };
+pub(crate) fn response<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    slot: u32,
+    network: &Network,
+    transport: &Transport,
+) {
+    let Some(counters) = counters(slot) else { return };
     counters.egress_packets += 1;
     counters.egress_bytes += frame.length() as u64;
     let key = SourceKey { address: settings.source_of(&network.destination), slot };
@@ -111,7 +108,6 @@ pub(crate) fn egress<F: Frame>(frame: &F) {
             source.responded(class);
         }
     }
-    sample::egress(frame, settings, slot, &network, &transport);
 }
 
 /// Counts a source that could not be given a state, and says so now and then.
@@ -121,7 +117,7 @@ pub(crate) fn source_refused(slot: u32) {
         counters.sources_refused += 1;
     }
     let Some(last) = maps::LAST_LOGGED.get_ptr_mut(0) else { return };
-    let (now, seen) = (sample::now(), atomic::load(last));
+    let (now, seen) = (ctx::now(), atomic::load(last));
     if now.saturating_sub(seen) >= LOG_INTERVAL && atomic::replace(last, seen, now) {
         log_refusal(slot);
     }

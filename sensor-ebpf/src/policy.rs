@@ -1,16 +1,13 @@
 //! What becomes of a packet that arrives: protected? banned? over a limit?
 //!
-//! A ban is looked up before anything a sender controls can end the walk. It must not know hooks
-//! or packet actions.
+//! It must not know hooks or packet actions.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use hooksensor_ebpf::abi::{Address, Ban, Limits, Method, Reason, Settings, SourceKey};
-use hooksensor_ebpf::packet::{self, Network, Transport};
+use hooksensor_ebpf::packet::{Network, Transport};
 
-use crate::ctx::{self, Frame};
 use crate::source::{Arrival, Source};
-use crate::{maps, observe, sample};
+use crate::{ctx, maps, observe, sample};
 
 /// Bans on one address that may lie inside each other and be looked through: an expired narrow
 /// one must not hide a wide one in force.
@@ -44,67 +41,17 @@ struct Segment<'a> {
 
 /// What the maps of bans say of a source.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Banned {
+pub(crate) enum Banned {
     No,
     Yes,
     /// Unless it is protected.
     Guarded,
 }
 
-/// Judges, counts and samples one frame.
-#[inline(always)]
-pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
-    let network = match ctx::walk(frame) {
-        Ok(network) => network,
-        Err(reason) => return observe::arrival(0, reason, frame.length()),
-    };
-    let length = frame.length_for(network.end);
-    let transport = network.transport.and_then(|()| packet::transport(frame, network.offset));
-    let Some(settings) = maps::SETTINGS.get(0) else { return Reason::NotWatched };
-    match transport {
-        Ok(transport) => segment(frame, settings, &network, &transport, length),
-        Err(reason) => observe::arrival(0, portless(settings, &network, reason), length),
-    }
-}
-
-/// A TCP segment whose port is known.
-#[inline(always)]
-fn segment<F: Frame>(
-    frame: &F,
-    settings: &Settings,
-    network: &Network,
-    transport: &Transport,
-    length: usize,
-) -> Reason {
-    let slot = observe::slot(transport.destination_port);
-    if slot == 0 && settings.host_bans == 0 {
-        return observe::arrival(0, Reason::NotWatched, length);
-    }
-    let banned = banned(settings, &network.source, slot);
-    let met = match banned {
-        Banned::No => Reason::NotWatched,
-        _ => against(settings, network, banned, Reason::DropBanned),
-    };
-    if slot == 0 || met.drops() {
-        return observe::arrival(slot, met, length);
-    }
-    let method = observe::method(frame, network, transport);
-    let reason = match banned {
-        Banned::No => limited(settings, network, transport, slot, length, method),
-        _ => met,
-    };
-    if reason.drops() {
-        return observe::arrival(slot, reason, length);
-    }
-    observe::segment(slot, reason, length, transport, method);
-    sample::ingress(frame, settings, slot, network, transport, length);
-    reason
-}
-
 /// A packet with a source and no port: banned on any port is banned, for the rest of a datagram
 /// would otherwise slip by.
 #[inline(always)]
-fn portless(settings: &Settings, network: &Network, reason: Reason) -> Reason {
+pub(crate) fn portless(settings: &Settings, network: &Network, reason: Reason) -> Reason {
     let tcp = !matches!(reason, Reason::NotTcp | Reason::Tunnel);
     if !tcp && settings.host_bans == 0 {
         return reason;
@@ -118,7 +65,12 @@ fn portless(settings: &Settings, network: &Network, reason: Reason) -> Reason {
 /// What becomes of a packet with something against it. Looking up protection only here keeps it
 /// off the path of clean packets, and changes nothing for protected ones.
 #[inline(always)]
-fn against(settings: &Settings, network: &Network, banned: Banned, reason: Reason) -> Reason {
+pub(crate) fn against(
+    settings: &Settings,
+    network: &Network,
+    banned: Banned,
+    reason: Reason,
+) -> Reason {
     let protected = || maps::PROTECTED.get(Key::new(128, network.source.words())).is_some();
     if banned != Banned::Yes && protected() {
         Reason::Protected
@@ -129,21 +81,19 @@ fn against(settings: &Settings, network: &Network, banned: Banned, reason: Reaso
     }
 }
 
+/// What stands in the maps of bans of a source.
 #[inline(always)]
-fn banned(settings: &Settings, source: &Address, slot: u32) -> Banned {
-    match source.as_v4() {
-        Some(word) => match in_force(maps::BANS_V4.get_ptr(word), slot) {
+pub(crate) fn banned(settings: &Settings, source: &Address, slot: u32) -> Banned {
+    if let Some(word) = source.as_v4() {
+        match in_force(maps::BANS_V4.get_ptr(word), slot) {
             Banned::No if settings.cidr_bans_v4 != 0 => cidr(&maps::CIDR_BANS_V4, word, 32, slot),
             banned => banned,
-        },
-        None => {
-            let words = source.words();
-            match in_force(maps::BANS_V6.get_ptr(words), slot) {
-                Banned::No if settings.cidr_bans_v6 != 0 => {
-                    cidr(&maps::CIDR_BANS_V6, words, 128, slot)
-                }
-                banned => banned,
-            }
+        }
+    } else {
+        let words = source.words();
+        match in_force(maps::BANS_V6.get_ptr(words), slot) {
+            Banned::No if settings.cidr_bans_v6 != 0 => cidr(&maps::CIDR_BANS_V6, words, 128, slot),
+            banned => banned,
         }
     }
 }
@@ -182,12 +132,16 @@ fn degree(ban: &Ban) -> Banned {
 
 #[inline(always)]
 fn covers(ban: &Ban, slot: u32) -> bool {
-    if slot == ALL_SLOTS { ban.expires > now() } else { ban.covers(slot, now()) }
+    if slot == ALL_SLOTS {
+        ban.expires > ctx::coarse_now()
+    } else {
+        ban.covers(slot, ctx::coarse_now())
+    }
 }
 
 /// Takes a segment from what its source is allowed, and counts it there.
 #[inline(always)]
-fn limited(
+pub(crate) fn limited(
     settings: &Settings,
     network: &Network,
     transport: &Transport,
@@ -198,7 +152,7 @@ fn limited(
     let key = SourceKey { address: settings.source_of(&network.source), slot };
     let traits = u32::from(observe::opens(transport)) * OPENS
         + u32::from(!matches!(method, Method::None)) * ASKS;
-    match hooksensor_limit(&key, length as u64, traits, transport.acknowledgement) {
+    match hooksensor_limit(&raw const key, length as u64, traits, transport.acknowledgement) {
         CLEAN => Reason::Clean,
         PACKETS => against(settings, network, Banned::Guarded, Reason::DropLimited),
         CONNECTIONS => against(settings, network, Banned::Guarded, Reason::DropConnections),
@@ -233,7 +187,7 @@ extern "C" fn hooksensor_limit(
 
 #[inline(always)]
 fn judge(limits: &Limits, segment: &Segment<'_>) -> u32 {
-    let now = now();
+    let now = ctx::coarse_now();
     let source = match Source::find(segment.key) {
         Some(source) => source,
         None => match newcomer(limits, segment.key, now) {
@@ -269,12 +223,4 @@ fn newcomer(limits: &Limits, key: &SourceKey, now: u64) -> Result<Source, u32> {
         observe::source_refused(key.slot);
         CLEAN
     })
-}
-
-/// Kernel time in steps of a tick: a third of the cost of the precise clock.
-#[inline(always)]
-#[expect(unsafe_code, reason = "a helper call")]
-fn now() -> u64 {
-    // SAFETY: the helper takes no arguments and only reads the clock (Linux 5.11).
-    unsafe { bpf_ktime_get_coarse_ns() }
 }

@@ -20,6 +20,7 @@ pub use bans::{BanError, Entry};
 pub use clock::Clock;
 pub use load::{Kernel, Runs};
 pub use maps::Totals;
+pub use privileges::check as check_privileges;
 pub use ring::Ring;
 pub use sources::Source;
 

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::detect::{Finding, OverLimit};
 use crate::export::StreamFigures;
 use crate::http::PortFilter;
-use crate::kernel::{Clock, Ring};
+use crate::kernel::{Clock, Kernel, Ring};
 use crate::record::Observer;
 
 /// Records read before anything else gets a turn.
@@ -40,6 +40,18 @@ pub(super) struct Update {
     pub(super) observer: Arc<Observer>,
     /// The port of each slot, to read the kernel's notices by.
     pub(super) slots: BTreeMap<u32, u16>,
+}
+
+impl Update {
+    /// What the configuration and the kernel say now.
+    pub(super) fn new(
+        config: &Arc<Config>,
+        observer: &Arc<Observer>,
+        kernel: &Kernel,
+    ) -> Result<Self> {
+        let slots = kernel.slots()?.into_iter().collect();
+        Ok(Self { config: Arc::clone(config), observer: Arc::clone(observer), slots })
+    }
 }
 
 /// The desk's hold on a shard.
