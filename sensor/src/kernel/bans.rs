@@ -81,19 +81,19 @@ impl Maps {
         let mut entries = Vec::new();
         for item in &self.bans_v4 {
             let (word, ban) = item?;
-            entries.push(entry(Address::v4(word), 32, &ban)?);
+            entries.extend(entry(Address::v4(word), 32, &ban));
         }
         for item in &self.bans_v6 {
             let (words, ban) = item?;
-            entries.push(entry(Address::v6(words), 128, &ban)?);
+            entries.extend(entry(Address::v6(words), 128, &ban));
         }
         for item in &self.cidr_bans_v4 {
             let (key, ban) = item?;
-            entries.push(entry(Address::v4(key.data()), key.prefix_len(), &ban)?);
+            entries.extend(entry(Address::v4(key.data()), key.prefix_len(), &ban));
         }
         for item in &self.cidr_bans_v6 {
             let (key, ban) = item?;
-            entries.push(entry(Address::v6(key.data()), key.prefix_len(), &ban)?);
+            entries.extend(entry(Address::v6(key.data()), key.prefix_len(), &ban));
         }
         Ok(entries)
     }
@@ -190,9 +190,15 @@ fn refusal(error: MapError, target: &IpNet) -> BanError {
     }
 }
 
-fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Result<Entry> {
-    let target = IpNet::new(IpAddr::from(address), u8::try_from(prefix_length)?)?;
-    Ok(Entry { target, expires: ban.expires, scope: ban.scope })
+/// An entry of a map, unless it is none this agent would have made.
+fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Option<Entry> {
+    let address = IpAddr::from(address);
+    let length = u8::try_from(prefix_length).ok();
+    let target = length.and_then(|length| IpNet::new(address, length).ok());
+    if target.is_none() {
+        tracing::warn!(%address, prefix_length, "the kernel holds a ban on no network; it is left");
+    }
+    target.map(|target| Entry { target, expires: ban.expires, scope: ban.scope })
 }
 
 fn word(net: Ipv4Net) -> u32 {
