@@ -46,7 +46,10 @@ fn describe(snapshot: &Snapshot) -> String {
 fn interfaces(snapshot: &Snapshot) -> String {
     let lines = snapshot.interfaces.iter().map(|one| {
         let why = one.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("interface  {}: XDP {}{why}", one.name, one.mode)
+        match &one.lost {
+            Some(lost) => format!("interface  {}: NOT WATCHED, {lost}", one.name),
+            None => format!("interface  {}: XDP {}{why}", one.name, one.mode),
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -117,7 +117,8 @@ pub enum XdpMode {
 pub struct Limit {
     /// Packets a second from one source to one port. 0 turns the limit off.
     pub packets_per_second: u64,
-    /// Packets a source may send at once before the limit holds it back.
+    /// Packets a source may send at once before the limit holds it back; at least ten
+    /// milliseconds' worth of its rate, whatever is written here.
     pub burst: u64,
     /// Connections a second that one source may open to one port. 0 turns the limit off.
     pub connections_per_second: u64,

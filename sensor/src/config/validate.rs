@@ -2,6 +2,7 @@
 //!
 //! It must not know TOML.
 
+use hooksensor_ebpf::abi::MAX_PORTS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -27,10 +28,24 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
+/// Prefixes that can be protected by configuration: what the kernel's table holds, less room for
+/// what is found on the host.
+const MAX_PROTECTED: usize = 3500;
+
 /// Everything that is wrong with `config`.
 pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     let mut check = Check::default();
     check.interfaces(&config.interfaces);
+    check.that(config.ports.len() <= MAX_PORTS, "ports", || {
+        format!("{} ports are too many; the most is {MAX_PORTS}", config.ports.len())
+    });
+    let protected = config.protect.addresses.len() + config.http.trusted_proxies.len();
+    check.that(protected <= MAX_PROTECTED, "protect.addresses", || {
+        format!(
+            "{protected} addresses and trusted proxies are too many; the most is {MAX_PROTECTED}, \
+             so join them into networks"
+        )
+    });
     check.kernel(&config.kernel);
     check.limit(&config.limit);
     check.ban(&config.ban);

@@ -44,6 +44,9 @@ pub struct InterfaceFigures {
     pub why: Option<String>,
     /// Whether it replaced the program of an earlier agent.
     pub replaced: bool,
+    /// Why nothing is seen there any more, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// The kernel's counters.
@@ -129,6 +132,7 @@ impl From<&Attachment> for InterfaceFigures {
             mode: attachment.mode.name().to_owned(),
             why: attachment.why.clone(),
             replaced: attachment.replaced,
+            lost: attachment.lost.clone(),
         }
     }
 }

@@ -13,6 +13,8 @@ use aya::programs::tc::{
 use aya::programs::xdp::XdpLink;
 use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode};
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use crate::config::XdpMode as Wanted;
@@ -42,6 +44,18 @@ pub struct Attachment {
     pub why: Option<String>,
     /// Whether a program that was there already was replaced.
     pub replaced: bool,
+    /// Why nothing is seen there any more, where that is so.
+    pub lost: Option<String>,
+}
+
+impl Attachment {
+    /// Takes note that nothing is seen there any more.
+    pub fn lose(&mut self, why: &str) {
+        if self.lost.as_deref() != Some(why) {
+            tracing::warn!(interface = self.interface, why, "an interface is no longer watched");
+            self.lost = Some(why.to_owned());
+        }
+    }
 }
 
 impl Mode {
@@ -83,6 +97,27 @@ pub(super) fn index_of(interface: &str) -> Result<u32> {
     })
 }
 
+/// Checks that an interface exists and carries Ethernet frames, which the programs read.
+///
+/// # Errors
+///
+/// When it does not.
+pub(super) fn check(interface: &str) -> Result<()> {
+    index_of(interface)?;
+    let kind = getifaddrs()
+        .with_context(|| format!("cannot examine {interface}"))?
+        .filter(|one| one.interface_name == interface)
+        .find_map(|one| Some(one.address?.as_link_addr()?.hatype()));
+    match kind {
+        Some(libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK) => Ok(()),
+        _ => bail!(
+            "{interface} carries no Ethernet frames (its type is {}), and the programs read \
+             nothing else; name the interface below it",
+            kind.map_or_else(|| String::from("unknown"), |kind| kind.to_string())
+        ),
+    }
+}
+
 /// Attaches the ingress program, or replaces the one an earlier agent left.
 pub(super) fn ingress(
     program: &mut Xdp,
@@ -97,6 +132,7 @@ pub(super) fn ingress(
         mode,
         why,
         replaced,
+        lost: None,
     };
     for mode in Mode::ALL {
         if !accepts(wanted, mode) {

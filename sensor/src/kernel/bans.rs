@@ -181,19 +181,19 @@ impl Maps {
         let mut entries = Vec::new();
         for item in &self.bans_v4 {
             let (word, ban) = item?;
-            entries.push(entry(Address::v4(word), 32, &ban)?);
+            entries.extend(entry(Address::v4(word), 32, &ban));
         }
         for item in &self.bans_v6 {
             let (words, ban) = item?;
-            entries.push(entry(Address::v6(words), 128, &ban)?);
+            entries.extend(entry(Address::v6(words), 128, &ban));
         }
         for item in &self.cidr_bans_v4 {
             let (key, ban) = item?;
-            entries.push(entry(Address::v4(key.data()), key.prefix_len(), &ban)?);
+            entries.extend(entry(Address::v4(key.data()), key.prefix_len(), &ban));
         }
         for item in &self.cidr_bans_v6 {
             let (key, ban) = item?;
-            entries.push(entry(Address::v6(key.data()), key.prefix_len(), &ban)?);
+            entries.extend(entry(Address::v6(key.data()), key.prefix_len(), &ban));
         }
         Ok(entries)
     }
@@ -290,9 +290,16 @@ fn refusal(error: MapError, target: &IpNet) -> BanError {
     }
 }
 
-fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Result<(Entry, bool)> {
-    let target = IpNet::new(IpAddr::from(address), u8::try_from(prefix_length)?)?;
-    Ok((Entry { target, expires: ban.expires, scope: ban.scope }, ban.guarded == 1))
+/// An entry of a map with its mark, unless it is none this agent would have made.
+fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Option<(Entry, bool)> {
+    let address = IpAddr::from(address);
+    let length = u8::try_from(prefix_length).ok();
+    let target = length.and_then(|length| IpNet::new(address, length).ok());
+    if target.is_none() {
+        tracing::warn!(%address, prefix_length, "the kernel holds a ban on no network; it is left");
+    }
+    let guarded = ban.guarded == 1;
+    target.map(|target| (Entry { target, expires: ban.expires, scope: ban.scope }, guarded))
 }
 
 fn word(net: Ipv4Net) -> u32 {

@@ -1,7 +1,6 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -53,11 +52,9 @@ impl Kernel {
     /// When another agent holds the pin path, or the kernel refuses a
     /// program; the message says which and what to do.
     pub fn load(settings: &config::Kernel) -> Result<Self> {
-        let directory = PinDirectory::open(&settings.pin_path)?;
-        let pins = directory.path().join(layout_directory());
-        fs::create_dir_all(&pins).with_context(|| format!("cannot create {}", pins.display()))?;
+        let directory = PinDirectory::open(&settings.pin_path, &layout_directory())?;
         let mut programs = EbpfLoader::new()
-            .default_map_pin_directory(&pins)
+            .default_map_pin_directory(directory.layout())
             .map_max_entries("RING", settings.ring_bytes)
             .map_max_entries("BANS_V4", settings.max_bans)
             .map_max_entries("BANS_V6", settings.max_bans)
@@ -82,51 +79,78 @@ impl Kernel {
         classifier(&mut programs)?
             .load()
             .with_context(|| format!("the kernel does not accept program {EGRESS_PROGRAM}"))?;
-        let mut maps = Maps::take(&mut programs, &pins)?;
+        let mut maps = Maps::take(&mut programs, directory.layout())?;
         maps.recount_bans()?;
         let kernel = Self { programs, maps, pins: directory, logger };
         kernel.warn_of_sizes(settings);
         Ok(kernel)
     }
 
-    /// Attaches to every interface, replacing what an earlier agent left there, and lets go of
-    /// interfaces that are no longer named.
+    /// Attaches to every interface, replacing what an earlier agent left there. When one fails,
+    /// those that were not attached before are not afterwards either.
     ///
     /// # Errors
     ///
-    /// When an interface does not exist or is taken by another program.
+    /// When an interface does not exist, cannot be watched, or is taken by another program.
     pub fn attach(
         &mut self,
         interfaces: &[String],
         mode: config::XdpMode,
     ) -> Result<Vec<Attachment>> {
-        let pins = self.pins.path().join(layout_directory());
         for interface in interfaces {
-            attach::index_of(interface)?;
+            attach::check(interface)?;
         }
         self.hello()?;
-        for old in attach::pinned_interfaces(&pins)? {
-            if !interfaces.contains(&old) {
-                attach::detach(&old, &pins)?;
-            }
+        let before = attach::pinned_interfaces(self.pins.layout())?;
+        let attached: Result<Vec<_>> =
+            interfaces.iter().map(|interface| self.attach_to(interface, mode)).collect();
+        if attached.is_err() {
+            self.detach_others(&before)?;
         }
-        let mut attachments = Vec::new();
-        for interface in interfaces {
-            let program = xdp(&mut self.programs, INGRESS_PROGRAM)?;
-            attachments.push(attach::ingress(program, interface, mode, &pins)?);
-            attach::egress(classifier(&mut self.programs)?, interface, &pins)?;
-        }
-        Ok(attachments)
+        attached
     }
 
-    /// Whether an earlier agent left programs attached.
+    /// Attaches to one interface.
     ///
     /// # Errors
     ///
-    /// When the pins cannot be listed.
-    pub fn is_attached(&self) -> Result<bool> {
-        let pins = self.pins.path().join(layout_directory());
-        Ok(!attach::pinned_interfaces(&pins)?.is_empty())
+    /// As [`attach`](Self::attach).
+    pub fn attach_to(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
+        let pins = self.pins.layout();
+        let program = xdp(&mut self.programs, INGRESS_PROGRAM)?;
+        let attachment = attach::ingress(program, interface, mode, pins)?;
+        attach::egress(classifier(&mut self.programs)?, interface, pins)?;
+        Ok(attachment)
+    }
+
+    /// Detaches from every interface but these.
+    ///
+    /// # Errors
+    ///
+    /// When a pin cannot be removed.
+    pub fn detach_others(&mut self, interfaces: &[String]) -> Result<()> {
+        let pins = self.pins.layout();
+        for pinned in attach::pinned_interfaces(pins)? {
+            if !interfaces.contains(&pinned) {
+                attach::detach(&pinned, pins)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of an interface.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub fn index_of(interface: &str) -> Result<u32> {
+        attach::index_of(interface)
+    }
+
+    /// From now on programs and maps outlive this process; before, what was not there when it
+    /// started is removed with it.
+    pub fn settle(&mut self) {
+        self.pins.keep();
     }
 
     /// Detaches from every interface and removes every map: nothing is left behind.
@@ -135,11 +159,8 @@ impl Kernel {
     ///
     /// When a pin cannot be removed.
     pub fn detach(&mut self) -> Result<()> {
-        let pins = self.pins.path().join(layout_directory());
-        for interface in attach::pinned_interfaces(&pins)? {
-            attach::detach(&interface, &pins)?;
-        }
-        self.pins.remove(&layout_directory())
+        self.detach_others(&[])?;
+        self.pins.remove()
     }
 
     /// The reading end of the sample ring; it can be taken once.
@@ -303,7 +324,7 @@ impl Kernel {
             ("NEWCOMERS", settings.max_sources),
         ];
         for (name, wanted) in wanted {
-            let pin = self.pins.path().join(layout_directory()).join(name);
+            let pin = self.pins.layout().join(name);
             let Ok(info) = MapInfo::from_pin(&pin) else { continue };
             if info.max_entries() != wanted {
                 tracing::warn!(

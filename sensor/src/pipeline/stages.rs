@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::capture::Segment;
-use crate::config::{Config, Endpoint};
+use crate::config::{Ban, Config, Endpoint};
 use crate::detect::{Detector, Finding, OverLimit};
 use crate::http::{
     BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
@@ -34,6 +34,8 @@ pub struct Stages {
 /// The stages after the engine, apart from it so that its callback can borrow them.
 struct Rest {
     detector: Detector,
+    /// What the detector was made for: it forgets nothing while that stays.
+    ban: Ban,
     endpoints: Vec<Endpoint>,
     observer: Arc<Observer>,
 }
@@ -56,6 +58,7 @@ impl Stages {
             engine: Engine::new(Options { ports, limits, body, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
+                ban: config.ban.clone(),
                 endpoints: config.endpoints.clone(),
                 observer,
             },
@@ -65,11 +68,12 @@ impl Stages {
     /// Takes on another configuration; what is under way goes on.
     pub fn configure(&mut self, config: &Config, observer: Arc<Observer>) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
-        self.rest = Rest {
-            detector: Detector::new(&config.ban),
-            endpoints: config.endpoints.clone(),
-            observer,
-        };
+        if self.rest.ban != config.ban {
+            self.rest.detector = Detector::new(&config.ban);
+            self.rest.ban = config.ban.clone();
+        }
+        self.rest.endpoints.clone_from(&config.endpoints);
+        self.rest.observer = observer;
     }
 
     /// Understands one segment.
