@@ -4,7 +4,7 @@
 
 use crate::abi::Limit;
 
-/// The outcome of one packet.
+/// The outcome of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Within the limit; the state becomes this.
@@ -13,7 +13,7 @@ pub enum Outcome {
     Over,
 }
 
-/// Judges one packet at `now` against the theoretical arrival time `arrival` (ITU-T I.371, annex
+/// Judges one event at `now` against the theoretical arrival time `arrival` (ITU-T I.371, annex
 /// A, virtual scheduling). A state from the future beyond the tolerance, as a clock that was set
 /// back would leave it, is repaired rather than left to punish the source.
 #[inline(always)]

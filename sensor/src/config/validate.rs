@@ -6,7 +6,7 @@ use hooksensor_ebpf::abi::MAX_PORTS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::settings::{Ban, Config, Http, Kernel, Output};
+use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
 use super::units::format_duration;
 
 /// The smallest ring that holds a few segments of the largest size.
@@ -47,12 +47,7 @@ pub(super) fn validate(config: &Config) -> Vec<Refusal> {
         )
     });
     check.kernel(&config.kernel);
-    let limit = &config.limit;
-    check.that(limit.burst > 0 || limit.packets_per_second == 0, "limit.burst", || {
-        "0 lets no packet through; write at least 1, or turn the limit off with \
-         packets_per_second = 0"
-            .to_owned()
-    });
+    check.limit(&config.limit);
     check.ban(&config.ban);
     check.http(&config.http);
     check.endpoints(config);
@@ -131,6 +126,39 @@ impl Check {
         self.at_least_one(kernel.max_cidr_bans, "kernel.max_cidr_bans");
         self.at_least_one(kernel.max_sources, "kernel.max_sources");
         self.absolute(&kernel.pin_path, "kernel.pin_path");
+    }
+
+    fn limit(&mut self, limit: &Limit) {
+        for (rate, burst, rate_key, key) in [
+            (limit.packets_per_second, limit.burst, "packets_per_second", "burst"),
+            (
+                limit.connections_per_second,
+                limit.connection_burst,
+                "connections_per_second",
+                "connection_burst",
+            ),
+            (
+                limit.requests_per_second,
+                limit.request_burst,
+                "requests_per_second",
+                "request_burst",
+            ),
+            (
+                limit.new_sources_per_second,
+                limit.new_source_burst,
+                "new_sources_per_second",
+                "new_source_burst",
+            ),
+        ] {
+            self.that(burst > 0 || rate == 0, &format!("limit.{key}"), || {
+                format!(
+                    "0 lets nothing through; write at least 1, or turn the limit off with \
+                     {rate_key} = 0"
+                )
+            });
+        }
+        self.prefix(limit.source_v4, 32, "limit.source_v4");
+        self.prefix(limit.source_v6, 128, "limit.source_v6");
     }
 
     fn ban(&mut self, ban: &Ban) {

@@ -9,15 +9,15 @@ mod sessions;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Result;
-use hooksensor_ebpf::abi::{Ban, Limit};
+use anyhow::{Result, anyhow};
+use hooksensor_ebpf::abi::{Ban, Limit, Limits};
 use hooksensor_ebpf::limit;
 use ipnet::IpNet;
 
 pub use host::{Host, configured};
 
 use crate::capture::Timestamp;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::decide::{Action, Decision, Protected, Scope};
 use crate::kernel::{BanError, Clock, Entry, Kernel, Totals};
 
@@ -49,13 +49,13 @@ impl Enforcer {
     ///
     /// When the kernel refuses.
     pub fn configure(&mut self, config: &Config) -> Result<()> {
-        let limit = limit::limit(config.limit.packets_per_second, config.limit.burst);
-        let limit = Limit { tolerance: limit.tolerance.max(CLOCK_STEP), ..limit };
-        self.kernel.watch(&config.ports, limit)?;
+        self.kernel.watch(&config.ports, limits(&config.limit))?;
+        let (source_v4, source_v6) = (config.limit.source_v4, config.limit.source_v6);
         self.kernel.change_settings(|settings| {
             settings.enforce = u32::from(config.enforce);
             settings.sample_one_in = config.kernel.sample_one_in;
             settings.payload_bytes = config.kernel.payload_bytes;
+            settings.set_source(source_v4, source_v6);
         })
     }
 
@@ -68,6 +68,28 @@ impl Enforcer {
         self.kernel.protect(&protected.prefixes())
     }
 
+    /// Puts many bans in force; what became of each, in their order.
+    pub fn ban_all(&mut self, decisions: &[Decision]) -> Vec<Result<(), BanError>> {
+        let slots = match self.kernel.slots() {
+            Ok(slots) => slots,
+            Err(error) => {
+                let refused = |_| Err(BanError::Refused(anyhow!("{error:#}")));
+                return decisions.iter().map(refused).collect();
+            }
+        };
+        let entries: Vec<_> =
+            decisions.iter().map(|decision| self.entry(decision, &slots)).collect();
+        self.kernel.ban_all(&entries)
+    }
+
+    fn entry(&self, decision: &Decision, slots: &[(u32, u16)]) -> Entry {
+        Entry {
+            target: decision.target,
+            expires: self.clock.kernel(decision.expires_at()),
+            scope: scope_bits(&decision.scope, slots),
+        }
+    }
+
     /// Carries out a ban or lifts one.
     ///
     /// # Errors
@@ -77,9 +99,8 @@ impl Enforcer {
         match decision.action {
             Action::Ban => {
                 let slots = self.kernel.slots().map_err(BanError::Refused)?;
-                let expires = self.clock.kernel(decision.expires_at());
-                let scope = scope_bits(&decision.scope, &slots);
-                self.kernel.ban(&Entry { target: decision.target, expires, scope })
+                let entry = self.entry(decision, &slots);
+                self.kernel.ban(&entry)
             }
             Action::Unban => self.lift(&decision.target).map_err(BanError::Refused),
         }
@@ -146,6 +167,21 @@ impl Enforcer {
     pub fn kernel(&mut self) -> &mut Kernel {
         &mut self.kernel
     }
+}
+
+fn limits(limit: &config::Limit) -> Limits {
+    Limits {
+        packets: measured(limit.packets_per_second, limit.burst),
+        connections: measured(limit.connections_per_second, limit.connection_burst),
+        requests: measured(limit.requests_per_second, limit.request_burst),
+        new_sources: measured(limit.new_sources_per_second, limit.new_source_burst),
+    }
+}
+
+/// A limit that the programs' clock can measure.
+fn measured(rate: u64, burst: u64) -> Limit {
+    let limit = limit::limit(rate, burst);
+    Limit { tolerance: limit.tolerance.max(CLOCK_STEP), ..limit }
 }
 
 fn scope_bits(scope: &Scope, slots: &[(u32, u16)]) -> u64 {

@@ -188,9 +188,9 @@ fn messages(page: &Page, snapshot: &Snapshot) -> Result<()> {
     )?;
     page.counter(
         "requests_total",
-        "Request lines seen by the kernel.",
-        &["port"],
-        ports.each().map(|(name, one)| (vec![name], one.requests)),
+        "Request lines seen by the kernel, by class of method.",
+        &["port", "method"],
+        ports.flat(|one| &one.requests),
     )?;
     page.counter(
         "responses_total",

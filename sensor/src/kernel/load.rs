@@ -1,13 +1,14 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::maps::{MapInfo, RingBuf};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
-use hooksensor_ebpf::abi::{Limit, Settings};
+use hooksensor_ebpf::abi::{Limits, Settings};
 use ipnet::IpNet;
 
 use super::attach::{self, Attachment, EGRESS_PROGRAM};
@@ -16,10 +17,12 @@ use super::bpffs::PinDirectory;
 use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
+use super::sources::Source;
 use crate::config;
 
 const INGRESS_PROGRAM: &str = "hooksensor_ingress";
 const HELLO_PROGRAM: &str = "hooksensor_hello";
+const BARE_PROGRAM: &str = "hooksensor_bare";
 
 /// The smallest packet the kernel runs a program on: an Ethernet header.
 const SMALLEST_FRAME: [u8; 14] = [0; 14];
@@ -30,6 +33,15 @@ pub struct Kernel {
     maps: Maps,
     pins: PinDirectory,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
+}
+
+/// Runs of a program on one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runs {
+    /// The action it returned last.
+    pub action: u32,
+    /// The mean time of one run, which the kernel cuts to whole nanoseconds.
+    pub mean: Duration,
 }
 
 impl Kernel {
@@ -49,6 +61,7 @@ impl Kernel {
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)
             .map_max_entries("CIDR_BANS_V6", settings.max_cidr_bans)
             .map_max_entries("SOURCES", settings.max_sources)
+            .map_max_entries("NEWCOMERS", settings.max_sources)
             .load(include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hooksensor-ebpf")))
             .context("the kernel does not take the maps or the programs")?;
         let logger = match EbpfLogger::init(&mut programs) {
@@ -66,7 +79,7 @@ impl Kernel {
         classifier(&mut programs)?
             .load()
             .with_context(|| format!("the kernel does not accept program {EGRESS_PROGRAM}"))?;
-        let mut maps = Maps::take(&mut programs)?;
+        let mut maps = Maps::take(&mut programs, directory.layout())?;
         maps.recount_bans()?;
         let kernel = Self { programs, maps, pins: directory, logger };
         kernel.warn_of_sizes(settings);
@@ -160,13 +173,13 @@ impl Kernel {
         Ok(Ring::new(RingBuf::try_from(map)?))
     }
 
-    /// Makes `ports` the watched set, each with `limit`.
+    /// Makes `ports` the watched set, each with `limits`.
     ///
     /// # Errors
     ///
     /// When there are too many, or the kernel refuses.
-    pub fn watch(&mut self, ports: &BTreeSet<u16>, limit: Limit) -> Result<()> {
-        self.maps.watch(ports, limit)
+    pub fn watch(&mut self, ports: &BTreeSet<u16>, limits: Limits) -> Result<()> {
+        self.maps.watch(ports, limits)
     }
 
     /// The slot of each watched port.
@@ -205,6 +218,20 @@ impl Kernel {
         self.maps.insert_ban(entry)
     }
 
+    /// Puts many bans in force; what became of each, in their order.
+    pub fn ban_all(&mut self, entries: &[Entry]) -> Vec<Result<(), BanError>> {
+        self.maps.insert_bans(entries)
+    }
+
+    /// Every source the kernel knows, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to be read.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.maps.sources()
+    }
+
     /// Lifts a ban; whether there was one.
     ///
     /// # Errors
@@ -238,7 +265,29 @@ impl Kernel {
     ///
     /// When the kernel cannot run it.
     pub fn run_ingress(&mut self, frame: &[u8]) -> Result<u32> {
-        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame)
+        Ok(self.repeat_ingress(frame, 1)?.action)
+    }
+
+    /// Runs the ingress program `times` on one frame, which says what it costs.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot run it.
+    pub fn repeat_ingress(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
+        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame, times)
+    }
+
+    /// Runs a program that only drops, to compare others with.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take it or cannot run it.
+    pub fn repeat_bare(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
+        let program = xdp(&mut self.programs, BARE_PROGRAM)?;
+        if program.fd().is_err() {
+            program.load()?;
+        }
+        run(program, frame, times)
     }
 
     /// Runs the egress program once on a frame, attached or not, and gives its action.
@@ -247,7 +296,7 @@ impl Kernel {
     ///
     /// When the kernel cannot run it.
     pub fn run_egress(&mut self, frame: &[u8]) -> Result<u32> {
-        run(classifier(&mut self.programs)?, frame)
+        Ok(run(classifier(&mut self.programs)?, frame, 1)?.action)
     }
 
     /// Passes on what the kernel programs have logged.
@@ -259,7 +308,7 @@ impl Kernel {
 
     /// Runs the program that says hello: it proves that this kernel runs what it loaded.
     fn hello(&mut self) -> Result<()> {
-        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME)?;
+        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME, 1)?;
         self.flush_log();
         Ok(())
     }
@@ -272,6 +321,7 @@ impl Kernel {
             ("CIDR_BANS_V4", settings.max_cidr_bans),
             ("CIDR_BANS_V6", settings.max_cidr_bans),
             ("SOURCES", settings.max_sources),
+            ("NEWCOMERS", settings.max_sources),
         ];
         for (name, wanted) in wanted {
             let pin = self.pins.layout().join(name);
@@ -289,14 +339,14 @@ impl Kernel {
     }
 }
 
-fn run<P>(program: &P, frame: &[u8]) -> Result<u32>
+fn run<P>(program: &P, frame: &[u8], times: u32) -> Result<Runs>
 where
     P: for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
 {
-    let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::new() };
     let result =
         program.test_run(options).context("the kernel loaded the programs and cannot run them")?;
-    Ok(result.return_value)
+    Ok(Runs { action: result.return_value, mean: result.duration })
 }
 
 fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {

@@ -5,6 +5,7 @@
 
 mod attach;
 mod bans;
+mod batch;
 mod bpffs;
 mod clock;
 mod load;
@@ -12,14 +13,16 @@ mod maps;
 mod ports;
 mod privileges;
 mod ring;
+mod sources;
 
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
 pub use clock::Clock;
-pub use load::Kernel;
+pub use load::{Kernel, Runs};
 pub use maps::Totals;
 pub use privileges::check as check_privileges;
 pub use ring::Ring;
+pub use sources::Source;
 
 /// Name of the directory below the pin path that holds this layout's maps and links.
 fn layout_directory() -> String {

@@ -128,6 +128,7 @@ impl Desk {
     fn ban(&mut self, ban: Ban) -> Outcome {
         let mut outcome = Outcome::default();
         let now = self.enforcer.now();
+        let mut granted = Vec::new();
         for target in ban.targets {
             let request = decide::Request {
                 target,
@@ -135,20 +136,21 @@ impl Desk {
                 duration: Duration::from_secs(ban.seconds),
                 reason: ban.reason.clone(),
             };
-            let refused = match self.choke_point.ban(request, now) {
-                Ok(decision) => match self.carry_out(&decision) {
-                    Ok(()) => {
-                        outcome.done.push(DecisionView::new(&decision, now));
-                        continue;
-                    }
-                    Err(error) => error.to_string(),
-                },
+            match self.choke_point.ban(request, now) {
+                Ok(decision) => granted.push(decision),
                 Err(refusal) => {
                     self.count_refusal(&refusal);
-                    refusal.to_string()
+                    outcome.refused.push(RefusedTarget { target, reason: refusal.to_string() });
                 }
-            };
-            outcome.refused.push(RefusedTarget { target, reason: refused });
+            }
+        }
+        for (decision, taken) in granted.iter().zip(self.enforcer.ban_all(&granted)) {
+            match self.settle(decision, taken) {
+                Ok(()) => outcome.done.push(DecisionView::new(decision, now)),
+                Err(error) => outcome
+                    .refused
+                    .push(RefusedTarget { target: decision.target, reason: error.to_string() }),
+            }
         }
         outcome
     }
@@ -173,10 +175,15 @@ impl Desk {
         outcome
     }
 
-    /// Puts a granted decision in force and on record. One the kernel does not take changes
-    /// nothing.
+    /// Puts a granted decision in force and on record.
     pub(super) fn carry_out(&mut self, decision: &Decision) -> Result<(), BanError> {
-        self.enforcer.carry_out(decision)?;
+        let taken = self.enforcer.carry_out(decision);
+        self.settle(decision, taken)
+    }
+
+    /// Puts on record a decision that the kernel took. One it did not take changes nothing.
+    fn settle(&mut self, decision: &Decision, taken: Result<(), BanError>) -> Result<(), BanError> {
+        taken?;
         self.choke_point.commit(decision);
         self.report(decision);
         Ok(())
