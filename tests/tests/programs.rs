@@ -1,5 +1,6 @@
 //! The programs in the kernel, one frame at a time (`BPF_PROG_TEST_RUN`): what they do with it,
 //! what they count it as, and what they copy up of it.
+#![expect(clippy::print_stdout, reason = "one test shows what it measures")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::collections::BTreeSet;
@@ -514,6 +515,23 @@ fn many_bans_are_put_in_force_at_once_and_what_does_not_fit_is_refused() {
     let refused: Vec<_> =
         taken.iter().map(|taken| matches!(taken, Err(BanError::Full(_)))).collect();
     assert_eq!(refused, [[false; 19].as_slice(), &[true; 2]].concat());
+}
+
+/// The golden file holds the most that each program may need, with room for other kernels; past
+/// a million the kernel refuses.
+#[test]
+fn the_verifier_has_room_to_spare() {
+    let counts = Programs::load().verified_instructions().unwrap();
+    let limits = include_str!("../golden/verifier.txt").lines().map(|line| {
+        let (program, limit) = line.split_once(' ').unwrap();
+        (program, limit.parse::<u32>().unwrap())
+    });
+    for ((name, count), (program, limit)) in counts.into_iter().zip(limits) {
+        println!("{name}: {count} of {limit} instructions");
+        assert_eq!(name, program);
+        assert!(count <= limit, "{name}: {count} instructions, {limit} in the golden file");
+        assert!(count > limit / 4, "{name}: {count} instructions; {limit} holds nothing back");
+    }
 }
 
 /// The counters of the watched port.

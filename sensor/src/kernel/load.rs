@@ -307,6 +307,22 @@ impl Kernel {
         Ok(run(classifier(&mut self.programs, EGRESS)?, frame, 1)?.action)
     }
 
+    /// How many instructions the verifier looked at in each program, by name: the kernel takes a
+    /// million at most. Nothing where it does not say (before Linux 5.16).
+    ///
+    /// # Errors
+    ///
+    /// When a program cannot be loaded.
+    pub fn verified_instructions(&mut self) -> Result<Vec<(&'static str, u32)>> {
+        let xdp = xdp(&mut self.programs, INGRESS_PROGRAM)?.info()?.verified_instruction_count();
+        let mut counts = vec![(INGRESS_PROGRAM, xdp)];
+        for hook in [INGRESS, EGRESS] {
+            let info = classifier(&mut self.programs, hook)?.info()?;
+            counts.push((hook.program, info.verified_instruction_count()));
+        }
+        Ok(counts.into_iter().filter_map(|(name, count)| Some((name, count?))).collect())
+    }
+
     /// Passes on what the kernel programs have logged.
     pub fn flush_log(&mut self) {
         if let Some(logger) = &mut self.logger {
