@@ -18,6 +18,9 @@ use ipnet::IpNet;
 
 const XDP_DROP: u32 = 1;
 const XDP_PASS: u32 = 2;
+const TC_SHOT: u32 = 2;
+/// -1: the next classifier decides.
+const TC_UNSPECIFIED: u32 = u32::MAX;
 
 const PORT: u16 = 8080;
 const SERVER_V4: &str = "198.51.100.1:8080";
@@ -192,6 +195,13 @@ fn nothing_hides_a_banned_source() {
     for (name, disguise) in DISGUISES.iter().chain(&ONLY_V6) {
         programs.check(name, &disguise(v6(BANNED_V6)), Reason::DropBanned);
         programs.check(name, &disguise(v6(CLEAN_V6)), Reason::Clean);
+    }
+    for (name, disguise) in &DISGUISES {
+        for (packet, action) in [(v4(BANNED_V4), TC_SHOT), (v6(CLEAN_V6), TC_UNSPECIFIED)] {
+            let packet = disguise(packet);
+            let judged = programs.run_stack(&packet.frame()).unwrap();
+            assert_eq!(judged, action, "{name}, behind XDP: {packet:?}");
+        }
     }
 }
 

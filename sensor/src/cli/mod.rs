@@ -6,6 +6,7 @@
 mod allow;
 mod bans;
 mod config;
+mod detach;
 mod output;
 mod reload;
 mod replay;
@@ -53,6 +54,8 @@ enum Verb {
     Allow(allow::Allow),
     /// Have the agent read its configuration again.
     Reload(Listing),
+    /// Remove everything from the kernel that an agent left there.
+    Detach(detach::Arguments),
     /// Check and show configuration.
     #[command(subcommand)]
     Config(config::Verb),
@@ -82,6 +85,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Decisions(bans::Decisions::List(listing)) => bans::list(&agent, listing.output),
         Verb::Allow(allow::Allow::List(listing)) => allow::list(&agent, listing.output),
         Verb::Reload(listing) => reload::run(&agent, listing.output),
+        Verb::Detach(arguments) => detach::run(&arguments),
         Verb::Config(verb) => config::run(&verb),
     }
 }

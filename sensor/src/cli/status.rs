@@ -48,6 +48,7 @@ fn interfaces(snapshot: &Snapshot) -> String {
         let why = one.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
         match &one.lost {
             Some(lost) => format!("interface  {}: NOT WATCHED, {lost}", one.name),
+            None if one.mode == "tc" => format!("interface  {}: tc{why}", one.name),
             None => format!("interface  {}: XDP {}{why}", one.name, one.mode),
         }
     });

@@ -56,8 +56,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kernel {
-    /// How XDP is attached: "native" in the driver, "generic" in the network stack, or "auto":
-    /// native where the driver can and generic otherwise.
+    /// Where packets are met: "native" by XDP in the driver, "generic" by XDP in the network stack,
+    /// "tc" behind XDP, or "auto": the first of these that the interface has to give.
     pub xdp_mode: XdpMode,
     /// Size of the ring buffer between the kernel and the agent: a power of two, at least 64KiB.
     #[serde(with = "fields::size")]
@@ -102,13 +102,15 @@ impl Default for Kernel {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum XdpMode {
-    /// Native where the driver can, generic otherwise.
+    /// The first of the others that the interface has to give.
     #[default]
     Auto,
     /// In the driver, before a socket buffer exists.
     Native,
     /// In the network stack, for drivers without XDP.
     Generic,
+    /// As a classifier of the network stack, beside another XDP program.
+    Tc,
 }
 
 /// The limits of a source, which is an address or the network that one host has all of.

@@ -37,7 +37,7 @@ pub struct Snapshot {
 pub struct InterfaceFigures {
     /// Its name.
     pub name: String,
-    /// Where the ingress program runs: `native` or `generic`.
+    /// Where the ingress program runs: `native`, `generic` or `tc`.
     pub mode: String,
     /// Why it does not run in a better place.
     #[serde(skip_serializing_if = "Option::is_none")]

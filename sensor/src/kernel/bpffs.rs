@@ -65,6 +65,25 @@ impl PinDirectory {
         &self.layout
     }
 
+    /// Checks that no version with another layout left anything: its programs would go on beside
+    /// ours, with bans that nobody can lift.
+    ///
+    /// # Errors
+    ///
+    /// When one did, with what to do.
+    pub(super) fn refuse_others(&self) -> Result<()> {
+        for other in layouts(&self.path)? {
+            if other != self.layout {
+                bail!(
+                    "{} is of another version, which may still be attached: remove it with \
+                     `hooksensor detach`, or start that version again",
+                    other.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// From now on what is pinned stays until [`remove`](Self::remove).
     pub(super) fn keep(&mut self) {
         self.clean_up = false;
@@ -96,7 +115,26 @@ impl Drop for PinDirectory {
     }
 }
 
-fn lock(path: &Path) -> Result<Flock<File>> {
+/// The layouts pinned below `path`, of any version.
+pub(super) fn layouts(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut layouts = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let version = name.to_str().and_then(|name| name.strip_prefix('v'));
+        if version.is_some_and(|version| version.parse::<u32>().is_ok()) {
+            layouts.push(entry.path());
+        }
+    }
+    Ok(layouts)
+}
+
+/// Takes hold of the directory at `path` until the lock is dropped.
+///
+/// # Errors
+///
+/// When an agent holds it.
+pub(super) fn lock(path: &Path) -> Result<Flock<File>> {
     let directory = File::open(path)
         .with_context(|| format!("cannot open the pin directory {}", path.display()))?;
     Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {

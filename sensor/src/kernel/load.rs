@@ -11,16 +11,16 @@ use aya_log::EbpfLogger;
 use hooksensor_ebpf::abi::{Limits, Settings};
 use ipnet::IpNet;
 
-use super::attach::{self, Attachment, EGRESS_PROGRAM};
+use super::attach::{self, Attachment, INGRESS_PROGRAM};
 use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
+use super::classifier::{EGRESS, Hook, INGRESS};
 use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
 use super::sources::Source;
 use crate::config;
 
-const INGRESS_PROGRAM: &str = "hooksensor_ingress";
 const HELLO_PROGRAM: &str = "hooksensor_hello";
 const BARE_PROGRAM: &str = "hooksensor_bare";
 
@@ -53,6 +53,7 @@ impl Kernel {
     /// program; the message says which and what to do.
     pub fn load(settings: &config::Kernel) -> Result<Self> {
         let directory = PinDirectory::open(&settings.pin_path, &layout_directory())?;
+        directory.refuse_others()?;
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(directory.layout())
             .map_max_entries("RING", settings.ring_bytes)
@@ -76,9 +77,7 @@ impl Kernel {
                 .load()
                 .with_context(|| format!("the kernel does not accept program {name}"))?;
         }
-        classifier(&mut programs)?
-            .load()
-            .with_context(|| format!("the kernel does not accept program {EGRESS_PROGRAM}"))?;
+        classifier(&mut programs, EGRESS)?;
         let mut maps = Maps::take(&mut programs, directory.layout())?;
         maps.recount_bans()?;
         let kernel = Self { programs, maps, pins: directory, logger };
@@ -117,9 +116,8 @@ impl Kernel {
     /// As [`attach`](Self::attach).
     pub fn attach_to(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
         let pins = self.pins.layout();
-        let program = xdp(&mut self.programs, INGRESS_PROGRAM)?;
-        let attachment = attach::ingress(program, interface, mode, pins)?;
-        attach::egress(classifier(&mut self.programs)?, interface, pins)?;
+        let attachment = attach::ingress(&mut self.programs, interface, mode, pins)?;
+        attach::egress(&mut self.programs, interface, pins)?;
         Ok(attachment)
     }
 
@@ -290,13 +288,23 @@ impl Kernel {
         run(program, frame, times)
     }
 
+    /// Runs the ingress program that stands behind XDP once on a frame, attached or not, and gives
+    /// its action.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take it or cannot run it.
+    pub fn run_stack(&mut self, frame: &[u8]) -> Result<u32> {
+        Ok(run(classifier(&mut self.programs, INGRESS)?, frame, 1)?.action)
+    }
+
     /// Runs the egress program once on a frame, attached or not, and gives its action.
     ///
     /// # Errors
     ///
     /// When the kernel cannot run it.
     pub fn run_egress(&mut self, frame: &[u8]) -> Result<u32> {
-        Ok(run(classifier(&mut self.programs)?, frame, 1)?.action)
+        Ok(run(classifier(&mut self.programs, EGRESS)?, frame, 1)?.action)
     }
 
     /// Passes on what the kernel programs have logged.
@@ -349,16 +357,22 @@ where
     Ok(Runs { action: result.return_value, mean: result.duration })
 }
 
-fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
+pub(super) fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
     let Some(program) = programs.program_mut(name) else {
         bail!("there is no kernel program {name}");
     };
     Ok(program.try_into()?)
 }
 
-fn classifier(programs: &mut Ebpf) -> Result<&mut SchedClassifier> {
-    let Some(program) = programs.program_mut(EGRESS_PROGRAM) else {
-        bail!("there is no kernel program {EGRESS_PROGRAM}");
+/// A classifier, loaded when it is first wanted.
+pub(super) fn classifier(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier> {
+    let name = hook.program;
+    let Some(program) = programs.program_mut(name) else {
+        bail!("there is no kernel program {name}");
     };
-    Ok(program.try_into()?)
+    let program: &mut SchedClassifier = program.try_into()?;
+    if program.fd().is_err() {
+        program.load().with_context(|| format!("the kernel does not accept program {name}"))?;
+    }
+    Ok(program)
 }
