@@ -16,6 +16,7 @@ pub mod id;
 pub mod kernel;
 pub mod pipeline;
 pub mod record;
+pub mod secrets;
 pub mod tcp;
 pub mod time;
 pub mod webhook;

@@ -22,6 +22,8 @@ use crate::decide::ChokePoint;
 use crate::enforce::{self, Enforcer};
 use crate::kernel::{Attachment, Kernel};
 use crate::record::Observer;
+use crate::secrets;
+use crate::webhook::Knowledge;
 
 /// Findings that may wait for the desk. One is made for each source in trouble, not for each
 /// packet; a thousand at once is an attack the limits are holding already.
@@ -47,6 +49,7 @@ pub fn run(config: Config, path: Option<PathBuf>, overrides: Overrides) -> Resul
 async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let knowledge = Arc::new(know(&config)?);
     let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
     let _socket = open_doors(&config, &questions).await?;
     let (lines, writer) = writer::start(&config.output)?;
@@ -55,7 +58,7 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let attachments = attach(&mut enforcer, &config)?;
     let observer = Arc::new(observer(&attachments));
     let config = Arc::new(config);
-    let first = update(&config, &observer, enforcer.kernel())?;
+    let first = update(&config, &knowledge, &observer, enforcer.kernel())?;
     let ring = enforcer.kernel().take_ring()?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
@@ -87,6 +90,22 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let desk = desk.await.context("the desk has failed")?;
     part(desk)?;
     join(writer).await
+}
+
+/// Reads the secrets and puts them to use. From then on no core dump of this process can be made,
+/// which would hold them.
+pub(super) fn know(config: &Config) -> Result<Knowledge> {
+    let knowledge = secrets::knowledge(config)?;
+    if config.endpoints.iter().any(|endpoint| !endpoint.secrets.is_empty()) {
+        nix::sys::prctl::set_dumpable(false).context("cannot forbid core dumps")?;
+    }
+    for endpoint in knowledge.keyless_endpoints() {
+        tracing::warn!(
+            endpoint = endpoint.name,
+            "none of its secrets can be a key of its provider; nothing will be checked"
+        );
+    }
+    Ok(knowledge)
 }
 
 /// Opens the control socket and the metrics port, so that a second agent fails before it touches
@@ -164,11 +183,13 @@ pub(super) fn observer(attachments: &[Attachment]) -> Observer {
 /// What a shard needs to know of the configuration and of the kernel.
 pub(super) fn update(
     config: &Arc<Config>,
+    knowledge: &Arc<Knowledge>,
     observer: &Arc<Observer>,
     kernel: &Kernel,
 ) -> Result<Update> {
     let slots = kernel.slots()?.into_iter().collect();
-    Ok(Update { config: Arc::clone(config), observer: Arc::clone(observer), slots })
+    let (config, observer) = (Arc::clone(config), Arc::clone(observer));
+    Ok(Update { config, knowledge: Arc::clone(knowledge), observer, slots })
 }
 
 async fn reload_on_hangup(desk: mpsc::Sender<Question>) {

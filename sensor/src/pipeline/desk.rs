@@ -98,6 +98,7 @@ impl Desk {
             "the agent was started without a configuration file; there is nothing to read again",
         )?;
         let config = Config::load(path)?.with(self.source.overrides.clone())?;
+        let knowledge = Arc::new(super::agent::know(&config)?);
         let need_restart = restart_keys(&self.config, &config);
         self.enforcer.configure(&config)?;
         if config.interfaces != self.config.interfaces {
@@ -108,7 +109,8 @@ impl Desk {
         self.choke_point.set_policy(policy(&config));
         self.config = Arc::new(config);
         self.protect();
-        let update = super::agent::update(&self.config, &self.observer, self.enforcer.kernel())?;
+        let kernel = self.enforcer.kernel();
+        let update = super::agent::update(&self.config, &knowledge, &self.observer, kernel)?;
         self.shard.send(update).context("the shard has ended")?;
         Ok(Reloaded { enforce: self.config.enforce, need_restart })
     }

@@ -21,6 +21,7 @@ use crate::export::StreamFigures;
 use crate::http::PortFilter;
 use crate::kernel::{Clock, Ring};
 use crate::record::Observer;
+use crate::webhook::Knowledge;
 
 /// Records read before anything else gets a turn.
 const BATCH: usize = 4096;
@@ -37,6 +38,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// What a shard is told while it runs.
 pub(super) struct Update {
     pub(super) config: Arc<Config>,
+    pub(super) knowledge: Arc<Knowledge>,
     pub(super) observer: Arc<Observer>,
     /// The port of each slot, to read the kernel's notices by.
     pub(super) slots: BTreeMap<u32, u16>,
@@ -88,7 +90,13 @@ pub(super) fn start(
     let shard = Shard {
         ring,
         clock,
-        stages: Stages::new(&first.config, ports, Arc::clone(&first.observer), seed),
+        stages: Stages::new(
+            &first.config,
+            Arc::clone(&first.knowledge),
+            ports,
+            Arc::clone(&first.observer),
+            seed,
+        ),
         slots: first.slots.clone(),
         lines,
         desk,
@@ -148,7 +156,7 @@ impl Shard {
         let Self { clock, stages, lines, desk, figures, .. } = self;
         stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
         for update in self.updates.try_iter() {
-            self.stages.configure(&update.config, update.observer);
+            self.stages.configure(&update.config, update.knowledge, update.observer);
             self.slots = update.slots;
         }
         self.figures.publish(&self.stages);
