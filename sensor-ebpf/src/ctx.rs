@@ -2,11 +2,15 @@
 //!
 //! The only file that holds packet pointers. It must not know what the octets mean.
 #![expect(unsafe_code, reason = "packet pointers and helper calls have no safe form")]
+#![expect(clippy::cast_ptr_alignment, reason = "packet loads may be unaligned on BPF")]
 
 use core::mem::MaybeUninit;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::helpers::generated::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
+use aya_ebpf::helpers::generated::{
+    bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_skb_load_bytes, bpf_xdp_get_buff_len,
+    bpf_xdp_load_bytes,
+};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use hooksensor_ebpf::abi::Reason;
 use hooksensor_ebpf::packet::{self, Load, Network, Window};
@@ -22,7 +26,7 @@ pub(crate) fn walk<F: Frame>(frame: &F) -> Result<Network, Reason> {
     Ok(Network {
         offset: frame.forget(network.offset),
         end: frame.forget(network.end),
-        vlan: frame.forget(usize::from(network.vlan)) as u16,
+        vlan: low16(frame.forget(usize::from(network.vlan)) as u64),
         ..network
     })
 }
@@ -137,12 +141,12 @@ impl Frame for XdpBuffer {
     #[inline(always)]
     fn length(&self) -> usize {
         // SAFETY: the context is the one the kernel handed to this program.
-        unsafe { bpf_xdp_get_buff_len(self.context.ctx) as usize }
+        low32(unsafe { bpf_xdp_get_buff_len(self.context.ctx) }) as usize
     }
 
     #[inline(always)]
     fn interface(&self) -> u32 {
-        self.context.ingress_ifindex() as u32
+        low32(self.context.ingress_ifindex() as u64)
     }
 
     #[inline(always)]
@@ -165,9 +169,9 @@ impl Frame for XdpBuffer {
         unsafe {
             bpf_xdp_load_bytes(
                 self.context.ctx,
-                offset as u32,
+                low32(offset as u64),
                 target.as_mut_ptr().cast(),
-                length as u32,
+                low32(length as u64),
             ) == 0
         }
     }
@@ -242,12 +246,41 @@ impl Frame for SocketBuffer {
         unsafe {
             bpf_skb_load_bytes(
                 self.context.as_ptr(),
-                offset as u32,
+                low32(offset as u64),
                 target.as_mut_ptr().cast(),
-                length as u32,
+                low32(length as u64),
             ) == 0
         }
     }
+}
+
+/// The low half of a value. Lengths and offsets are far below 2^32, and a checked conversion
+/// would leave a panic the verifier rejects.
+#[inline(always)]
+pub(crate) const fn low32(value: u64) -> u32 {
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The low quarter of a value, as above.
+#[inline(always)]
+pub(crate) const fn low16(value: u64) -> u16 {
+    let [a, b, ..] = value.to_le_bytes();
+    u16::from_le_bytes([a, b])
+}
+
+/// Precise kernel time, for what a record will say.
+#[inline(always)]
+pub(crate) fn now() -> u64 {
+    // SAFETY: the helper takes no arguments and only reads the clock.
+    unsafe { bpf_ktime_get_ns() }
+}
+
+/// Kernel time in steps of a tick, for limits and expiries: a third of the cost.
+#[inline(always)]
+pub(crate) fn coarse_now() -> u64 {
+    // SAFETY: as above (Linux 5.11, commit d05512618056).
+    unsafe { bpf_ktime_get_coarse_ns() }
 }
 
 /// Hides what the compiler knows of a value, so that it cannot leave out the bounds check the

@@ -9,12 +9,12 @@ use aya_log_ebpf::info;
 use hooksensor_ebpf::abi::{Reason, VERSION};
 
 use crate::ctx::{SocketBuffer, XdpBuffer};
-use crate::{observe, policy};
+use crate::paths;
 
 /// Judges and samples what arrives, before the stack sees it.
 #[xdp(frags)]
 pub(crate) fn hooksensor_ingress(context: XdpContext) -> u32 {
-    match policy::ingress(&XdpBuffer::new(context)) {
+    match paths::ingress(&XdpBuffer::new(context)) {
         Reason::DropBanned | Reason::DropLimited => xdp_action::XDP_DROP,
         Reason::Clean
         | Reason::NotWatched
@@ -33,12 +33,13 @@ pub(crate) fn hooksensor_ingress(context: XdpContext) -> u32 {
 /// Counts and samples what leaves; it lets everything go on to the next classifier.
 #[classifier]
 pub(crate) fn hooksensor_egress(context: TcContext) -> i32 {
-    observe::egress(&SocketBuffer::new(context));
+    paths::egress(&SocketBuffer::new(context));
     TC_ACT_UNSPEC
 }
 
 /// Says through the log which programs these are. The agent runs it once when it has loaded them.
 #[xdp]
+#[expect(clippy::needless_pass_by_value, reason = "the hook hands its context over by value")]
 pub(crate) fn hooksensor_hello(context: XdpContext) -> u32 {
     info!(&context, "kernel programs loaded, ABI version {}", VERSION);
     xdp_action::XDP_PASS
@@ -50,7 +51,7 @@ fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     loop {}
 }
 
-// SAFETY: the kernel reads this section for the programs' licence; nothing else has the name.
+// The kernel reads the programs' licence from this section; nothing else has the name.
 #[expect(unsafe_code, reason = "a named section is the only way to state a licence")]
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]

@@ -8,9 +8,11 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use hooksensor_ebpf::abi::{Ban, Counters, SLOTS, Settings, SourceKey, SourceState, Watched};
 
+use crate::ctx::low32;
+
 const ONE: u32 = 1;
 const PORTS_OF_TCP: u32 = 1 << 16;
-const SLOT_COUNT: u32 = SLOTS as u32;
+const SLOT_COUNT: u32 = low32(SLOTS as u64);
 
 /// Port (host order) -> slot, 0 where it is not watched. The agent writes.
 #[map]

@@ -7,10 +7,10 @@
 use aya_log_ebpf::warn;
 use hooksensor_ebpf::abi::{Address, Counters, Reason};
 use hooksensor_ebpf::head;
-use hooksensor_ebpf::packet::{self, Network, Transport};
+use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
-use crate::{atomic, maps, sample};
+use crate::{atomic, maps};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -68,19 +68,10 @@ pub(crate) fn request<F: Frame>(
     }
 }
 
-/// Counts a packet that leaves a watched port, its status line, and samples it.
+/// Counts a packet that leaves a watched port, and its status line.
 #[inline(always)]
-pub(crate) fn egress<F: Frame>(frame: &F) {
-    let Ok(network) = ctx::walk(frame) else { return };
-    if network.transport.is_err() {
-        return;
-    }
-    let Ok(transport) = packet::transport(frame, network.offset) else { return };
-    let slot = slot(transport.source_port);
-    if slot == 0 {
-        return;
-    }
-    let (Some(counters), Some(settings)) = (counters(slot), maps::SETTINGS.get(0)) else { return };
+pub(crate) fn response<F: Frame>(slot: u32, frame: &F, network: &Network, transport: &Transport) {
+    let Some(counters) = counters(slot) else { return };
     counters.egress_packets += 1;
     counters.egress_bytes += frame.length() as u64;
     if transport.payload + head::LENGTH <= network.end
@@ -90,7 +81,6 @@ pub(crate) fn egress<F: Frame>(frame: &F) {
     {
         *count += 1;
     }
-    sample::egress(frame, settings, slot, &network, &transport);
 }
 
 /// Counts a source that could not be given a state, and says so now and then.
@@ -100,7 +90,7 @@ pub(crate) fn source_refused(slot: u32) {
         counters.sources_refused += 1;
     }
     let Some(last) = maps::LAST_LOGGED.get_ptr_mut(0) else { return };
-    let (now, seen) = (sample::now(), atomic::load(last));
+    let (now, seen) = (ctx::now(), atomic::load(last));
     if now.saturating_sub(seen) >= LOG_INTERVAL && atomic::replace(last, seen, now) {
         log_refusal(slot);
     }

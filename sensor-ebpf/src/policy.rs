@@ -1,16 +1,13 @@
 //! What becomes of a packet that arrives: protected? banned? over its rate?
 //!
-//! A ban is looked up before anything a sender controls can end the walk. It must not know hooks
-//! or packet actions.
+//! It must not know hooks or packet actions.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use hooksensor_ebpf::abi::{Address, Ban, Reason, Settings, SourceKey, SourceState};
 use hooksensor_ebpf::limit::{self, Outcome};
-use hooksensor_ebpf::packet::{self, Network, Transport};
+use hooksensor_ebpf::packet::Network;
 
-use crate::ctx::{self, Frame};
-use crate::{atomic, maps, observe, sample};
+use crate::{atomic, ctx, maps, observe, sample};
 
 /// Bans on one address that may lie inside each other and be looked through: an expired narrow
 /// one must not hide a wide one in force.
@@ -24,58 +21,25 @@ const NOTICE_INTERVAL: u64 = 100_000_000;
 
 const ALL_SLOTS: u32 = u32::MAX;
 
-/// Judges, counts and samples one frame.
-#[inline(always)]
-pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
-    let network = match ctx::walk(frame) {
-        Ok(network) => network,
-        Err(reason) => return observe::arrival(0, reason, frame),
-    };
-    let transport = network.transport.and_then(|()| packet::transport(frame, network.offset));
-    match transport {
-        Ok(transport) => segment(frame, &network, &transport),
-        Err(reason) => observe::arrival(0, portless(&network, reason), frame),
-    }
-}
-
-/// A TCP segment whose port is known.
-#[inline(always)]
-fn segment<F: Frame>(frame: &F, network: &Network, transport: &Transport) -> Reason {
-    let slot = observe::slot(transport.destination_port);
-    let Some(settings) = maps::SETTINGS.get(0) else { return Reason::NotWatched };
-    if slot == 0 && settings.host_bans == 0 {
-        return observe::arrival(0, Reason::NotWatched, frame);
-    }
-    let reason = judge(settings, &network.source, slot);
-    if slot == 0 {
-        let reason = if matches!(reason, Reason::Clean) { Reason::NotWatched } else { reason };
-        return observe::arrival(0, reason, frame);
-    }
-    observe::request(slot, reason, frame, network, transport);
-    if !matches!(reason, Reason::DropBanned | Reason::DropLimited) {
-        sample::ingress(frame, settings, slot, network, transport);
-    }
-    reason
-}
-
 /// A packet with a source and no port: banned on any port is banned, for the rest of a datagram
 /// would otherwise slip by.
 #[inline(always)]
-fn portless(network: &Network, reason: Reason) -> Reason {
+pub(crate) fn portless(network: &Network, reason: Reason) -> Reason {
     let Some(settings) = maps::SETTINGS.get(0) else { return reason };
     let tcp = !matches!(reason, Reason::NotTcp | Reason::Tunnel);
     if !tcp && settings.host_bans == 0 {
         return reason;
     }
     let slot = if tcp { ALL_SLOTS } else { 0 };
-    match banned(settings, &network.source, slot) {
-        true => against(settings, &network.source, Reason::DropBanned, Reason::WouldDropBanned),
-        false => reason,
+    if banned(settings, &network.source, slot) {
+        against(settings, &network.source, Reason::DropBanned, Reason::WouldDropBanned)
+    } else {
+        reason
     }
 }
 
 #[inline(always)]
-fn judge(settings: &Settings, source: &Address, slot: u32) -> Reason {
+pub(crate) fn judge(settings: &Settings, source: &Address, slot: u32) -> Reason {
     if banned(settings, source, slot) {
         return against(settings, source, Reason::DropBanned, Reason::WouldDropBanned);
     }
@@ -100,16 +64,13 @@ fn against(settings: &Settings, source: &Address, enforced: Reason, simulated: R
 
 #[inline(always)]
 fn banned(settings: &Settings, source: &Address, slot: u32) -> bool {
-    match source.as_v4() {
-        Some(word) => {
-            in_force(maps::BANS_V4.get_ptr(word), slot)
-                || (settings.cidr_bans_v4 != 0 && cidr(&maps::CIDR_BANS_V4, word, 32, slot))
-        }
-        None => {
-            let words = source.words();
-            in_force(maps::BANS_V6.get_ptr(words), slot)
-                || (settings.cidr_bans_v6 != 0 && cidr(&maps::CIDR_BANS_V6, words, 128, slot))
-        }
+    if let Some(word) = source.as_v4() {
+        in_force(maps::BANS_V4.get_ptr(word), slot)
+            || (settings.cidr_bans_v4 != 0 && cidr(&maps::CIDR_BANS_V4, word, 32, slot))
+    } else {
+        let words = source.words();
+        in_force(maps::BANS_V6.get_ptr(words), slot)
+            || (settings.cidr_bans_v6 != 0 && cidr(&maps::CIDR_BANS_V6, words, 128, slot))
     }
 }
 
@@ -139,7 +100,11 @@ fn in_force(ban: Option<*const Ban>, slot: u32) -> bool {
 
 #[inline(always)]
 fn covers(ban: &Ban, slot: u32) -> bool {
-    if slot == ALL_SLOTS { ban.expires > now() } else { ban.covers(slot, now()) }
+    if slot == ALL_SLOTS {
+        ban.expires > ctx::coarse_now()
+    } else {
+        ban.covers(slot, ctx::coarse_now())
+    }
 }
 
 /// Takes one packet from the source's allowance on this port; whether there was none left.
@@ -151,14 +116,15 @@ fn over_limit(source: &Address, slot: u32) -> bool {
     }
     let key = SourceKey { address: observe::grouped(source), slot };
     let Some(state) = maps::SOURCES.get_ptr_mut(key) else {
-        let state = SourceState { arrival: now() + limit.interval, ..SourceState::default() };
+        let state =
+            SourceState { arrival: ctx::coarse_now() + limit.interval, ..SourceState::default() };
         if maps::SOURCES.insert(key, state, 0).is_err() {
             observe::source_refused(slot);
         }
         return false;
     };
     for _ in 0..SWAPS {
-        let now = now();
+        let now = ctx::coarse_now();
         let place = arrival(state);
         let seen = atomic::load(place);
         match limit::judge(*limit, seen, now) {
@@ -193,12 +159,4 @@ fn notice(key: &SourceKey, state: *mut SourceState, now: u64) {
 fn arrival(state: *mut SourceState) -> *mut u64 {
     // SAFETY: the address of a field is taken; nothing is read.
     unsafe { &raw mut (*state).arrival }
-}
-
-/// Kernel time in steps of a tick: a third of the cost of the precise clock.
-#[inline(always)]
-#[expect(unsafe_code, reason = "a helper call")]
-fn now() -> u64 {
-    // SAFETY: the helper takes no arguments and only reads the clock (Linux 5.11).
-    unsafe { bpf_ktime_get_coarse_ns() }
 }

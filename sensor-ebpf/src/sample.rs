@@ -6,11 +6,10 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use hooksensor_ebpf::abi::{Address, NO_VLAN, Sample, Settings, SourceKey, kind};
 use hooksensor_ebpf::packet::{Network, Transport};
 
-use crate::ctx::Frame;
+use crate::ctx::{self, Frame};
 use crate::{maps, observe};
 
 /// Payload of the record sizes: 256, 1536 and 8192 octets with the head. The ring reserves
@@ -19,6 +18,9 @@ use crate::{maps, observe};
 const SMALL: usize = 256 - Sample::SIZE;
 const MEDIUM: usize = 1536 - Sample::SIZE;
 const LARGE: usize = 8192 - Sample::SIZE;
+
+/// [`LARGE`] as the head counts it.
+const FULL_PART: u32 = ctx::low32(LARGE as u64);
 
 /// Records one packet may take: the longest IP payload in records of the largest size.
 const MAX_PARTS: usize = 0xffff / LARGE + 1;
@@ -79,7 +81,7 @@ pub(crate) fn over_limit(key: &SourceKey, now: u64) {
         interface: 0,
         sampling: 1,
         source_port: 0,
-        destination_port: key.slot as u16,
+        destination_port: ctx::low16(u64::from(key.slot)),
         vlan: NO_VLAN,
         kind: kind::OVER_LIMIT,
         flags: 0,
@@ -91,13 +93,6 @@ pub(crate) fn over_limit(key: &SourceKey, now: u64) {
         }
         None => observe::ring_full(key.slot),
     }
-}
-
-/// Precise kernel time, for what a record will say.
-#[inline(always)]
-pub(crate) fn now() -> u64 {
-    // SAFETY: the helper takes no arguments and only reads the clock.
-    unsafe { bpf_ktime_get_ns() }
 }
 
 #[inline(always)]
@@ -119,13 +114,13 @@ fn segment<F: Frame>(
         return;
     }
     let head = Sample {
-        time: now(),
+        time: ctx::now(),
         source: network.source,
         destination: network.destination,
         sequence: transport.sequence,
         acknowledgement: transport.acknowledgement,
-        payload_length: length as u32,
-        captured: length.min(settings.payload_bytes as usize) as u32,
+        payload_length: ctx::low32(length as u64),
+        captured: ctx::low32(length as u64).min(settings.payload_bytes),
         interface: frame.interface(),
         sampling: settings.sample_one_in,
         source_port: transport.source_port,
@@ -147,7 +142,7 @@ fn keeps(settings: &Settings, network: &Network, transport: &Transport) -> bool 
     }
     let ends = end_hash(&network.source, transport.source_port)
         .wrapping_add(end_hash(&network.destination, transport.destination_port));
-    (ends >> 32) % u64::from(one_in) == 0
+    (ends >> 32).is_multiple_of(u64::from(one_in))
 }
 
 #[inline(always)]
@@ -168,23 +163,26 @@ fn end_hash(address: &Address, port: u16) -> u64 {
 fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
     let mut done = 0;
     for _ in 1..MAX_PARTS {
-        if whole.captured - done <= LARGE as u32 {
+        if whole.captured - done <= FULL_PART {
             break;
         }
-        let part = Sample { captured: LARGE as u32, ..part(whole, done, false) };
+        let part = Sample { captured: FULL_PART, ..part(whole, done, false) };
         if !written(slot, &record::<F, LARGE>(frame, &part, payload + done as usize)) {
             return;
         }
-        done += LARGE as u32;
+        done += FULL_PART;
     }
     let offset = payload + done as usize;
     let part = part(whole, done, true);
+    let length = part.captured as usize;
     written(
         slot,
-        &match part.captured as usize {
-            ..=SMALL => record::<F, SMALL>(frame, &part, offset),
-            ..=MEDIUM => record::<F, MEDIUM>(frame, &part, offset),
-            _ => record::<F, LARGE>(frame, &part, offset),
+        &if length <= SMALL {
+            record::<F, SMALL>(frame, &part, offset)
+        } else if length <= MEDIUM {
+            record::<F, MEDIUM>(frame, &part, offset)
+        } else {
+            record::<F, LARGE>(frame, &part, offset)
         },
     );
 }
@@ -194,7 +192,7 @@ fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
 fn part(whole: &Sample, done: u32, last: bool) -> Sample {
     Sample {
         sequence: whole.sequence.wrapping_add(advanced(whole, done)),
-        payload_length: if last { whole.payload_length - done } else { LARGE as u32 },
+        payload_length: if last { whole.payload_length - done } else { FULL_PART },
         captured: whole.captured - done,
         flags: flags_of_part(whole.flags, done == 0, last),
         ..*whole

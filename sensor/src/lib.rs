@@ -1,7 +1,4 @@
-//! hooksensor: an eBPF-assisted sensor for webhook traffic.
-//!
-//! Data moves down this list of modules, and a module imports only from those above it or from
-//! the kernel ABI. `pipeline` alone knows every stage.
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod capture;
 pub mod cli;

@@ -13,7 +13,6 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::eventually;
 use crate::metrics::Metrics;
@@ -30,6 +29,12 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where `/metrics` is unless configured otherwise.
 const METRICS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10_477);
+
+// The files in an agent's folder.
+const CONFIG: &str = "hooksensor.toml";
+const LOG: &str = "agent.log";
+const RECORDS: &str = "deliveries.jsonl";
+const SOCKET: &str = "control.sock";
 
 /// What a test or the demo sets; everything else keeps the agent's default.
 #[derive(Clone, Debug)]
@@ -53,7 +58,7 @@ pub struct Settings {
 pub struct Agent<'a> {
     binary: PathBuf,
     namespace: &'a Namespace,
-    folder: TempDir,
+    folder: PathBuf,
     child: Option<Child>,
 }
 
@@ -89,11 +94,6 @@ impl Settings {
     }
 }
 
-const CONFIG: &str = "hooksensor.toml";
-const LOG: &str = "agent.log";
-const RECORDS: &str = "deliveries.jsonl";
-const SOCKET: &str = "control.sock";
-
 impl<'a> Agent<'a> {
     /// Writes the configuration, starts `binary` and waits until it is ready.
     ///
@@ -110,7 +110,8 @@ impl<'a> Agent<'a> {
     /// # Errors
     /// When the configuration cannot be written.
     pub fn prepare(binary: &Path, namespace: &'a Namespace, settings: &Settings) -> Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a folder for the agent")?;
+        let folder = namespace.folder().join("agent");
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let agent = Self { binary: binary.to_path_buf(), namespace, folder, child: None };
         agent.configure(settings)?;
         Ok(agent)
@@ -121,7 +122,7 @@ impl<'a> Agent<'a> {
     /// # Errors
     /// When the file cannot be written.
     pub fn configure(&self, settings: &Settings) -> Result<()> {
-        let text = settings.to_toml(self.folder.path(), &self.namespace.pin_path());
+        let text = settings.to_toml(&self.folder, &self.namespace.pin_path());
         fs::write(self.config(), text).context("cannot write the agent's configuration")
     }
 
@@ -130,7 +131,7 @@ impl<'a> Agent<'a> {
     /// # Errors
     /// When it ends or is not ready in time, with what it logged.
     pub fn resume(&mut self) -> Result<()> {
-        let log = File::options().create(true).append(true).open(self.folder.path().join(LOG));
+        let log = File::options().create(true).append(true).open(self.folder.join(LOG));
         let mut run = Command::new(&self.binary);
         run.arg("run").arg("--config").arg(self.config());
         run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.context("cannot log")?);
@@ -155,7 +156,7 @@ impl<'a> Agent<'a> {
     /// When the binary cannot be started. A verb that fails says so in the output.
     pub fn verb(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.binary);
-        command.arg("--socket").arg(self.folder.path().join(SOCKET)).args(arguments);
+        command.arg("--socket").arg(self.folder.join(SOCKET)).args(arguments);
         self.namespace.output(&mut command)
     }
 
@@ -184,7 +185,7 @@ impl<'a> Agent<'a> {
     /// When a complete line is not JSON.
     pub fn records(&self) -> Result<Vec<Value>> {
         // The file is made with the first record.
-        let text = fs::read_to_string(self.folder.path().join(RECORDS)).unwrap_or_default();
+        let text = fs::read_to_string(self.folder.join(RECORDS)).unwrap_or_default();
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
         let records = complete.lines().map(serde_json::from_str);
         records.collect::<Result<_, _>>().context("a record is not JSON")
@@ -254,19 +255,19 @@ impl<'a> Agent<'a> {
     /// What the agent wrote to standard error so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default()
+        fs::read_to_string(self.folder.join(LOG)).unwrap_or_default()
     }
 
     /// The configuration file.
     #[must_use]
     pub fn config(&self) -> PathBuf {
-        self.folder.path().join(CONFIG)
+        self.folder.join(CONFIG)
     }
 
     /// The folder with the socket and the records.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     fn pid(&self) -> Result<u32> {

@@ -2,6 +2,7 @@
 //!
 //! It must not know how namespaces are connected.
 
+use std::env::temp_dir;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
@@ -47,6 +48,8 @@ impl Namespace {
         let name = format!("{PREFIX}-{}-{number}", std::process::id());
         ip(["netns", "add", &name])?;
         let namespace = Self { name };
+        let folder = namespace.folder();
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         ip(["-netns", namespace.name(), "link", "set", "lo", "up"])?;
         Ok(namespace)
     }
@@ -62,6 +65,12 @@ impl Namespace {
     #[must_use]
     pub fn pin_path(&self) -> PathBuf {
         Path::new(PINS).join(&self.name)
+    }
+
+    /// A folder for what runs in the namespace. It goes with the namespace.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        temp_dir().join(&self.name)
     }
 
     /// Runs `work` on a thread inside the namespace and waits for it. A panic goes through.
@@ -124,10 +133,10 @@ where
     Ok(())
 }
 
-/// Removes the namespaces and pins of processes that are gone without removing them.
+/// Removes the namespaces, pins and folders of processes that are gone without removing them.
 fn remove_leftovers() {
-    for folder in [FOLDER, PINS] {
-        let Ok(entries) = Path::new(folder).read_dir() else { continue };
+    for folder in [Path::new(FOLDER), Path::new(PINS), &temp_dir()] {
+        let Ok(entries) = folder.read_dir() else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
@@ -154,6 +163,7 @@ fn remove(name: &str) {
     }
     ip(["netns", "delete", name]).ok();
     fs::remove_dir_all(Path::new(PINS).join(name)).ok();
+    fs::remove_dir_all(temp_dir().join(name)).ok();
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use tempfile::TempDir;
 
 use crate::eventually;
 use crate::namespace::Namespace;
@@ -28,8 +27,6 @@ pub const LOCATIONS: [(&str, u16); 5] = [
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    // Holds the configuration and what nginx writes.
-    _folder: TempDir,
 }
 
 impl Server {
@@ -38,14 +35,14 @@ impl Server {
     /// # Errors
     /// Without nginx, or when the port is taken.
     pub fn start(namespace: &Namespace, port: u16) -> Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a folder for nginx")?;
-        let path = folder.path().join("nginx.conf");
+        let folder = namespace.folder();
+        let path = folder.join("nginx.conf");
         std::fs::write(&path, configuration(port)).context("cannot write nginx.conf")?;
         let mut nginx = Command::new("nginx");
-        nginx.arg("-p").arg(folder.path()).arg("-c").arg(&path);
+        nginx.arg("-p").arg(&folder).arg("-c").arg(&path);
         nginx.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = namespace.spawn(&mut nginx).context("nginx comes with package nginx-light")?;
-        let server = Self { child, _folder: folder };
+        let server = Self { child };
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         eventually(START, "nginx answers", || {
             namespace.run(|| TcpStream::connect(address)).ok()?.ok()

@@ -89,6 +89,32 @@ fn a_second_agent_leaves_the_first_alone() {
     assert_eq!(first.status().unwrap()["state"], "running");
 }
 
+/// Another program at the hook is not ours to remove, be it of another agent.
+#[test]
+fn an_interface_that_is_taken_is_named_and_left_alone() {
+    let network = Network::new(1).unwrap();
+    let settings = Settings::new(network.interfaces(), PORT);
+    let first = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let config = fs::read_to_string(first.config()).unwrap();
+    let pins = network.server.pin_path();
+    // Pins that go with the client's namespace, so that nothing is left behind.
+    let other = config
+        .replace(&format!("{pins:?}"), &format!("{:?}", network.clients[0].namespace.pin_path()))
+        .replace("control.sock", "other.sock")
+        + "[metrics]\nenabled = false\n";
+    let path = first.folder().join("other.toml");
+    fs::write(&path, other).unwrap();
+    let output = first.verb(&["run", "--config", path.to_str().unwrap()]).unwrap();
+    check_failed(&output, 1, &["link1"]);
+    assert_eq!(first.status().unwrap()["state"], "running");
+    let _server = Server::start(&network.server, PORT).unwrap();
+    deliver(&network.clients[0], "still-seen");
+    eventually(SETTLE, "the first agent records", || {
+        first.dataset("delivery").ok().filter(|records| !records.is_empty())
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_taken_metrics_port_is_named() {
     let network = Network::new(1).unwrap();

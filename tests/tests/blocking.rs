@@ -113,7 +113,7 @@ fn a_ban_ends_by_itself() {
     let network = Network::new(1).unwrap();
     let (_server, agent) = start(&network, &settings(&network, true));
     let client = &network.clients[0];
-    ban(&agent, &client.v4.to_string(), "3s");
+    ban(&agent, &client.v4.to_string(), "4s");
     assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Dropped);
     eventually(SETTLE, "the ban ends", || {
         (connect(client, SERVER_V4, PORT) == Attempt::Connected).then_some(())
@@ -157,10 +157,10 @@ fn a_source_over_its_limit_is_held_to_it_at_once() {
     let limited = Settings { limit: Some((1_000, 1_000)), ..settings(&network, true) };
     let (_server, agent) = start(&network, &limited);
     let report = flood(&network.clients[0], 100_000, 50_000);
-    // Whatever passed in the time the flood took is the burst and the rate, to the packet.
     let dropped = verdicts(&agent, "drop_limited");
-    let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap();
-    assert!(report.sent - dropped <= allowed + 1, "{dropped} of {report:?}");
+    // The burst, and a packet a millisecond, by a clock that moves in steps of one to ten.
+    let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap() + 10;
+    assert!(report.sent - dropped <= allowed, "{dropped} of {report:?}");
     assert!(report.sent - dropped >= 1_000, "{dropped} of {report:?}");
 }
 
@@ -230,7 +230,7 @@ fn bans_outlive_a_killed_agent_and_no_longer() {
     let network = Network::new(2).unwrap();
     let (_server, mut agent) = start(&network, &settings(&network, true));
     let [banned, other] = &network.clients[..] else { panic!("two clients were asked for") };
-    ban(&agent, &banned.v4.to_string(), "4s");
+    ban(&agent, &banned.v4.to_string(), "6s");
     ban(&agent, &banned.v6.to_string(), "10m");
     assert_eq!(agent.stop(Signal::SIGKILL).unwrap().code(), None);
     assert_eq!(connect(banned, SERVER_V4, PORT), Attempt::Dropped);
@@ -262,6 +262,10 @@ fn a_graceful_stop_takes_the_programs_along_unless_told_otherwise() {
         let client = &network.clients[0];
         ban(&agent, &client.v4.to_string(), "10m");
         assert_eq!(agent.stop(Signal::SIGTERM).unwrap().code(), Some(0), "{}", agent.log());
-        assert_eq!(connect(client, SERVER_V4, PORT), expected, "stay_attached = {stay_attached}");
+        // The kernel detaches a program a moment after its last reference is gone.
+        eventually(SETTLE, &format!("{expected:?} with stay_attached = {stay_attached}"), || {
+            (connect(client, SERVER_V4, PORT) == expected).then_some(())
+        })
+        .unwrap();
     }
 }

@@ -18,7 +18,7 @@ fn host() -> Result<()> {
 fn kernel() -> Result<()> {
     ensure!(
         Uid::effective().is_root(),
-        "loading programs and making network namespaces needs root: run `sudo -E cargo xtask test`"
+        "loading programs and making network namespaces needs root; run\n    sudo -E env \"PATH=$PATH\" cargo xtask test"
     );
     // The end-to-end tests start the binary, which is no dependency cargo could build for them.
     shell::run(&mut cargo(&["build", "--package", "hooksensor"]))?;

@@ -1,10 +1,11 @@
-//! Reads capture files, pcap and pcapng, one frame at a time from any byte source.
+//! Reads capture files, pcap and pcapng, plain or by gzip, one frame at a time from any byte source.
 //!
 //! It must not know what the frames hold.
 
 mod classic;
 mod input;
 mod next_generation;
+mod source;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -14,6 +15,7 @@ use super::Timestamp;
 use classic::Classic;
 use input::Input;
 use next_generation::NextGeneration;
+use source::Source;
 
 pub use super::decode::LinkType;
 
@@ -84,7 +86,7 @@ pub enum Damage {
 
 /// A capture being read.
 pub struct Reader<R> {
-    input: Input<R>,
+    input: Input<Source<R>>,
     format: Format,
     frames: u64,
 }
@@ -110,9 +112,11 @@ impl<R: Read> Reader<R> {
     ///
     /// When the source fails, is too short, or holds no known format.
     pub fn new(source: R) -> Result<Self, Error> {
+        let start = Place { offset: 0, frames: 0 };
+        let source = Source::open(source).map_err(Error::Read)?;
         let mut input = Input::new(source);
-        if !input.fill(4).map_err(Error::Read)? {
-            return Err(Error::Truncated(Place { offset: 0, frames: 0 }));
+        if !input.fill(4).map_err(|error| start.failed(error))? {
+            return Err(Error::Truncated(start));
         }
         let mut magic = [0; 4];
         magic.copy_from_slice(&input.available()[..4]);
@@ -151,10 +155,17 @@ impl<R: Read> Reader<R> {
         self.frames
     }
 
-    /// Octets of the source taken so far.
+    /// Octets taken so far, after decompression.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.input.offset()
+    }
+}
+
+impl Place {
+    /// The error for a source that failed here.
+    fn failed(self, error: io::Error) -> Error {
+        if source::is_cut(&error) { Error::Truncated(self) } else { Error::Read(error) }
     }
 }
 

@@ -220,6 +220,12 @@ pub struct Http {
     pub idle_timeout: Duration,
     /// Whether records carry the SHA-256 of the request body.
     pub body_sha256: bool,
+    /// Proxies in front of this host, for example `["192.0.2.0/24"]`. From these alone the client's
+    /// address is taken from PROXY protocol, Forwarded, X-Forwarded-For and the like, and they
+    /// cannot be banned.
+    #[serde(deserialize_with = "fields::networks")]
+    #[schemars(with = "Vec<NetworkText>")]
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for Http {
@@ -229,6 +235,7 @@ impl Default for Http {
             memory: 64 << 20,
             idle_timeout: Duration::from_secs(120),
             body_sha256: false,
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -57,6 +57,12 @@ pub struct Policy {
     pub ban: config::Ban,
 }
 
+impl From<&config::Config> for Policy {
+    fn from(config: &config::Config) -> Self {
+        Self { enforce: config.enforce, ports: config.ports.clone(), ban: config.ban.clone() }
+    }
+}
+
 impl ChokePoint {
     /// A choke point with nothing in force.
     #[must_use]

@@ -21,6 +21,8 @@ pub enum Why {
     SshPeer,
     /// The configuration says so.
     Configured,
+    /// A proxy whose address stands for all of its clients'.
+    TrustedProxy,
 }
 
 /// Prefixes with the reason each is protected.
@@ -68,6 +70,7 @@ impl fmt::Display for Why {
             Self::Resolver => formatter.write_str("a name server of this host"),
             Self::SshPeer => formatter.write_str("the peer of an SSH session"),
             Self::Configured => formatter.write_str("protected by the configuration"),
+            Self::TrustedProxy => formatter.write_str("a trusted proxy"),
         }
     }
 }

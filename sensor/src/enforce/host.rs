@@ -12,7 +12,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use procfs::net::{TcpNetEntry, TcpState};
 
-use crate::config::Protect;
+use crate::config::Config;
 use crate::decide::{Protected, Why};
 
 const RESOLVERS: &str = "/etc/resolv.conf";
@@ -23,9 +23,9 @@ const ROUTE_BY_GATEWAY: u32 = 2;
 
 /// The protected set as the configuration wants it and the host is now.
 #[must_use]
-pub fn protected(settings: &Protect) -> Protected {
-    let mut entries: Vec<(IpNet, Why)> =
-        settings.addresses.iter().map(|net| (*net, Why::Configured)).collect();
+pub fn protected(config: &Config) -> Protected {
+    let settings = &config.protect;
+    let mut entries = configured(config);
     if settings.host {
         entries.extend(loopback());
         entries.extend(own_addresses());
@@ -35,6 +35,15 @@ pub fn protected(settings: &Protect) -> Protected {
         entries.extend(ssh_peers(&settings.ssh_ports));
     }
     Protected::new(entries)
+}
+
+/// What the configuration names: protected addresses, and proxies, whose address stands for all of
+/// their clients'.
+#[must_use]
+pub fn configured(config: &Config) -> Vec<(IpNet, Why)> {
+    let addresses = config.protect.addresses.iter().map(|net| (*net, Why::Configured));
+    let proxies = config.http.trusted_proxies.iter().map(|net| (*net, Why::TrustedProxy));
+    addresses.chain(proxies).collect()
 }
 
 fn loopback() -> [(IpNet, Why); 2] {
@@ -165,11 +174,22 @@ mod tests {
     }
 
     #[test]
+    fn a_trusted_proxy_is_protected_whatever_else_is() {
+        let mut config = Config::default();
+        config.protect.host = false;
+        config.http.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
+        let set = protected(&config);
+        let touched = set.touched_by(&"192.0.2.7/32".parse().unwrap());
+        assert_eq!(touched.map(|(_, why)| why), Some(&Why::TrustedProxy));
+    }
+
+    #[test]
     fn this_host_protects_its_loopback_and_its_own_addresses() {
-        let set = protected(&Protect::default());
+        let set = protected(&Config::default());
         assert!(set.touched_by(&"127.0.0.1/32".parse().unwrap()).is_some());
         assert!(set.touched_by(&"0.0.0.0/0".parse().unwrap()).is_some());
-        let off = Protect { host: false, ..Protect::default() };
+        let mut off = Config::default();
+        off.protect.host = false;
         assert!(protected(&off).entries().is_empty());
     }
 }

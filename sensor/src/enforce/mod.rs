@@ -13,7 +13,7 @@ use hooksensor_ebpf::abi::Ban;
 use hooksensor_ebpf::limit;
 use ipnet::IpNet;
 
-pub use host::protected;
+pub use host::{configured, protected};
 
 use crate::capture::Timestamp;
 use crate::config::Config;

@@ -53,8 +53,8 @@ pub(super) enum Skip {
 impl Framing {
     /// How a request's body ends.
     pub(super) fn of_request(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Self {
-        let length = content_length(headers, anomalies);
-        match transfer_coding(headers) {
+        let (length, coding) = framing_fields(headers, anomalies);
+        match coding {
             Some(coding) => Self::coded(coding, length, anomalies).unwrap_or(Self::Length(0)),
             None => Self::Length(length.unwrap_or(0)),
         }
@@ -62,8 +62,8 @@ impl Framing {
 
     /// How a final response's body ends, when its status and request allow one.
     pub(super) fn of_response(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Self {
-        let length = content_length(headers, anomalies);
-        match transfer_coding(headers) {
+        let (length, coding) = framing_fields(headers, anomalies);
+        match coding {
             Some(coding) => Self::coded(coding, length, anomalies).unwrap_or(Self::UntilClose),
             None => length.map_or(Self::UntilClose, Self::Length),
         }
@@ -171,26 +171,36 @@ pub(super) fn note(anomalies: &mut Vec<Anomaly>, anomaly: Anomaly) {
     }
 }
 
-/// The length declared; the first of several that disagree, which is named.
-fn content_length(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Option<u64> {
+/// The length declared, and the last Transfer-Encoding field, whose last coding frames the body.
+fn framing_fields<'a>(
+    headers: &'a Headers,
+    anomalies: &mut Vec<Anomaly>,
+) -> (Option<u64>, Option<&'a [u8]>) {
     let mut length = None;
-    for value in headers.all("content-length").flat_map(|value| value.split(|o| *o == b',')) {
-        let Some(number) = decimal(value.trim_ascii()) else {
-            note(anomalies, Anomaly::BadContentLength);
-            continue;
-        };
-        match length {
-            None => length = Some(number),
-            Some(first) if first == number => note(anomalies, Anomaly::RepeatedLength),
-            Some(_) => note(anomalies, Anomaly::ConflictingLength),
+    let mut coding = None;
+    for (name, value) in headers.iter() {
+        // Every message comes through here; few names have one of these lengths.
+        match name.len() {
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                declare_length(&mut length, value, anomalies);
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => coding = Some(value),
+            _ => {}
         }
     }
-    length
+    (length, coding)
 }
 
-/// The last Transfer-Encoding field; its last coding frames the body.
-fn transfer_coding(headers: &Headers) -> Option<&[u8]> {
-    headers.all("transfer-encoding").last()
+/// Takes a Content-Length field in; the first of several lengths stands, which is named.
+fn declare_length(length: &mut Option<u64>, value: &[u8], anomalies: &mut Vec<Anomaly>) {
+    for value in value.split(|octet| *octet == b',') {
+        match (decimal(value.trim_ascii()), *length) {
+            (None, _) => note(anomalies, Anomaly::BadContentLength),
+            (number, None) => *length = number,
+            (number, first) if number == first => note(anomalies, Anomaly::RepeatedLength),
+            _ => note(anomalies, Anomaly::ConflictingLength),
+        }
+    }
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {

@@ -5,17 +5,23 @@
 mod requests;
 mod responses;
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::counters::Counters;
+use super::proxy::{self, Start};
 use super::queue::Queue;
-use super::reader::{Input, Reader, Role, State};
+use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
-use super::{BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter};
+use super::{
+    Anomaly, BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
+};
 use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
 
 /// What a conversation needs of its engine while it takes an event.
 pub(super) struct Context<'a, S> {
     pub(super) ports: &'a PortFilter,
+    pub(super) proxies: &'a TrustedProxies,
     pub(super) body: BodyPolicy,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
@@ -36,10 +42,16 @@ pub(super) struct Conversation {
     /// The side that asks, once known.
     client: Option<Side>,
     flow_id: u64,
+    /// Whether anything but the form of a request line speaks for HTTP.
+    confirmed: bool,
     next_index: u32,
     requests: Reader,
     responses: Reader,
     queue: Queue,
+    /// First octets of the client, while a proxy's header may stand there.
+    preface: Option<Vec<u8>>,
+    /// The client that a proxy's header named.
+    proxied: Option<IpAddr>,
     /// A response under way that answers no known request.
     orphan: Option<Box<Exchange>>,
     /// Of the first interim response before the final one that is due.
@@ -53,10 +65,13 @@ impl Conversation {
             opening,
             client: None,
             flow_id: 0,
+            confirmed: false,
             next_index: 0,
             requests: Reader::new(Role::Requests, state),
             responses: Reader::new(Role::Responses, state),
             queue: Queue::default(),
+            preface: opening.initiator.map(|_| Vec::new()),
+            proxied: None,
             orphan: None,
             interim: None,
         }
@@ -64,7 +79,17 @@ impl Conversation {
 
     /// Octets of memory that incomplete heads take.
     pub(super) fn buffered(&self) -> usize {
-        self.requests.buffered() + self.responses.buffered()
+        let preface = self.preface.as_ref().map_or(0, Vec::capacity);
+        self.requests.buffered() + self.responses.buffered() + preface
+    }
+
+    /// Takes note that the next octets of a side may not be those its peer received.
+    pub(super) fn dispute(&mut self, side: Side) {
+        match self.client.or(self.opening.initiator) {
+            Some(client) if side == client => self.requests.note(Anomaly::ConflictingSegments),
+            Some(_) => self.responses.note(Anomaly::ConflictingSegments),
+            None => {}
+        }
     }
 
     /// Takes the next octets of a side.
@@ -80,9 +105,40 @@ impl Conversation {
             return Interest::Keep;
         };
         if side == client {
-            self.request_octets(input, context)
+            self.client_octets(input, context)
         } else {
             self.response_octets(input, context)
+        }
+    }
+
+    /// Reads octets of the client, after the header of a proxy if there is one.
+    fn client_octets<S: FnMut(Observation)>(
+        &mut self,
+        mut input: Input<'_>,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
+        let Some(mut preface) = self.preface.take() else {
+            return self.request_octets(input, context);
+        };
+        if preface.is_empty() && proxy::start(input.octets) == Start::Other {
+            return self.request_octets(input, context);
+        }
+        let before = preface.len();
+        preface.extend_from_slice(input.octets);
+        match proxy::start(&preface) {
+            Start::Partial => {
+                self.preface = Some(preface);
+                Interest::Keep
+            }
+            Start::Header(length, client) => {
+                self.proxied = client;
+                input.take(length - before);
+                self.request_octets(input, context)
+            }
+            Start::Other => {
+                let mark = Mark { position: input.mark.position - before as u64, ..input.mark };
+                self.request_octets(Input { octets: &preface, mark }, context)
+            }
         }
     }
 
@@ -99,6 +155,7 @@ impl Conversation {
             self.client.or_else(|| self.settle_client(self.opening.initiator, context.ports));
         match client {
             Some(client) if side == client => {
+                self.preface = None;
                 self.request_gap(length, context);
                 self.requests.move_to(end);
             }
@@ -175,12 +232,12 @@ impl Conversation {
         }
     }
 
-    fn address(&self, side: Side) -> std::net::SocketAddr {
+    fn address(&self, side: Side) -> SocketAddr {
         self.opening.addresses[side.index()]
     }
 
     /// An exchange without request and response.
-    fn exchange(&mut self) -> Box<Exchange> {
+    fn exchange(&mut self, proxies: &TrustedProxies) -> Box<Exchange> {
         let client = self.client.expect("messages are read once the client is known");
         let (source, destination) = (self.address(client), self.address(client.peer()));
         let mut coverage = Coverage::FULL;
@@ -196,7 +253,7 @@ impl Conversation {
         Box::new(Exchange {
             flow: Flow { id: self.flow_id, source, destination, vlan, interface },
             index,
-            client: source.ip(),
+            client: self.proxied.filter(|_| proxies.has(source.ip())).unwrap_or(source.ip()),
             request: None,
             response: None,
             coverage,
@@ -226,7 +283,7 @@ fn emit<S: FnMut(Observation)>(exchange: Box<Exchange>, context: &mut Context<'_
 
 /// FNV-1a over both endpoints and the time of the first packet: stable over versions and machines,
 /// and short enough to be written out in full here.
-fn flow_id(client: std::net::SocketAddr, server: std::net::SocketAddr, opened: Timestamp) -> u64 {
+fn flow_id(client: SocketAddr, server: SocketAddr, opened: Timestamp) -> u64 {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let absorb = |hash: u64, octets: &[u8]| {
@@ -234,8 +291,8 @@ fn flow_id(client: std::net::SocketAddr, server: std::net::SocketAddr, opened: T
     };
     let hash = [client, server].iter().fold(OFFSET_BASIS, |hash, endpoint| {
         let hash = match endpoint.ip() {
-            std::net::IpAddr::V4(address) => absorb(hash, &address.octets()),
-            std::net::IpAddr::V6(address) => absorb(hash, &address.octets()),
+            IpAddr::V4(address) => absorb(hash, &address.octets()),
+            IpAddr::V6(address) => absorb(hash, &address.octets()),
         };
         absorb(hash, &endpoint.port().to_be_bytes())
     });

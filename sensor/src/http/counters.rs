@@ -12,6 +12,9 @@ use super::{Coverage, Exchange};
 pub struct Counters {
     /// Requests seen.
     pub requests: u64,
+    /// Requests taken back, and not counted above: what came in answer was not HTTP, and the method
+    /// is not one in use.
+    pub taken_back: u64,
     /// Final responses seen.
     pub responses: u64,
     /// Of these, the ones whose request is not known.
@@ -40,6 +43,8 @@ pub struct Counters {
     pub opaque_connections: u64,
     /// Connections that made room because incomplete heads took too much memory.
     pub head_evictions: u64,
+    /// Requests whose trusted proxy sent something that is no address where one was due.
+    pub bad_forwarding: u64,
     /// Segments of ports that are not read.
     pub unwatched_segments: u64,
 }

@@ -8,7 +8,7 @@ use crate::tcp::{self, Event, EventKind, Table};
 use super::conversation::{Context, Conversation, Interest};
 use super::counters::Counters;
 use super::reader::{Input, Mark};
-use super::{BodyPolicy, Observation, Options, PortFilter};
+use super::{BodyPolicy, Observation, Options, PortFilter, TrustedProxies};
 
 /// Turns segments into observations.
 ///
@@ -25,6 +25,7 @@ struct Conversations {
     slots: Vec<Slot>,
     ports: PortFilter,
     body: BodyPolicy,
+    proxies: TrustedProxies,
     /// Octets of memory that incomplete heads take, and may take.
     buffered: usize,
     buffer_limit: usize,
@@ -41,16 +42,23 @@ enum Slot {
 }
 
 impl Engine {
+    /// Octets of memory that an open connection takes while nothing of it has to wait, without its
+    /// place in the index.
+    #[cfg(test)]
+    pub(super) const CONNECTION_SIZE: usize =
+        Table::CONNECTION_SIZE + size_of::<Slot>() + size_of::<Conversation>();
+
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { ports, limits, body, seed } = options;
+        let Options { ports, limits, body, proxies, seed } = options;
         Self {
             table: Table::new(limits.tcp, seed),
             conversations: Conversations {
                 slots: Vec::new(),
                 ports,
                 body,
+                proxies,
                 buffered: 0,
                 buffer_limit: limits.head_octets,
                 counters: Counters::default(),
@@ -145,16 +153,23 @@ impl Conversations {
             }
         };
         let before = conversation.buffered();
-        let mut context =
-            Context { ports: &self.ports, body: self.body, counters: &mut self.counters, sink };
+        let mut context = Context {
+            ports: &self.ports,
+            proxies: &self.proxies,
+            body: self.body,
+            counters: &mut self.counters,
+            sink,
+        };
         let interest = step(conversation, event, &mut context);
-        self.buffered = self.buffered - before + conversation.buffered();
-        if interest == Interest::Opaque {
-            self.buffered -= conversation.buffered();
-            self.counters.opaque_connections += 1;
-            *slot = Slot::Opaque;
-        } else if let EventKind::Closed(_) = event.kind {
-            *slot = Slot::Free;
+        self.buffered -= before;
+        let closed = matches!(event.kind, EventKind::Closed(_));
+        match (interest, closed) {
+            (Interest::Keep, false) => self.buffered += conversation.buffered(),
+            (_, true) => *slot = Slot::Free,
+            (Interest::Opaque, false) => {
+                self.counters.opaque_connections += 1;
+                *slot = Slot::Opaque;
+            }
         }
     }
 }
@@ -172,7 +187,10 @@ fn step<S: FnMut(Observation)>(
     context: &mut Context<'_, S>,
 ) -> Interest {
     match event.kind {
-        EventKind::Data { side, position, acknowledged, octets } => {
+        EventKind::Data { side, position, acknowledged, octets, disputed } => {
+            if disputed {
+                conversation.dispute(side);
+            }
             let mark = Mark { position, acknowledged, time: event.time };
             return conversation.data(side, Input { octets, mark }, context);
         }

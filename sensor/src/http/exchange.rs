@@ -223,6 +223,8 @@ pub enum Anomaly {
     Nul,
     /// A head beyond the limit.
     HeadTooLong,
+    /// Segments that overlap and differ; the first ones are recorded.
+    ConflictingSegments,
     /// Octets in place of the response that are none.
     UnrecognisedResponse,
 }
@@ -249,6 +251,7 @@ impl Anomaly {
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",
             Self::HeadTooLong => "head_too_long",
+            Self::ConflictingSegments => "conflicting_segments",
             Self::UnrecognisedResponse => "unrecognised_response",
         }
     }

@@ -7,10 +7,13 @@ mod chunked;
 mod conversation;
 mod counters;
 mod engine;
+mod entries;
 mod exchange;
 mod head;
+mod identity;
 mod lenient;
 mod options;
+mod proxy;
 mod queue;
 mod reader;
 mod start_line;
@@ -22,4 +25,5 @@ pub use engine::Engine;
 pub use exchange::{
     Anomaly, Body, Coverage, Exchange, Flow, Headers, Observation, Request, Response, Version,
 };
+pub use identity::TrustedProxies;
 pub use options::{BodyPolicy, Limits, Options, PortFilter};

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::TrustedProxies;
 use crate::tcp;
 
 /// Octets of a message head that are taken. Servers refuse more: nginx at 32 KiB, Apache at 8 KiB a
@@ -74,6 +75,8 @@ pub struct Options {
     pub limits: Limits,
     /// What is kept of bodies.
     pub body: BodyPolicy,
+    /// The proxies whose word on the client's address is taken.
+    pub proxies: TrustedProxies,
     /// Secret that keeps peers from choosing addresses that collide in the connection table. It does
     /// not change what is put out.
     pub seed: u64,

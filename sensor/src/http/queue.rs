@@ -3,9 +3,8 @@
 //! It must not know how messages are read. A response that several requests may have asked for is
 //! given to none of them.
 
-use std::collections::VecDeque;
-
 use super::Exchange;
+use super::entries::Entries;
 use super::reader::Mark;
 
 /// A request whose exchange is not complete.
@@ -45,7 +44,7 @@ pub(super) enum Choice {
 /// Requests in the order they were sent.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    entries: VecDeque<Pending>,
+    entries: Entries<Pending>,
     hidden: Option<Hidden>,
     /// Whether responses may have gone unseen since the last one that was paired.
     responses_hidden: bool,
@@ -94,11 +93,7 @@ impl Queue {
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Pending> {
-        let pending = self.entries.pop_front();
-        if self.entries.is_empty() && self.entries.capacity() > 4 {
-            self.entries.shrink_to_fit();
-        }
-        pending
+        self.entries.pop_front()
     }
 
     /// Takes out the first exchange if nothing more of its request is to come.
@@ -148,7 +143,9 @@ impl Queue {
         let choice = match candidates {
             0 => return Choice::Nobody,
             _ if self.responses_hidden => self.choose_after_loss(candidates, response),
-            _ if self.entries[0].may_not_be_next() => Choice::Unclear(candidates),
+            _ if self.entries.front().is_some_and(Pending::may_not_be_next) => {
+                Choice::Unclear(candidates)
+            }
             _ => Choice::After(0),
         };
         self.responses_hidden = false;
@@ -160,9 +157,10 @@ impl Queue {
     /// A client that does not pipeline has received every earlier response when it sends a request,
     /// so the last candidate is the one that is waiting.
     fn choose_after_loss(&self, candidates: usize, response: Mark) -> Choice {
-        let last = &self.entries[candidates - 1];
-        let pipelined = candidates > 1
-            && self.entries[candidates - 2].start.acknowledged >= last.start.acknowledged;
+        let Some(last) = self.entries.get(candidates - 1) else { return Choice::Nobody };
+        let before = candidates.checked_sub(2).and_then(|index| self.entries.get(index));
+        let pipelined =
+            before.is_some_and(|before| before.start.acknowledged >= last.start.acknowledged);
         let later_one_hidden = candidates == self.entries.len()
             && self.hidden.is_some_and(|hidden| hidden.position < response.acknowledged);
         if pipelined || later_one_hidden || last.may_not_be_next() {

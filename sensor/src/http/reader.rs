@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use memchr::memchr;
 
-use super::body::{Collector, Framing, Progress, Skip};
+use super::body::{Collector, Framing, Progress, Skip, note};
 use super::head::Tolerance;
 use super::options::MAX_HEAD;
 use super::{Anomaly, Body, BodyPolicy, start_line};
@@ -172,6 +172,11 @@ impl Reader {
     /// Whether a line of the head just read ended in LF alone.
     pub(super) fn has_bare_lf(&self) -> bool {
         self.bare_lf
+    }
+
+    /// Names a deviation of the message being read, or of the one that comes next.
+    pub(super) fn note(&mut self, anomaly: Anomaly) {
+        note(&mut self.anomalies, anomaly);
     }
 
     /// Reads on in a head.

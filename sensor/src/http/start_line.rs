@@ -95,6 +95,11 @@ pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
     })
 }
 
+/// Whether a method is in common use.
+pub(super) fn is_known_method(method: &[u8]) -> bool {
+    KNOWN_METHODS.contains(&method)
+}
+
 /// Whether a line is a request line with a method in common use and nothing odd about it.
 pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
     starts_with_known_method(line)

@@ -1,6 +1,7 @@
 //! The BPF file system: mounted where it is needed, and the directory that is this agent's alone.
 
 use std::fs::{self, DirBuilder, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -62,10 +63,18 @@ impl PinDirectory {
         &self.path
     }
 
-    /// Removes everything pinned below it, and the directory when nothing else is in it.
-    pub(super) fn remove(&self) -> Result<()> {
-        fs::remove_dir_all(&self.path)
-            .with_context(|| format!("cannot remove {}", self.path.display()))
+    /// Removes `layout` below it with everything pinned there, and the directory itself when
+    /// nothing else is in it: others may pin beside us.
+    pub(super) fn remove(&self, layout: &str) -> Result<()> {
+        let ours = self.path.join(layout);
+        fs::remove_dir_all(&ours).with_context(|| format!("cannot remove {}", ours.display()))?;
+        match fs::remove_dir(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+                tracing::debug!(%error, "the pin directory stays");
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 

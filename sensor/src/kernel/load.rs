@@ -14,9 +14,9 @@ use ipnet::IpNet;
 use super::attach::{self, Attachment, EGRESS_PROGRAM};
 use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
+use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
-use super::{layout_directory, privileges};
 use crate::config;
 
 const INGRESS_PROGRAM: &str = "hooksensor_ingress";
@@ -38,10 +38,9 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// When privileges are missing, another agent holds the pin path, or the kernel refuses a
+    /// When another agent holds the pin path, or the kernel refuses a
     /// program; the message says which and what to do.
     pub fn load(settings: &config::Kernel) -> Result<Self> {
-        privileges::check()?;
         let directory = PinDirectory::open(&settings.pin_path)?;
         let pins = directory.path().join(layout_directory());
         fs::create_dir_all(&pins).with_context(|| format!("cannot create {}", pins.display()))?;
@@ -127,7 +126,7 @@ impl Kernel {
         for interface in attach::pinned_interfaces(&pins)? {
             attach::detach(&interface, &pins)?;
         }
-        self.pins.remove()
+        self.pins.remove(&layout_directory())
     }
 
     /// The reading end of the sample ring; it can be taken once.

@@ -18,6 +18,7 @@ pub use bans::{BanError, Entry};
 pub use clock::Clock;
 pub use load::Kernel;
 pub use maps::Totals;
+pub use privileges::check as check_privileges;
 pub use ring::Ring;
 
 /// Name of the directory below the pin path that holds this layout's maps and links.

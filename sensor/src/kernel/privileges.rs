@@ -14,7 +14,7 @@ const SYS_ADMIN: u32 = 21;
 /// # Errors
 ///
 /// When one is missing, or when `/proc` cannot be read.
-pub(super) fn check() -> Result<()> {
+pub fn check() -> Result<()> {
     let status = procfs::process::Process::myself()
         .and_then(|process| process.status())
         .context("cannot read this process's capabilities from /proc/self/status")?;

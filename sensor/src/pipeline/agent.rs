@@ -2,7 +2,6 @@
 //!
 //! It must not do the work itself.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +12,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::desk::{self, ConfigSource, Desk, DeskFigures};
+use super::desk::{ConfigSource, Desk, DeskFigures};
+use super::observer;
 use super::shard::{self, Update};
 use super::writer;
 use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
-use crate::decide::ChokePoint;
+use crate::decide::{ChokePoint, Policy};
 use crate::enforce::{self, Enforcer};
-use crate::kernel::{Attachment, Kernel};
-use crate::record::Observer;
+use crate::kernel::{Attachment, Kernel, check_privileges};
 use crate::secrets;
 use crate::webhook::Knowledge;
 
@@ -47,6 +46,7 @@ pub fn run(config: Config, path: Option<PathBuf>, overrides: Overrides) -> Resul
 }
 
 async fn live(config: Config, source: ConfigSource) -> Result<()> {
+    check_privileges()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let knowledge = Arc::new(know(&config)?);
@@ -56,9 +56,9 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let mut enforcer = Enforcer::new(Kernel::load(&config.kernel)?);
     let choke_point = prepare(&mut enforcer, &config)?;
     let attachments = attach(&mut enforcer, &config)?;
-    let observer = Arc::new(observer(&attachments));
+    let observer = Arc::new(observer::observer(&attachments));
     let config = Arc::new(config);
-    let first = update(&config, &knowledge, &observer, enforcer.kernel())?;
+    let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
     let ring = enforcer.kernel().take_ring()?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
@@ -127,10 +127,10 @@ async fn open_doors(config: &Config, desk: &mpsc::Sender<Question>) -> Result<So
 /// Brings the kernel to the configuration before any packet meets the programs, and takes over
 /// the bans an earlier agent left in force.
 fn prepare(enforcer: &mut Enforcer, config: &Config) -> Result<ChokePoint> {
-    let protected = enforce::protected(&config.protect);
+    let protected = enforce::protected(config);
     enforcer.protect(&protected)?;
     enforcer.configure(config)?;
-    let mut choke_point = ChokePoint::new(desk::policy(config), protected);
+    let mut choke_point = ChokePoint::new(Policy::from(config), protected);
     let now = enforcer.now();
     for (target, scope, rest) in enforcer.take_over()? {
         if choke_point.protected().touched_by(&target).is_some() {
@@ -168,28 +168,6 @@ fn attach(enforcer: &mut Enforcer, config: &Config) -> Result<Vec<Attachment>> {
         );
     }
     Ok(attachments)
-}
-
-/// Who observes, as records say it.
-pub(super) fn observer(attachments: &[Attachment]) -> Observer {
-    let hostname = nix::unistd::gethostname()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let interfaces: BTreeMap<_, _> =
-        attachments.iter().map(|one| (one.index, one.interface.clone())).collect();
-    Observer { hostname, version: env!("CARGO_PKG_VERSION"), interfaces }
-}
-
-/// What a shard needs to know of the configuration and of the kernel.
-pub(super) fn update(
-    config: &Arc<Config>,
-    knowledge: &Arc<Knowledge>,
-    observer: &Arc<Observer>,
-    kernel: &Kernel,
-) -> Result<Update> {
-    let slots = kernel.slots()?.into_iter().collect();
-    let (config, observer) = (Arc::clone(config), Arc::clone(observer));
-    Ok(Update { config, knowledge: Arc::clone(knowledge), observer, slots })
 }
 
 async fn reload_on_hangup(desk: mpsc::Sender<Question>) {

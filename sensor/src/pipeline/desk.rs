@@ -104,13 +104,13 @@ impl Desk {
         if config.interfaces != self.config.interfaces {
             let kernel = self.enforcer.kernel();
             self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
-            self.observer = Arc::new(super::agent::observer(&self.attachments));
+            self.observer = Arc::new(super::observer::observer(&self.attachments));
         }
-        self.choke_point.set_policy(policy(&config));
+        self.choke_point.set_policy(Policy::from(&config));
         self.config = Arc::new(config);
         self.protect();
         let kernel = self.enforcer.kernel();
-        let update = super::agent::update(&self.config, &knowledge, &self.observer, kernel)?;
+        let update = Update::new(&self.config, &knowledge, &self.observer, kernel)?;
         self.shard.send(update).context("the shard has ended")?;
         Ok(Reloaded { enforce: self.config.enforce, need_restart })
     }
@@ -231,7 +231,7 @@ impl Desk {
 
     /// Brings the protected set to what the host is now, and lifts the bans that touch it.
     fn protect(&mut self) {
-        let protected = enforce::protected(&self.config.protect);
+        let protected = enforce::protected(&self.config);
         if protected == *self.choke_point.protected() {
             return;
         }
@@ -306,11 +306,6 @@ impl Desk {
         record::write_line(record, &mut line);
         self.lines.put(line);
     }
-}
-
-/// What the choke point is told of the configuration.
-pub(super) fn policy(config: &Config) -> Policy {
-    Policy { enforce: config.enforce, ports: config.ports.clone(), ban: config.ban.clone() }
 }
 
 /// The keys that changed and are read at the start alone.

@@ -6,6 +6,7 @@
 mod agent;
 mod desk;
 mod figures;
+mod observer;
 mod replay;
 mod shard;
 mod stages;

@@ -19,8 +19,9 @@ use crate::capture::Segment;
 use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
 use crate::config::Config;
-use crate::decide::{ChokePoint, Policy, Protected, Why};
+use crate::decide::{ChokePoint, Policy, Protected};
 use crate::detect::{Finding, OverLimit};
+use crate::enforce;
 use crate::export::StreamFigures;
 use crate::http::PortFilter;
 use crate::record::{self, Observer};
@@ -164,13 +165,12 @@ impl After {
 
 impl Judges {
     fn new(config: &Config, ports: PortFilter) -> Self {
-        let configured = config.protect.addresses.iter().map(|net| (*net, Why::Configured));
         // Whatever the file says of enforcement: a replay drops nothing.
         let policy =
             Policy { enforce: false, ports: config.ports.clone(), ban: config.ban.clone() };
         let most = usize::try_from(config.kernel.max_sources).unwrap_or(usize::MAX);
         Self {
-            choke_point: ChokePoint::new(policy, Protected::new(configured.collect())),
+            choke_point: ChokePoint::new(policy, Protected::new(enforce::configured(config))),
             ports,
             limit: limit::limit(config.limit.packets_per_second, config.limit.burst),
             sources: LruCache::new(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)),

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::detect::{Finding, OverLimit};
 use crate::export::StreamFigures;
 use crate::http::PortFilter;
-use crate::kernel::{Clock, Ring};
+use crate::kernel::{Clock, Kernel, Ring};
 use crate::record::Observer;
 use crate::webhook::Knowledge;
 
@@ -42,6 +42,20 @@ pub(super) struct Update {
     pub(super) observer: Arc<Observer>,
     /// The port of each slot, to read the kernel's notices by.
     pub(super) slots: BTreeMap<u32, u16>,
+}
+
+impl Update {
+    /// What the configuration and the kernel say now.
+    pub(super) fn new(
+        config: &Arc<Config>,
+        knowledge: &Arc<Knowledge>,
+        observer: &Arc<Observer>,
+        kernel: &Kernel,
+    ) -> Result<Self> {
+        let slots = kernel.slots()?.into_iter().collect();
+        let (config, observer) = (Arc::clone(config), Arc::clone(observer));
+        Ok(Self { config, knowledge: Arc::clone(knowledge), observer, slots })
+    }
 }
 
 /// The desk's hold on a shard.

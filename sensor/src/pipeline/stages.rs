@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::capture::Segment;
 use crate::config::Config;
 use crate::detect::{Detector, Finding, OverLimit};
-use crate::http::{BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter};
+use crate::http::{
+    BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
+};
 use crate::record::{self, Observer};
 use crate::tcp;
 use crate::time::Timestamp;
@@ -54,12 +56,14 @@ impl Stages {
             tcp: tcp::Limits {
                 connections: config.http.max_flows,
                 held_octets: config.http.memory,
+                idle: config.http.idle_timeout,
             },
             ..Limits::default()
         };
         let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
+        let proxies = TrustedProxies(config.http.trusted_proxies.clone());
         Self {
-            engine: Engine::new(Options { ports, limits, body, seed }),
+            engine: Engine::new(Options { ports, limits, body, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
                 webhooks: Webhooks::new(knowledge, Memory::default()),

@@ -25,6 +25,8 @@ pub(super) struct Chunk {
     /// How much of the other side's stream its sender had received.
     pub(super) acknowledged: u64,
     pub(super) time: Timestamp,
+    /// Whether other octets came for the same positions.
+    pub(super) disputed: bool,
 }
 
 impl Chunk {
@@ -41,6 +43,8 @@ pub(super) struct Piece<'a> {
     pub(super) octets: &'a [u8],
     pub(super) acknowledged: u64,
     pub(super) time: Timestamp,
+    /// Whether other octets came for the same positions.
+    pub(super) disputed: bool,
 }
 
 impl<'a> Piece<'a> {
@@ -74,6 +78,7 @@ impl<'a> Piece<'a> {
             octets: self.octets.to_vec(),
             acknowledged: self.acknowledged,
             time: self.time,
+            disputed: self.disputed,
         }
     }
 }
@@ -107,8 +112,10 @@ impl Assembler {
             };
             let (held_start, held_end) = (held.start, held.end());
             let shared = rest.from(held_start).until(held_end);
+            let conflicting = differing(held, shared);
             overlap.repeated += shared.length;
-            overlap.conflicting += differing(held, shared);
+            overlap.conflicting += conflicting;
+            self.chunks[at].disputed |= conflicting > 0;
             let before = rest.until(held_start);
             if before.length > 0 {
                 self.put(at, before);
@@ -169,6 +176,7 @@ mod tests {
             octets: text.as_bytes(),
             acknowledged: 0,
             time: Timestamp(0),
+            disputed: false,
         }
     }
 

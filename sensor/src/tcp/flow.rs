@@ -4,13 +4,10 @@
 
 use crate::capture::{Segment, TcpFlags, Timestamp};
 
-use super::assembler::{Assembler, Piece};
+use super::assembler::Piece;
 use super::key::Key;
-use super::{Counters, EventKind, Opening, Side, seq};
-
-/// Farthest a segment may be from what its stream had reached: the largest window that can be
-/// negotiated (RFC 7323, section 2.3). Anything farther was not sent by a peer of this connection.
-const MAX_DISTANCE: i64 = 1 << 30;
+use super::stream::{Blocker, Fin, Stream};
+use super::{Counters, EventKind, Opening, Side};
 
 /// Receives the events of one connection, each with the time of the packet behind it.
 pub(super) trait Sink {
@@ -36,43 +33,6 @@ pub(super) struct Flow {
     /// Whether [`EventKind::Opened`] was handed on.
     announced: bool,
     streams: [Stream; 2],
-}
-
-/// One direction of a connection.
-#[derive(Debug, Default)]
-struct Stream {
-    /// Sequence number of position 0, once known.
-    origin: Option<u32>,
-    /// Position of the first octet that was not handed on.
-    next: u64,
-    /// Highest position the other side acknowledged.
-    acknowledged: u64,
-    /// Whether any segment of this side was captured.
-    seen: bool,
-    finished: bool,
-    held: Option<Box<Held>>,
-}
-
-/// What a stream cannot hand on yet.
-#[derive(Debug, Default)]
-struct Held {
-    assembler: Assembler,
-    fin: Option<Fin>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Fin {
-    position: u64,
-    acknowledged: u64,
-}
-
-/// What has to happen before anything more of a stream can be handed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blocker {
-    /// Octets of this side before the given position.
-    Hole(u64),
-    /// Octets of the other side before the given position: their receipt was acknowledged.
-    Peer(u64),
 }
 
 impl Flow {
@@ -261,6 +221,7 @@ impl Flow {
             octets: octets.get(before_octets..).unwrap_or_default(),
             acknowledged,
             time: segment.time,
+            disputed: false,
         })
     }
 
@@ -359,6 +320,7 @@ impl Flow {
                 octets: &chunk.octets,
                 acknowledged: chunk.acknowledged,
                 time: chunk.time,
+                disputed: chunk.disputed,
             };
             self.deliver(side, piece.from(next), counters, sink);
             return true;
@@ -390,8 +352,8 @@ impl Flow {
         self.streams[side.index()].next += piece.octets.len() as u64;
         counters.delivered_octets += piece.octets.len() as u64;
         if !piece.octets.is_empty() {
-            let Piece { start: position, acknowledged, octets, time, .. } = piece;
-            sink.event(time, EventKind::Data { side, position, acknowledged, octets });
+            let Piece { start: position, acknowledged, octets, time, disputed, .. } = piece;
+            sink.event(time, EventKind::Data { side, position, acknowledged, octets, disputed });
         }
         if piece.length > piece.octets.len() as u64 {
             self.gap(side, piece.end(), piece.time, counters, sink);
@@ -450,49 +412,5 @@ impl Flow {
     /// Whether both sides have ended their streams.
     pub(super) fn is_finished(&self) -> bool {
         self.streams.iter().all(|stream| stream.finished)
-    }
-}
-
-impl Stream {
-    /// Signed position of a sequence number; `None` when the number is implausible.
-    fn position(&self, sequence: u32) -> Option<i64> {
-        let position = seq::position(self.origin?, self.next, sequence);
-        let distance = position - self.next.cast_signed();
-        (distance.abs() <= MAX_DISTANCE).then_some(position)
-    }
-
-    /// Position after the last octet the side may send.
-    fn end(&self) -> u64 {
-        match (&self.held, self.finished) {
-            (_, true) => self.next,
-            (Some(held), _) => held.fin.map_or(u64::MAX, |fin| fin.position),
-            (None, _) => u64::MAX,
-        }
-    }
-
-    /// Position of the first thing held.
-    fn held_start(&self) -> Option<u64> {
-        let held = self.held.as_ref()?;
-        held.assembler.first().map(|chunk| chunk.start).or(held.fin.map(|fin| fin.position))
-    }
-
-    fn blocker(&self) -> Option<Blocker> {
-        let start = self.held_start()?;
-        if start > self.next {
-            return Some(Blocker::Hole(start));
-        }
-        let held = self.held.as_ref()?;
-        let acknowledged = held.assembler.first().map(|chunk| chunk.acknowledged);
-        acknowledged.or(held.fin.map(|fin| fin.acknowledged)).map(Blocker::Peer)
-    }
-
-    /// Lets the first thing held go ahead of what it acknowledges.
-    fn forget_acknowledgement(&mut self) {
-        let Some(held) = self.held.as_mut() else { return };
-        match (held.assembler.first_mut(), &mut held.fin) {
-            (Some(chunk), _) => chunk.acknowledged = 0,
-            (None, Some(fin)) => fin.acknowledged = 0,
-            (None, None) => {}
-        }
     }
 }

@@ -8,6 +8,7 @@ mod flow;
 mod key;
 mod lists;
 mod seq;
+mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,9 @@ pub enum EventKind<'a> {
         acknowledged: u64,
         /// The octets.
         octets: &'a [u8],
+        /// Whether other octets came for the same positions while these had to wait; the first ones
+        /// stand, and which of them the receiver took is not known.
+        disputed: bool,
     },
     /// The next octets of a stream were not captured, and will not be.
     Gap {

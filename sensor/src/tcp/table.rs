@@ -25,8 +25,6 @@ const RESET_LINGER: Duration = Duration::from_secs(1);
 const CLOSED_LINGER: Duration = Duration::from_secs(15);
 /// How long a lone SYN is remembered: Linux gives up after its last retry at 63 s, most earlier.
 const HALF_OPEN_IDLE: Duration = Duration::from_secs(30);
-/// How long a silent connection is kept: longer than the keep-alive time-outs of common servers.
-const OPEN_IDLE: Duration = Duration::from_secs(300);
 
 /// What the table may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +33,15 @@ pub struct Limits {
     pub connections: usize,
     /// Octets of memory for data that waits, over all connections.
     pub held_octets: usize,
+    /// How long a silent connection is kept.
+    pub idle: Duration,
 }
 
 impl Default for Limits {
-    /// Room for twice the open connections of a busy host, at about 250 octets each, and 32 MiB of
-    /// data out of order.
+    /// Room for twice the open connections of a busy host, at about 250 octets each, 32 MiB of data
+    /// out of order, and more patience than common servers have with a silent connection.
     fn default() -> Self {
-        Self { connections: 200_000, held_octets: 32 << 20 }
+        Self { connections: 200_000, held_octets: 32 << 20, idle: Duration::from_secs(300) }
     }
 }
 
@@ -71,6 +71,11 @@ impl<S: FnMut(Event<'_>)> Sink for Named<'_, S> {
 }
 
 impl Table {
+    /// Octets of memory that a connection takes while nothing of it has to wait, without its place
+    /// in the index.
+    #[cfg(test)]
+    pub(crate) const CONNECTION_SIZE: usize = size_of::<Flow>();
+
     /// An empty table; `seed` keeps peers from choosing addresses that collide.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
@@ -130,7 +135,7 @@ impl Table {
         while let Some(slot) = self.due(List::Resetting, RESET_LINGER) {
             self.close(slot, CloseReason::Reset, sink);
         }
-        for (list, patience) in [(List::Open, OPEN_IDLE), (List::HalfOpen, HALF_OPEN_IDLE)] {
+        for (list, patience) in [(List::Open, self.limits.idle), (List::HalfOpen, HALF_OPEN_IDLE)] {
             while let Some(slot) = self.due(list, patience) {
                 self.close(slot, CloseReason::Idle, sink);
                 self.forget(slot);

@@ -15,8 +15,9 @@ fn note(log: &mut String, event: Event<'_>) {
             Some(side) => write!(log, "{}open", arrow(side)),
             None => write!(log, "midstream"),
         },
-        EventKind::Data { side, octets, .. } => {
-            write!(log, " {}{}", arrow(side), String::from_utf8_lossy(octets))
+        EventKind::Data { side, octets, disputed, .. } => {
+            let mark = if disputed { "!" } else { "" };
+            write!(log, " {}{mark}{}", arrow(side), String::from_utf8_lossy(octets))
         }
         EventKind::Gap { side, length, .. } => write!(log, " {}[{length}]", arrow(side)),
         EventKind::Finished { side } => write!(log, " {}.", arrow(side)),
@@ -62,7 +63,7 @@ fn what_comes_again_is_dropped_and_the_first_octets_stand() {
     packets.insert(3, packets[2].clone());
     packets[3].payload = b"CX".to_vec();
     let (log, table) = run(&held.with(packets), Limits::default());
-    assert_eq!(log, ">open >ab >cd Drained");
+    assert_eq!(log, ">open >ab >!cd Drained");
     assert_eq!(table.counters().conflicting_octets, 2);
 }
 

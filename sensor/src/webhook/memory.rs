@@ -26,9 +26,6 @@ const USUAL_HORIZON: Duration = Duration::from_hours(24);
 /// path that is slower than what is seen here.
 const USUAL_ANSWER: Duration = Duration::from_secs(10);
 
-/// Octets of a body below which two equal ones prove nothing.
-const MIN_BODY_BYTES: u64 = 64;
-
 /// What a delivery is in the light of earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replay {
@@ -91,8 +88,8 @@ pub struct Seen<'a> {
     pub time: Timestamp,
     /// How it was answered: the status and how long that took; `None` when no answer was seen.
     pub answer: Option<(u16, Duration)>,
-    /// The hash of the body, if the body is known whole, and its octets.
-    pub body: Option<([u8; 32], u64)>,
+    /// What tells its body from any other, if that is known.
+    pub body: Option<&'a [u8]>,
     /// What became of its signature.
     pub signature: Option<Status>,
 }
@@ -148,8 +145,8 @@ impl Memory {
     /// Says what a delivery is, and remembers it.
     pub fn judge(&mut self, seen: &Seen<'_>) -> Replay {
         let name = name(&[seen.provider.name.as_bytes(), seen.delivery_id.as_bytes()]);
-        let body = seen.body.filter(|(_, octets)| *octets >= MIN_BODY_BYTES);
-        let body = body.map(|(hash, _)| self::name(&[seen.provider.name.as_bytes(), &hash]));
+        let body = seen.body.filter(|_| !covers_id(seen.provider));
+        let body = body.map(|body| self::name(&[seen.provider.name.as_bytes(), body]));
         let from_provider = is_from_provider(seen);
         let earlier = self.by_id.get(&name).copied().filter(|one| one.is_near(seen.time));
         let replay = match earlier {
@@ -169,7 +166,7 @@ impl Memory {
     /// A delivery under a new identifier: the first, unless its body came under another one that
     /// nothing vouches for.
     fn first(&mut self, name: Name, body: Option<Name>, seen: &Seen<'_>) -> Replay {
-        let other = body.filter(|_| !covers_id(seen.provider)).and_then(|body| {
+        let other = body.and_then(|body| {
             let other = *self.by_body.get(&body)?;
             self.by_id.peek(&other).filter(|_| other != name)
         });
@@ -263,7 +260,7 @@ mod tests {
                 source: source.parse().unwrap(),
                 time: Timestamp(minute * MINUTE),
                 answer: answer.map(|(status, took)| (status, Duration::from_secs(took))),
-                body: Some(([*body; 32], 2000)),
+                body: Some(std::slice::from_ref(body)),
                 signature: *signature,
             };
             assert_eq!(memory.judge(&seen), *expected, "{description}, step {index}");

@@ -2,18 +2,23 @@
 //!
 //! It must not know how any of its parts works.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
 use super::message::Message;
-use super::{Delivery, Replay, Signature, answer, delivery_event_id, request_id};
+use super::{Delivery, Replay, Signature, Status, answer, delivery_event_id, request_id};
+use crate::config::Provider;
 use crate::http::{Exchange, Request};
 use crate::time::Timestamp;
 
 /// Invalid signatures a second that are looked into for what they would match. A person debugs one
 /// sender; an attacker sends thousands, and each look hashes the body some ten times.
 const DIAGNOSES_PER_SECOND: u32 = 20;
+
+/// Octets of a body below which two equal ones prove nothing.
+const MIN_BODY_BYTES: u64 = 64;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -124,31 +129,38 @@ impl Webhooks {
         if delivery.handshake {
             return None;
         }
+        let provider = delivery.provider.as_ref()?;
+        let signature = delivery.signature.as_ref().map(|signature| signature.status);
+        let body = name_of_body(provider, message, request, signature);
         let seen = Seen {
-            provider: delivery.provider.as_ref()?,
+            provider,
             delivery_id: delivery.delivery_id.as_deref()?,
             source: delivery.exchange.client,
             time: request.started,
             answer: answer(request, &delivery.exchange),
-            body: body(message, request),
-            signature: delivery.signature.as_ref().map(|signature| signature.status),
+            body: body.as_deref(),
+            signature,
         };
         Some(self.memory.judge(&seen))
     }
 }
 
-/// The hash of the body and its octets: the one computed on the way, or one of the content.
-fn body(message: &Message<'_>, request: &Request) -> Option<([u8; 32], u64)> {
-    request
-        .body
-        .sha256
-        .or_else(|| message.content.ok().filter(|content| !content.is_empty()).map(hash))
-        .map(|hash| (hash, request.body.bytes))
-}
-
-fn hash(content: &[u8]) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(content).into()
+/// What tells the body from any other: its hash, where that was computed on the way, or a valid
+/// signature of it, which spares computing one.
+fn name_of_body<'m>(
+    provider: &Provider,
+    message: &Message<'m>,
+    request: &Request,
+    signature: Option<Status>,
+) -> Option<Cow<'m, [u8]>> {
+    if request.body.bytes < MIN_BODY_BYTES {
+        return None;
+    }
+    if let Some(hash) = request.body.sha256 {
+        return Some(Cow::Owned(hash.to_vec()));
+    }
+    let mut schemes = provider.signature.iter().filter(|_| signature == Some(Status::Valid));
+    schemes.find_map(|scheme| message.find(&scheme.signature))
 }
 
 impl Budget {
@@ -161,7 +173,7 @@ impl Budget {
     }
 
     fn spend(&mut self, signature: &Signature) {
-        if signature.status == super::Status::Invalid {
+        if signature.status == Status::Invalid {
             self.spent = self.spent.saturating_add(1);
         }
     }

@@ -36,8 +36,7 @@ impl From<&Metrics> for Figures {
             requests: metrics.sum("hooksensor_requests_total", &[]),
             accepted: responses("2xx"),
             rejected: responses("4xx") + responses("5xx"),
-            recorded: metrics
-                .sum("hooksensor_records_total", &[("dataset", "hooksensor.delivery")]),
+            recorded: metrics.sum("hooksensor_records_total", &[("dataset", "delivery")]),
         }
     }
 }

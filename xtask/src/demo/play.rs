@@ -122,13 +122,18 @@ impl Stage<'_> {
         Ok(Flooded { report, counted, noticed })
     }
 
-    /// When the first drop, or the first packet that would have been dropped, was counted.
+    /// When the first drop, or the first packet that would have been dropped, was counted. It
+    /// looks without pause, as the answer is a time.
     fn notice(&self, before: Figures, enforced: bool) -> Result<Instant> {
-        eventually(SETTLE, "a packet over the limit", || {
-            let counted = self.figures().ok()? - before;
+        let end = Instant::now() + SETTLE;
+        while Instant::now() < end {
+            let counted = self.figures()? - before;
             let over = if enforced { counted.dropped } else { counted.would_drop };
-            (over > 0).then(Instant::now)
-        })
+            if over > 0 {
+                return Ok(Instant::now());
+            }
+        }
+        bail!("no packet of the flood was over the limit within {SETTLE:?}")
     }
 
     /// What was counted since `before`, once it holds all `sent` packets of a flood.

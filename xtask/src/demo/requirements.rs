@@ -3,7 +3,6 @@
 //! It must not know how to go on without it.
 
 use std::fs;
-use std::path::Path;
 
 use crate::shell::find_program;
 
@@ -15,23 +14,16 @@ const CAPABILITIES: [(u32, &str); 3] =
 /// The programs the hosts of the demo run.
 const PROGRAMS: [&str; 3] = ["curl", "ip", "nginx"];
 
-/// The type information that programs are relocated against.
-const BTF: &str = "/sys/kernel/btf/vmlinux";
-
 /// A line for everything that is missing.
 pub(super) fn missing() -> Vec<String> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let held = effective_capabilities(&status);
     let capabilities = CAPABILITIES.iter().filter(|(bit, _)| held >> bit & 1 == 0);
     let programs = PROGRAMS.iter().filter(|program| find_program(program).is_none());
-    let mut missing: Vec<String> = capabilities
+    capabilities
         .map(|(_, name)| format!("  - the right {name}, which root has outside a container"))
         .chain(programs.map(|name| format!("  - the program {name}")))
-        .collect();
-    if !Path::new(BTF).exists() {
-        missing.push(format!("  - a kernel with BTF ({BTF})"));
-    }
-    missing
+        .collect()
 }
 
 fn effective_capabilities(status: &str) -> u64 {

@@ -95,9 +95,15 @@ impl Screen {
             return;
         }
         self.last_line = Some(now.time);
-        let figures: Vec<String> =
-            ROWS.iter().map(|(name, figure)| format!("{name} {}", grouped(figure(now)))).collect();
-        say(&format!("{:>3} s  {}", self.started.elapsed().as_secs(), figures.join(", ")));
+        let Reading { figures, sent, answered, .. } = *now;
+        let seconds = self.started.elapsed().as_secs();
+        let [packets, would_drop, dropped] =
+            [figures.packets, figures.would_drop, figures.dropped].map(grouped);
+        let [sent, answered, recorded] = [sent, answered, figures.recorded].map(grouped);
+        say(&format!(
+            "{seconds:>3} s  packets {packets}, would drop {would_drop}, dropped {dropped}; \
+             deliveries sent {sent}, answered {answered}, recorded {recorded}"
+        ));
     }
 }
 

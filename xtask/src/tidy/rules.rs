@@ -6,15 +6,17 @@ use std::path::Component;
 
 use super::{Fault, Source};
 
-/// The modules of the agent in the order in which data moves through them. A module imports only
-/// from those before it; `pipeline` wires them and `cli` starts everything.
-const STAGES: [&str; 16] = [
-    "config", "kernel", "capture", "tcp", "http", "webhook", "detect", "decide", "enforce",
-    "record", "export", "alert", "control", "store", "pipeline", "cli",
+/// The modules of the agent in the order in which data moves through them, after what all of them
+/// share. A module imports only from those before it; `pipeline` wires them and `cli` starts
+/// everything.
+const STAGES: [&str; 18] = [
+    "time", "config", "kernel", "capture", "id", "tcp", "http", "webhook", "detect", "decide",
+    "enforce", "record", "export", "alert", "control", "store", "pipeline", "cli",
 ];
 
 /// Stages that turn bytes and a time into values, and nothing else.
-const PURE: [&str; 7] = ["capture", "tcp", "http", "webhook", "detect", "decide", "record"];
+const PURE: [&str; 9] =
+    ["time", "capture", "id", "tcp", "http", "webhook", "detect", "decide", "record"];
 
 /// What a pure stage may not mention: the kernel, the runtime, the clock, the file system.
 const IMPURE: [&str; 8] = [

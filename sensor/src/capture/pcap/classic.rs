@@ -34,8 +34,9 @@ impl Classic {
                 (_, MAGIC_NANOSECONDS) => (false, 1),
                 _ => return Err(Error::Unsupported { magic }),
             };
-        if !input.fill(FILE_HEADER).map_err(Error::Read)? {
-            return Err(Error::Truncated(Place { offset: 0, frames: 0 }));
+        let place = Place { offset: 0, frames: 0 };
+        if !input.fill(FILE_HEADER).map_err(|error| place.failed(error))? {
+            return Err(Error::Truncated(place));
         }
         let mut format = Self { big_endian, nanoseconds_per_unit, link: LinkType::Other(0) };
         let number = format.word(input.available(), 20) & LINK_TYPE;
@@ -51,7 +52,7 @@ impl Classic {
         frames: u64,
     ) -> Result<Option<Located>, Error> {
         let place = Place { offset: input.offset(), frames };
-        if !input.fill(PACKET_HEADER).map_err(Error::Read)? {
+        if !input.fill(PACKET_HEADER).map_err(|error| place.failed(error))? {
             let clean = input.available().is_empty();
             return if clean { Ok(None) } else { Err(Error::Truncated(place)) };
         }
@@ -64,7 +65,7 @@ impl Classic {
             return Err(Error::Damaged(place, Damage::FrameLength(captured)));
         }
         let length = PACKET_HEADER + captured as usize;
-        if !input.fill(length).map_err(Error::Read)? {
+        if !input.fill(length).map_err(|error| place.failed(error))? {
             return Err(Error::Truncated(place));
         }
         let packet = input.consume(length);

@@ -80,7 +80,7 @@ impl NextGeneration {
     ) -> Result<Option<Located>, Error> {
         loop {
             let place = Place { offset: input.offset(), frames };
-            if !input.fill(BLOCK_FRAME).map_err(Error::Read)? {
+            if !input.fill(BLOCK_FRAME).map_err(|error| place.failed(error))? {
                 let clean = input.available().is_empty();
                 return if clean { Ok(None) } else { Err(Error::Truncated(place)) };
             }
@@ -95,7 +95,7 @@ impl NextGeneration {
                 return Err(damaged(Damage::BlockLength(length)));
             }
             if !block::is_read(kind) {
-                if !input.skip(length as usize).map_err(Error::Read)? {
+                if !input.skip(length as usize).map_err(|error| place.failed(error))? {
                     return Err(Error::Truncated(place));
                 }
                 continue;
@@ -103,7 +103,7 @@ impl NextGeneration {
             if length as usize > MAX_BLOCK {
                 return Err(damaged(Damage::BlockLength(length)));
             }
-            if !input.fill(length as usize).map_err(Error::Read)? {
+            if !input.fill(length as usize).map_err(|error| place.failed(error))? {
                 return Err(Error::Truncated(place));
             }
             let whole = input.consume(length as usize);

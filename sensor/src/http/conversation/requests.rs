@@ -7,6 +7,7 @@ use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::head::{self, RequestHead, Tolerance};
 use crate::http::options::MAX_PIPELINED;
 use crate::http::reader::{Found, GapIn, Input, State};
+use crate::http::start_line;
 use crate::http::{Anomaly, Body, Coverage, Observation, PortFilter, Request};
 
 impl Conversation {
@@ -135,7 +136,11 @@ impl Conversation {
         }
         let framing = Framing::of_request(&headers, &mut anomalies);
         let start = self.requests.start();
-        let mut exchange = self.exchange();
+        self.confirmed |= start_line::is_known_method(&method);
+        let mut exchange = self.exchange(context.proxies);
+        let identity = context.proxies.client(exchange.client, &headers);
+        context.counters.bad_forwarding += u64::from(identity.garbage);
+        exchange.client = identity.client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
         exchange.request = Some(Request {

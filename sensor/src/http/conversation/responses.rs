@@ -127,9 +127,14 @@ impl Conversation {
         self.interim = None;
     }
 
-    /// What stands in place of a response is none.
-    fn reject_response(&mut self, ports: &PortFilter) -> Interest {
-        if self.never_spoke_http(ports) {
+    /// What stands in place of a response is none. Where nothing but a word, a word and a version
+    /// spoke for HTTP, that was no request then.
+    fn reject_response<S>(&mut self, context: &mut Context<'_, S>) -> Interest {
+        if *context.ports == PortFilter::Any && !self.confirmed && self.opening.initiator.is_some()
+        {
+            let taken_back = self.queue.len() as u64;
+            context.counters.requests -= taken_back;
+            context.counters.taken_back += taken_back;
             return Interest::Opaque;
         }
         if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
@@ -169,10 +174,10 @@ impl Conversation {
     ) -> Interest {
         match found {
             Found::More => Interest::Keep,
-            Found::Nothing => self.reject_response(context.ports),
+            Found::Nothing => self.reject_response(context),
             Found::Head(head) => match head::response(&head, self.responses.tolerance()) {
                 Some(head) => self.begin_response(head, Coverage::FULL, context),
-                None => self.reject_response(context.ports),
+                None => self.reject_response(context),
             },
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -203,6 +208,7 @@ impl Conversation {
             return Interest::Keep;
         }
         context.counters.responses += 1;
+        self.confirmed = true;
         let started = self.interim.take().unwrap_or(start.time);
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let after = what_follows(exchange, &mut head);
@@ -275,7 +281,7 @@ impl Conversation {
         }
         if !known {
             context.counters.orphan_responses += 1;
-            let mut orphan = self.exchange();
+            let mut orphan = self.exchange(context.proxies);
             if self.queue.has_lost_requests() {
                 orphan.coverage.add(Coverage::GAP);
             }

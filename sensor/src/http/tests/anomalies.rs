@@ -75,6 +75,22 @@ fn chunks_that_are_not_what_they_say() {
 }
 
 #[test]
+fn segments_that_contradict_each_other() {
+    let wire = Wire::open()
+        .client("GET /first ")
+        .client("HTTP/1.1\r\nHost: a\r\n\r\n")
+        .again("HTTP/1.1\r\nHost: b\r\n\r\n");
+    let mut packets = wire.packets.clone();
+    let start = packets.remove(2);
+    packets.push(start);
+    let wire = wire.with(packets).server(OK).client("GET /next HTTP/1.1\r\n\r\n").server(OK);
+    check(
+        &wire.close(),
+        &["GET /first 0/32 -> 200 0/38 !conflicting_segments", "GET /next 0/22 -> 200 0/38"],
+    );
+}
+
+#[test]
 fn responses_that_break_the_grammar() {
     response("HTTP/1.1 200 OK\nContent-Length: 1\n\nx", "200 1/36 !bare_lf");
     response("HTTP/1.01 200\r\nContent-Length: 1\r\n\r\nx", "200 1/37 !bad_version");

@@ -17,6 +17,9 @@ fn a_head_without_end_is_cut_and_said_to_be() {
     assert_eq!(engine.counters().long_heads, 1);
 }
 
+/// 100 MiB for 100 000 connections, of which the allocator and the index want their share.
+const _: () = assert!(Engine::CONNECTION_SIZE <= 800);
+
 #[test]
 fn heads_that_never_end_make_room_for_those_that_do() {
     let limits = Limits { head_octets: 1 << 20, ..Limits::default() };

@@ -1,7 +1,7 @@
 //! Messages that follow the grammar, and where each of them ends.
 
 use super::{check, fields, replay};
-use crate::http::{BodyPolicy, Options, PortFilter, Version};
+use crate::http::{BodyPolicy, Options, PortFilter, TrustedProxies, Version};
 use crate::tcp::wire::Wire;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -156,6 +156,15 @@ fn connections_that_do_not_speak_http_give_nothing() {
 }
 
 #[test]
+fn an_odd_method_needs_an_answer_that_is_http() {
+    let odd = "REQ /odd HTTP/1.1\r\n\r\n";
+    check(&Wire::open().client(odd).server(OK).close(), &["REQ /odd 0/21 -> 200 2/40"]);
+    let wire = Wire::open().client(odd).server("\x01\x02OK\r\n").close();
+    check(&wire, &[]);
+    assert_eq!(replay(&wire, Options::default()).1.counters().taken_back, 1);
+}
+
+#[test]
 fn only_the_ports_asked_for_are_read() {
     let wire = Wire::open().client(GET).server(OK).close();
     for (port, exchanges) in [(80, 1), (40_000, 1), (81, 0)] {
@@ -192,5 +201,30 @@ fn bodies_are_kept_as_the_policy_says() {
         assert_eq!(hex, digest);
         assert_eq!(body.content.as_deref(), content.map(str::as_bytes));
         assert_eq!(body.truncated, truncated);
+    }
+}
+
+#[test]
+fn the_client_behind_trusted_proxies_is_named() {
+    let get = "GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n";
+    let header = "PROXY TCP4 192.0.2.9 10.0.0.2 5000 80\r\n";
+    let trust = |net: &str| TrustedProxies(vec![net.parse().unwrap()]);
+    let table = [
+        (trust("10.0.0.1/32"), get.to_owned(), "192.0.2.7"),
+        (trust("172.16.0.0/12"), get.to_owned(), "10.0.0.1"),
+        (trust("10.0.0.1/32"), format!("{header}{GET}"), "192.0.2.9"),
+        (trust("10.0.0.1/32"), format!("{header}{get}"), "192.0.2.9"),
+        (trust("172.16.0.0/12"), format!("{header}{GET}"), "10.0.0.1"),
+        (trust("0.0.0.0/0"), format!("{header}{get}"), "192.0.2.7"),
+    ];
+    for (proxies, octets, client) in table {
+        for cut in [0, 3, 30] {
+            let wire = Wire::open().client(&octets[..cut]).client(&octets[cut..]).server(OK);
+            let options = Options { proxies: proxies.clone(), ..Options::default() };
+            let (exchanges, _) = replay(&wire, options);
+            assert_eq!(exchanges.len(), 1);
+            assert_eq!(exchanges[0].client.to_string(), client, "{octets} {cut}");
+            assert_eq!(exchanges[0].flow.source.ip().to_string(), "10.0.0.1");
+        }
     }
 }

@@ -6,7 +6,7 @@ use proptest::sample::Index;
 
 use super::{line, replay};
 use crate::capture::Timestamp;
-use crate::http::{BodyPolicy, Coverage, Exchange, Options};
+use crate::http::{BodyPolicy, Coverage, Exchange, Options, PortFilter};
 use crate::tcp::wire::{From, Packet, Wire};
 
 /// How a body is framed.
@@ -218,6 +218,83 @@ proptest! {
             } else {
                 prop_assert!(seen.coverage.has(Coverage::GAP), "{}", line(&seen));
             }
+        }
+    }
+}
+
+/// Octets that are HTTP in places.
+fn noise() -> impl Strategy<Value = Vec<u8>> {
+    let words: &[&[u8]] = &[
+        b"GET / HTTP/1.1\r\n",
+        b"POST /p HTTP/1.0\n",
+        b"CONNECT a:1 HTTP/1.1\r\n",
+        b"HEAD * HTTP/2.0\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 100 C\r\n",
+        b"HTTP/1.1 101 S\r\n",
+        b"HTTP/1.1 304 N\r\n",
+        b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+        b"Content-Length: 7\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b" folded\r\n",
+        b"\r\n",
+        b"\n",
+        b"5\r\nhello\r\n",
+        b"fffffffffffffff\r\n",
+        b"0\r\n\r\n",
+        b"\0",
+        b":",
+    ];
+    let part = prop_oneof![
+        4 => prop::sample::select(words).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+}
+
+/// A segment somewhere near where its stream is, with any flags.
+fn any_packet() -> impl Strategy<Value = Packet> {
+    let near = prop_oneof![4 => -60_i32..60, 1 => any::<i32>()];
+    let flags = prop_oneof![4 => Just(0x10_u8), 1 => any::<u8>()];
+    let snap = prop_oneof![4 => Just(0_u32), 1 => 0_u32..100];
+    (any::<bool>(), near.clone(), near, flags, noise(), snap, 0_u64..400_000_000_000).prop_map(
+        |(client, sequence, acknowledgement, flags, payload, snap, pause)| {
+            let length = u32::try_from(payload.len()).unwrap();
+            Packet {
+                // A quarter of the pauses are long enough to run into a time-out.
+                time: if pause > 300_000_000_000 { pause } else { pause % 1_000_000 },
+                from: if client { From::Client } else { From::Server },
+                sequence: sequence.cast_unsigned(),
+                acknowledgement: acknowledgement.cast_unsigned(),
+                flags,
+                payload,
+                payload_length: length + snap,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn no_segments_make_it_panic_or_lose_count(
+        mut packets in prop::collection::vec(any_packet(), 0..30),
+        watched: bool,
+    ) {
+        let mut clock = 0;
+        for packet in &mut packets {
+            clock += packet.time;
+            packet.time = clock;
+        }
+        let wire = Wire::midstream().with(packets);
+        let ports = if watched { PortFilter::Only([80].into()) } else { PortFilter::Any };
+        let body = BodyPolicy { sha256: true, content_cap: 10 };
+        let (exchanges, engine) = replay(&wire, Options { ports, body, ..Options::default() });
+        prop_assert_eq!(engine.open_flows(), 0);
+        prop_assert_eq!(engine.buffered(), 0);
+        for exchange in exchanges {
+            prop_assert!(exchange.request.is_some() || exchange.response.is_some());
         }
     }
 }
