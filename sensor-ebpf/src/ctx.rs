@@ -59,6 +59,11 @@ pub(crate) trait Frame: Load {
     /// Index of the interface.
     fn interface(&self) -> u32;
 
+    /// Packets it will be on the wire, where segmentation is left to the device; 0 or 1 otherwise.
+    fn packets(&self) -> u64 {
+        1
+    }
+
     /// A word of the context the verifier knows nothing of.
     fn unknown(&self) -> usize;
 
@@ -256,6 +261,12 @@ impl Frame for SocketBuffer {
     #[inline(always)]
     fn length(&self) -> usize {
         self.context.len() as usize
+    }
+
+    #[inline(always)]
+    fn packets(&self) -> u64 {
+        // SAFETY: the context is the one the kernel handed to this program (Linux 5.1).
+        u64::from(unsafe { (*self.context.skb.skb).gso_segs })
     }
 
     #[inline(always)]

@@ -90,8 +90,10 @@ pub(crate) fn response<F: Frame>(
     transport: &Transport,
 ) {
     let Some(counters) = counters(slot) else { return };
-    counters.egress_packets += 1;
-    counters.egress_bytes += frame.length() as u64;
+    // What leaves as one is cut up later, each part with the headers of the whole.
+    let packets = frame.packets().max(1);
+    counters.egress_packets += packets;
+    counters.egress_bytes += frame.length() as u64 + (packets - 1) * transport.payload as u64;
     let key = SourceKey { address: settings.source_of(&network.destination), slot };
     if transport.flags & (SYN | ACK) == SYN | ACK {
         Source::answered(&key, transport.sequence);

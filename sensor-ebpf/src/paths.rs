@@ -4,12 +4,22 @@
 //! A ban is looked up before anything a sender controls can end the walk. It must not know how
 //! anything is done.
 
-use hooksensor_ebpf::abi::{Reason, Settings};
+use hooksensor_ebpf::abi::{Method, Reason, Settings};
 use hooksensor_ebpf::packet::{self, Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::policy::Banned;
 use crate::{maps, observe, policy, sample};
+
+/// A TCP header of which nothing can be read.
+const NOTHING_KNOWN: Transport = Transport {
+    source_port: 0,
+    destination_port: 0,
+    sequence: 0,
+    acknowledgement: 0,
+    flags: 0,
+    payload: 0,
+};
 
 /// Judges, counts and samples one frame.
 #[inline(always)]
@@ -23,8 +33,32 @@ pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
     let Some(settings) = maps::SETTINGS.get(0) else { return Reason::NotWatched };
     match transport {
         Ok(transport) => segment(frame, settings, &network, &transport, length),
-        Err(reason) => observe::arrival(0, policy::portless(settings, &network, reason), length),
+        Err(reason) => portless(frame, settings, &network, reason, length),
     }
+}
+
+/// A packet whose transport header cannot be read whole. A first fragment too short for it still
+/// holds the ports, and takes from its source's allowance like any other packet.
+#[inline(always)]
+fn portless<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    network: &Network,
+    reason: Reason,
+    length: usize,
+) -> Reason {
+    let judged = policy::portless(settings, network, reason);
+    if judged != reason || network.transport.is_err() {
+        return observe::arrival(0, judged, length);
+    }
+    let port = packet::destination_port(frame, network.offset);
+    let slot = port.map_or(0, observe::slot);
+    if slot == 0 {
+        return observe::arrival(0, reason, length);
+    }
+    let limited = policy::limited(settings, network, &NOTHING_KNOWN, slot, length, Method::None);
+    let reason = if limited == Reason::Clean { reason } else { limited };
+    observe::arrival(slot, reason, length)
 }
 
 /// A TCP segment whose port is known.

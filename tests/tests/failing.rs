@@ -94,15 +94,15 @@ fn a_lost_interface_is_told_and_taken_up_again() {
     let (_server, agent) = start(&network, &settings(&network, true));
     let name = network.interfaces()[0].clone();
     let namespace = network.server.name().to_owned();
-    ip(&["-netns", &namespace, "link", "delete", &name]).unwrap();
+    ip(["-netns", &namespace, "link", "delete", &name]).unwrap();
     eventually(SETTLE, "the loss is told", || {
         agent.get("/healthz").err().filter(|error| format!("{error:#}").contains("503"))
     })
     .unwrap();
     let lost = agent.status().unwrap()["interfaces"][0]["lost"].clone();
     assert_eq!(lost, "the interface is gone");
-    ip(&["-netns", &namespace, "link", "add", &name, "type", "veth"]).unwrap();
-    ip(&["-netns", &namespace, "link", "set", &name, "up"]).unwrap();
+    ip(["-netns", &namespace, "link", "add", &name, "type", "veth"]).unwrap();
+    ip(["-netns", &namespace, "link", "set", &name, "up"]).unwrap();
     eventually(SETTLE, "the interface is taken up again", || agent.get("/healthz").ok()).unwrap();
     assert!(agent.status().unwrap()["interfaces"][0].get("lost").is_none());
 }

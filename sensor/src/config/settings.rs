@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::codes::StatusCodes;
+use super::endpoint::Endpoint;
 use super::fields::{self, DurationText, NetworkText, Port, SizeText};
+use super::provider::Provider;
 
 const MIB: u32 = 1 << 20;
 
@@ -50,6 +52,9 @@ pub struct Config {
     /// A named part of a port, which stands in each of its records. The longest prefix wins.
     #[serde(rename = "endpoint")]
     pub endpoints: Vec<Endpoint>,
+    /// A sender of webhooks besides the built-in ones, or in the place of one of the same name.
+    #[serde(rename = "provider")]
+    pub providers: Vec<Provider>,
 }
 
 /// Settings of the kernel programs.
@@ -379,20 +384,4 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
-}
-
-/// A named part of a watched port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// The name that stands in records as webhook.endpoint.
-    #[schemars(example = &"github")]
-    pub name: String,
-    /// The watched port.
-    #[serde(deserialize_with = "fields::port")]
-    #[schemars(with = "Port", example = &8080)]
-    pub port: u16,
-    /// The start of the request's path, compared octet by octet.
-    #[schemars(example = &"/hooks/github")]
-    pub path_prefix: String,
 }

@@ -6,7 +6,9 @@ use hooksensor_ebpf::abi::MAX_PORTS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::provider::{Provider, built_in_providers};
 use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
+use super::source::Source;
 use super::units::format_duration;
 
 /// The smallest ring that holds a few segments of the largest size.
@@ -51,6 +53,7 @@ pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     check.ban(&config.ban);
     check.http(&config.http);
     check.endpoints(config);
+    check.providers(&config.providers);
     check.output(&config.output);
     check.socket(&config.control.socket);
     let metrics = &config.metrics;
@@ -222,6 +225,46 @@ impl Check {
             self.that(watched, &key("port"), || {
                 format!("{} is not watched; add it to ports at the top", endpoint.port)
             });
+            let known = || config.providers.iter().chain(built_in_providers());
+            let provider = &endpoint.provider;
+            let is_known = provider.is_empty() || known().any(|known| known.name == *provider);
+            self.that(is_known, &key("provider"), || {
+                let names: Vec<&str> = known().map(|known| known.name.as_str()).collect();
+                format!(
+                    "{provider:?} is not known; write a [[provider]], or one of {}",
+                    names.join(", ")
+                )
+            });
+            let url = &endpoint.public_url;
+            let is_url =
+                url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
+            self.that(is_url, &key("public_url"), || {
+                format!("{url:?} is no URL; write it as the provider knows it, with https://")
+            });
+        }
+    }
+
+    fn providers(&mut self, providers: &[Provider]) {
+        let mut names = BTreeSet::new();
+        for (index, provider) in providers.iter().enumerate() {
+            let key = |field: &str| format!("provider[{index}].{field}");
+            let is_new = !provider.name.is_empty() && names.insert(&provider.name);
+            self.that(is_new, &key("name"), || {
+                format!("{:?} is empty or there twice; a provider needs its own", provider.name)
+            });
+            let mut marks = provider.recognise.iter();
+            let by_header = marks.all(|mark| matches!(mark.source, Source::Header(_)));
+            self.that(by_header, &key("recognise"), || {
+                "a provider is told by headers, because bodies are kept only where one is known; \
+                 write \"header NAME\""
+                    .to_owned()
+            });
+            for (index, scheme) in provider.signature.iter().enumerate() {
+                let key = key(&format!("signature[{index}].separator"));
+                self.that(scheme.separator.len() <= 1, &key, || {
+                    format!("{:?} is longer than one octet", scheme.separator)
+                });
+            }
         }
     }
 

@@ -1,6 +1,5 @@
 use super::*;
 use crate::http::{Coverage, Exchange, Flow, Headers, Response, Version};
-use crate::webhook::Signature;
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
@@ -40,7 +39,10 @@ fn delivery(number: u64, source: &str, second: u64, status: u16) -> Delivery {
         delivery_id: None,
         attempt: None,
         request_id: None,
-        signature: Signature::NotApplicable,
+        handshake: false,
+        signature: None,
+        replay: None,
+        roles: std::sync::Arc::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::desk::{ConfigSource, Desk, DeskFigures};
+use super::keys::know;
 use super::observer;
 use super::shard::{self, Update};
 use super::writer::{self, Lines};
@@ -23,6 +24,7 @@ use crate::decide::{ChokePoint, Policy};
 use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, Kernel, check_privileges};
+use crate::webhook::Knowledge;
 
 /// Findings that may wait for the desk. One is made for each source in trouble, not for each
 /// packet; a thousand at once is an attack the limits are holding already.
@@ -49,12 +51,13 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     check_privileges()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let knowledge = Arc::new(know(&config)?);
     let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
     let _socket = open_doors(&config, &questions).await?;
     let (lines, writer) = writer::start(&config.output)?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
-    let (desk, shard) = begin(config, source, lines, findings, &stop)?;
+    let (desk, shard) = begin(config, knowledge, source, lines, findings, &stop)?;
     let (close, closing) = watch::channel(false);
     let desk = tokio::spawn(desk.run(asked, found, closing));
     tokio::spawn(reload_on_hangup(questions));
@@ -76,6 +79,7 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
 /// fails the kernel side is as it was before.
 fn begin(
     config: Config,
+    knowledge: Arc<Knowledge>,
     source: ConfigSource,
     lines: Lines,
     findings: mpsc::Sender<Finding>,
@@ -89,7 +93,7 @@ fn begin(
     enforcer.kernel().detach_others(&config.interfaces)?;
     let observer = Arc::new(observer::observer(&attachments));
     let config = Arc::new(config);
-    let first = Update::new(&config, &observer, enforcer.kernel())?;
+    let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
     let ring = enforcer.kernel().take_ring()?;
     let shard = shard::start(ring, &first, lines.clone(), findings, Arc::clone(stop))?;
     enforcer.kernel().settle();
@@ -98,6 +102,7 @@ fn begin(
         choke_point,
         first_config: Arc::clone(&config),
         config,
+        knowledge,
         host,
         source,
         observer,

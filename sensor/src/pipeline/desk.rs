@@ -25,6 +25,7 @@ use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, BanError, Kernel};
 use crate::record::{self, Observer};
+use crate::webhook::Knowledge;
 
 /// Time between two rounds of upkeep: expired bans, the wall clock, the programs' log.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -45,6 +46,7 @@ pub(super) struct Desk {
     pub(super) enforcer: Enforcer,
     pub(super) choke_point: ChokePoint,
     pub(super) config: Arc<Config>,
+    pub(super) knowledge: Arc<Knowledge>,
     /// As the agent started, for what a restart alone can change.
     pub(super) first_config: Arc<Config>,
     pub(super) host: Host,
@@ -270,7 +272,8 @@ impl Desk {
     /// Tells the shard what the configuration and the kernel say now.
     pub(super) fn tell_shard(&mut self) -> Result<()> {
         self.observer = Arc::new(super::observer::observer(&self.attachments));
-        let update = Update::new(&self.config, &self.observer, self.enforcer.kernel())?;
+        let update =
+            Update::new(&self.config, &self.knowledge, &self.observer, self.enforcer.kernel())?;
         self.shard.send(update).context("the shard has ended")
     }
 

@@ -6,6 +6,7 @@
 mod agent;
 mod desk;
 mod figures;
+mod keys;
 mod observer;
 mod reload;
 mod replay;

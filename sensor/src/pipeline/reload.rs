@@ -7,9 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use super::desk::Desk;
+use super::keys::know;
 use crate::config::Config;
 use crate::control::Reloaded;
 use crate::decide::Policy;
+use crate::webhook::Knowledge;
 
 impl Desk {
     /// Brings everything that can change while running to the configuration as it is now.
@@ -18,10 +20,12 @@ impl Desk {
             "the agent was started without a configuration file; there is nothing to read again",
         )?;
         let config = Arc::new(Config::load(path)?.with(self.source.overrides.clone())?);
+        let knowledge = Arc::new(know(&config)?);
         self.lines.reopen();
-        let before = Arc::clone(&self.config);
-        if let Err(error) = self.change_to(&config) {
-            self.change_to(&before).context("and what was before could not be restored")?;
+        let before = (Arc::clone(&self.config), Arc::clone(&self.knowledge));
+        if let Err(error) = self.change_to(&config, &knowledge) {
+            self.change_to(&before.0, &before.1)
+                .context("and what was before could not be restored")?;
             return Err(error.context("the configuration stays as it was"));
         }
         self.let_go()?;
@@ -30,11 +34,12 @@ impl Desk {
     }
 
     /// Attaches what is named, and only then changes what the programs do. Nothing is detached.
-    fn change_to(&mut self, config: &Arc<Config>) -> Result<()> {
+    fn change_to(&mut self, config: &Arc<Config>, knowledge: &Arc<Knowledge>) -> Result<()> {
         let kernel = self.enforcer.kernel();
         self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
         self.enforcer.configure(config)?;
         self.config = Arc::clone(config);
+        self.knowledge = Arc::clone(knowledge);
         let lifted = self.choke_point.set_policy(Policy::from(&**config), self.enforcer.now());
         for decision in lifted {
             self.choke_point.commit(&decision);

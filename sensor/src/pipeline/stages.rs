@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::capture::Segment;
-use crate::config::{Ban, Config, Endpoint};
+use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
 use crate::http::{
     BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
@@ -14,7 +14,11 @@ use crate::http::{
 use crate::record::{self, Observer};
 use crate::tcp;
 use crate::time::Timestamp;
-use crate::webhook;
+use crate::webhook::{Knowledge, Memory, Webhooks};
+
+/// Octets of the largest body that a signature is checked over: GitHub, which sends the largest,
+/// caps its payloads at 25 MB.
+const MAX_BODY_BYTES: usize = 25 << 20;
 
 /// What understanding leads to.
 #[derive(Debug)]
@@ -36,14 +40,20 @@ struct Rest {
     detector: Detector,
     /// What the detector was made for: it forgets nothing while that stays.
     ban: Ban,
-    endpoints: Vec<Endpoint>,
+    webhooks: Webhooks,
     observer: Arc<Observer>,
 }
 
 impl Stages {
-    /// Stages for the ports in `ports`, as configured.
+    /// Stages for the ports in `ports`, as configured, with the keys in `knowledge`.
     #[must_use]
-    pub fn new(config: &Config, ports: PortFilter, observer: Arc<Observer>, seed: u64) -> Self {
+    pub fn new(
+        config: &Config,
+        knowledge: Arc<Knowledge>,
+        ports: PortFilter,
+        observer: Arc<Observer>,
+        seed: u64,
+    ) -> Self {
         let limits = Limits {
             tcp: tcp::Limits {
                 connections: config.http.max_flows,
@@ -52,27 +62,32 @@ impl Stages {
             },
             ..Limits::default()
         };
-        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: 0 };
+        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
         let proxies = TrustedProxies(config.http.trusted_proxies.clone());
         Self {
             engine: Engine::new(Options { ports, limits, body, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
                 ban: config.ban.clone(),
-                endpoints: config.endpoints.clone(),
+                webhooks: Webhooks::new(knowledge, Memory::default()),
                 observer,
             },
         }
     }
 
     /// Takes on another configuration; what is under way goes on.
-    pub fn configure(&mut self, config: &Config, observer: Arc<Observer>) {
+    pub fn configure(
+        &mut self,
+        config: &Config,
+        knowledge: Arc<Knowledge>,
+        observer: Arc<Observer>,
+    ) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
         if self.rest.ban != config.ban {
             self.rest.detector = Detector::new(&config.ban);
             self.rest.ban = config.ban.clone();
         }
-        self.rest.endpoints.clone_from(&config.endpoints);
+        self.rest.webhooks.learn(knowledge);
         self.rest.observer = observer;
     }
 
@@ -120,10 +135,16 @@ impl Stages {
     }
 }
 
+/// Octets of a body that are kept, if it is needed at all: a signature is over all of it.
+fn content_cap(config: &Config) -> usize {
+    let checks = config.endpoints.iter().any(|endpoint| !endpoint.secrets.is_empty());
+    if checks { MAX_BODY_BYTES.min(config.http.memory) } else { 0 }
+}
+
 impl Rest {
     fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
         let Observation::Exchange(exchange) = observation;
-        let delivery = webhook::deliver(exchange, &self.endpoints);
+        let delivery = self.webhooks.deliver(exchange);
         let mut line = Vec::new();
         record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
         out(Output::Delivery(line));
