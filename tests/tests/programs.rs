@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -163,31 +163,34 @@ fn to_port(source: &str, destination: &str) -> Packet {
     Packet::tcp(address(source), address(destination))
 }
 
+/// A name, and what it does to a packet.
+type Disguise = (&'static str, fn(Packet) -> Packet);
+/// The ways a banned source could hide.
+const DISGUISES: [Disguise; 7] = [
+    ("plain", |packet| packet),
+    ("SYN", |packet| packet.flags(flag::SYN)),
+    ("VLAN", |packet| packet.tag(VLAN, 5)),
+    ("QinQ", |packet| packet.tag(QINQ, 5).tag(VLAN, 6)),
+    ("old QinQ", |packet| packet.tag(QINQ_OLD, 5).tag(VLAN, 6)),
+    ("four tags", |packet| packet.tag(QINQ, 1).tag(QINQ, 2).tag(QINQ, 3).tag(VLAN, 4)),
+    ("first fragment", |packet| packet.fragment(0, true)),
+];
+const ONLY_V4: [Disguise; 2] = [
+    ("an option", |packet| packet.ipv4_options(&[1])),
+    ("all options", |packet| packet.ipv4_options(&[1; 40])),
+];
+const ONLY_V6: [Disguise; 4] = [
+    ("hop-by-hop", |packet| packet.extension(HOP_BY_HOP, &[])),
+    ("routing", |packet| packet.extension(ROUTING, &[0; 22])),
+    ("three extensions", |packet| {
+        packet.extension(HOP_BY_HOP, &[]).extension(ROUTING, &[]).extension(DESTINATION, &[])
+    }),
+    ("extension and fragment", |packet| packet.extension(DESTINATION, &[]).fragment(0, true)),
+];
+
 /// The ways a banned source could hide, each beside the same packet from a clean one.
 #[test]
 fn nothing_hides_a_banned_source() {
-    type Disguise = (&'static str, fn(Packet) -> Packet);
-    const DISGUISES: [Disguise; 7] = [
-        ("plain", |packet| packet),
-        ("SYN", |packet| packet.flags(flag::SYN)),
-        ("VLAN", |packet| packet.tag(VLAN, 5)),
-        ("QinQ", |packet| packet.tag(QINQ, 5).tag(VLAN, 6)),
-        ("old QinQ", |packet| packet.tag(QINQ_OLD, 5).tag(VLAN, 6)),
-        ("four tags", |packet| packet.tag(QINQ, 1).tag(QINQ, 2).tag(QINQ, 3).tag(VLAN, 4)),
-        ("first fragment", |packet| packet.fragment(0, true)),
-    ];
-    const ONLY_V4: [Disguise; 2] = [
-        ("an option", |packet| packet.ipv4_options(&[1])),
-        ("all options", |packet| packet.ipv4_options(&[1; 40])),
-    ];
-    const ONLY_V6: [Disguise; 4] = [
-        ("hop-by-hop", |packet| packet.extension(HOP_BY_HOP, &[])),
-        ("routing", |packet| packet.extension(ROUTING, &[0; 22])),
-        ("three extensions", |packet| {
-            packet.extension(HOP_BY_HOP, &[]).extension(ROUTING, &[]).extension(DESTINATION, &[])
-        }),
-        ("extension and fragment", |packet| packet.extension(DESTINATION, &[]).fragment(0, true)),
-    ];
     let mut programs = Programs::load();
     for (name, disguise) in DISGUISES.iter().chain(&ONLY_V4) {
         programs.check(name, &disguise(v4(BANNED_V4)), Reason::DropBanned);
@@ -204,6 +207,60 @@ fn nothing_hides_a_banned_source() {
             assert_eq!(judged, action, "{name}, behind XDP: {packet:?}");
         }
     }
+}
+
+/// Every way to hide, with every kind of segment, from sources of every standing: a row each.
+#[test]
+fn no_disguise_changes_what_a_source_deserves() {
+    const STANDINGS: [(&str, u16, Reason); 7] = [
+        ("clean", 1, Reason::Clean),
+        ("banned", 2, Reason::DropBanned),
+        ("in a banned network", 3 << 8, Reason::DropBanned),
+        ("protected", 4, Reason::Protected),
+        ("no longer banned", 5, Reason::Clean),
+        ("banned on another port", 6, Reason::Clean),
+        ("banned on the whole host", 7, Reason::DropBanned),
+    ];
+    const KINDS: [Disguise; 4] = [
+        ("nothing", |packet| packet),
+        ("SYN", |packet| packet.flags(flag::SYN)),
+        ("FIN", |packet| packet.flags(flag::FIN | flag::ACK)),
+        ("request", |packet| packet.payload(b"POST /hooks HTTP/1.1\r\n\r\n")),
+    ];
+    let v4_of = |number: u16| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + u32::from(number)));
+    let v6_of = |number: u16| IpAddr::from(Ipv6Addr::from((0xfd00 << 112) + u128::from(number)));
+    let mut programs = Programs::load();
+    for (host, network) in [(32, 24), (128, 120)] {
+        let of = |number| if host == 32 { v4_of(number) } else { v6_of(number) };
+        for (number, length, expires, scope) in [
+            (2, host, u64::MAX, Ban::WATCHED),
+            (3 << 8, network, u64::MAX, Ban::WATCHED),
+            (4, host, u64::MAX, Ban::WATCHED),
+            (5, host, LONG_AGO, Ban::WATCHED),
+            (6, host, u64::MAX, 1 << 40),
+            (7, host, u64::MAX, Ban::HOST),
+        ] {
+            programs.ban(&format!("{}/{length}", of(number)), expires, scope);
+        }
+    }
+    programs.protect(&[v4_of(4).into(), v6_of(4).into()]).unwrap();
+    let mut rows = 0;
+    for (standing, number, expected) in STANDINGS {
+        for (address_of, only, server) in [
+            (&v4_of as &dyn Fn(u16) -> IpAddr, ONLY_V4.as_slice(), SERVER_V4),
+            (&v6_of, ONLY_V6.as_slice(), SERVER_V6),
+        ] {
+            let source = SocketAddr::new(address_of(number), 1000);
+            for (disguise, hide) in DISGUISES.iter().chain(only) {
+                for (kind, make) in &KINDS {
+                    let packet = hide(make(Packet::tcp(source, address(server))));
+                    programs.check(&format!("{standing}, {kind}, {disguise}"), &packet, expected);
+                    rows += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(rows, 7 * (9 + 11) * 4);
 }
 
 #[test]
