@@ -1,28 +1,26 @@
-//! `cargo xtask bench`: measurements that print a table and leave nothing behind.
+//! `cargo xtask bench <what>`: measurements as ratios against a peer or a bare baseline.
 //!
 //! It must not know what is measured.
 
-use anyhow::{Result, ensure};
-use clap::Subcommand;
-use nix::unistd::Uid;
+mod kernel;
+mod replay;
+mod webhooks;
 
-use crate::shell::{self, cargo};
+use anyhow::Result;
+use clap::Subcommand;
 
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// What a packet costs on each path through the ingress program
+    /// What a packet costs on each path through the ingress program; needs root
     Kernel,
+    /// The replay of a capture, beside Debian's tools that read HTTP from captures
+    Replay,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
-    ensure!(
-        Uid::effective().is_root(),
-        "loading programs needs root: run `sudo -E cargo xtask bench`"
-    );
-    let name = match bench {
-        Bench::Kernel => "kernel",
-    };
-    // Built like the tests: the time is spent in the kernel, whose programs are always optimised.
-    shell::run(&mut cargo(&["test", "--quiet", "--package", "tests", "--bench", name]))
+    match bench {
+        Bench::Kernel => kernel::run(),
+        Bench::Replay => replay::run(),
+    }
 }
