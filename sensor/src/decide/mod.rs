@@ -18,7 +18,7 @@ pub use refusal::Refusal;
 
 use crate::capture::Timestamp;
 use crate::config;
-use crate::detect::Finding;
+use crate::detect::{Consequence, Finding};
 use crate::id::event_id;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -119,6 +119,9 @@ impl ChokePoint {
     ///
     /// The reason why it is not granted.
     pub fn finding(&mut self, finding: &Finding, now: Timestamp) -> Result<Decision, Refusal> {
+        if finding.rule.consequence == Consequence::Alert {
+            return Err(Refusal::AlertOnly);
+        }
         let request = Request {
             target: one_host(finding.source),
             scope: Scope::WatchedPorts,

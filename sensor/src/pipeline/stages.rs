@@ -142,8 +142,6 @@ impl Rest {
         let mut line = Vec::new();
         record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
         out(Output::Delivery(line));
-        if let Some(finding) = self.detector.delivery(&delivery) {
-            out(Output::Finding(Box::new(finding)));
-        }
+        self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 }
