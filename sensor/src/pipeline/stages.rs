@@ -58,6 +58,7 @@ impl Stages {
                 held_octets: config.http.memory,
                 idle: config.http.idle_timeout,
             },
+            content_octets: config.http.memory,
             ..Limits::default()
         };
         let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
