@@ -146,3 +146,6 @@ impl Rest {
         self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 }
+
+#[cfg(test)]
+mod tests;
