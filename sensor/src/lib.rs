@@ -11,6 +11,7 @@ pub mod export;
 pub mod http;
 pub mod id;
 pub mod kernel;
+pub mod net;
 pub mod pipeline;
 pub mod record;
 pub mod secrets;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build;
 mod demo;
 mod lint;
@@ -31,6 +32,9 @@ enum Task {
     Setup,
     /// Build the agent with the kernel programs inside
     Build(build::Arguments),
+    /// Measure the kernel programs against a program that only drops; needs root
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Check formatting, clippy for host and kernel code, and the layout rules
     Lint,
     /// Run all tests; needs root
@@ -59,6 +63,7 @@ fn run(task: &Task) -> Result<()> {
     match task {
         Task::Setup => Ok(()),
         Task::Build(arguments) => build::run(arguments),
+        Task::Bench(bench) => bench::run(bench),
         Task::Lint => lint::run(),
         Task::Test => test::run(),
         Task::Demo => demo::run(),

@@ -6,6 +6,7 @@
 mod allow;
 mod bans;
 mod config;
+mod detach;
 mod output;
 mod providers;
 mod reload;
@@ -55,6 +56,8 @@ enum Verb {
     Allow(allow::Allow),
     /// Have the agent read its configuration again.
     Reload(Listing),
+    /// Remove everything from the kernel that an agent left there.
+    Detach(detach::Arguments),
     /// Check the signature of a request, step by step.
     Verify(verify::Arguments),
     /// The providers that are known.
@@ -89,6 +92,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Decisions(bans::Decisions::List(listing)) => bans::list(&agent, listing.output),
         Verb::Allow(allow::Allow::List(listing)) => allow::list(&agent, listing.output),
         Verb::Reload(listing) => reload::run(&agent, listing.output),
+        Verb::Detach(arguments) => detach::run(&arguments),
         Verb::Verify(arguments) => verify::run(&arguments),
         Verb::Providers(verb) => providers::run(&verb),
         Verb::Config(verb) => config::run(&verb),

@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use crate::net::canonical;
+
 /// A TCP port that can be listened on.
 #[derive(PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(inline)]
@@ -82,7 +84,7 @@ impl Visitor<'_> for NetworkVisitor {
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let networks = Vec::<NetworkText>::deserialize(deserializer)?;
-    Ok(networks.into_iter().map(|network| network.0).collect())
+    Ok(networks.into_iter().map(|network| canonical(network.0)).collect())
 }
 
 pub(super) fn socket_address<'de, D: Deserializer<'de>>(

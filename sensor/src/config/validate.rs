@@ -2,11 +2,12 @@
 //!
 //! It must not know TOML.
 
+use hooksensor_ebpf::abi::MAX_PORTS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::provider::{Provider, built_in_providers};
-use super::settings::{Ban, Config, Http, Kernel, Output};
+use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
 use super::source::Source;
 use super::units::format_duration;
 
@@ -29,17 +30,26 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
+/// Prefixes that can be protected by configuration: what the kernel's table holds, less room for
+/// what is found on the host.
+const MAX_PROTECTED: usize = 3500;
+
 /// Everything that is wrong with `config`.
 pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     let mut check = Check::default();
     check.interfaces(&config.interfaces);
-    check.kernel(&config.kernel);
-    let limit = &config.limit;
-    check.that(limit.burst > 0 || limit.packets_per_second == 0, "limit.burst", || {
-        "0 lets no packet through; write at least 1, or turn the limit off with \
-         packets_per_second = 0"
-            .to_owned()
+    check.that(config.ports.len() <= MAX_PORTS, "ports", || {
+        format!("{} ports are too many; the most is {MAX_PORTS}", config.ports.len())
     });
+    let protected = config.protect.addresses.len() + config.http.trusted_proxies.len();
+    check.that(protected <= MAX_PROTECTED, "protect.addresses", || {
+        format!(
+            "{protected} addresses and trusted proxies are too many; the most is {MAX_PROTECTED}, \
+             so join them into networks"
+        )
+    });
+    check.kernel(&config.kernel);
+    check.limit(&config.limit);
     check.ban(&config.ban);
     check.http(&config.http);
     check.endpoints(config);
@@ -119,6 +129,39 @@ impl Check {
         self.at_least_one(kernel.max_cidr_bans, "kernel.max_cidr_bans");
         self.at_least_one(kernel.max_sources, "kernel.max_sources");
         self.absolute(&kernel.pin_path, "kernel.pin_path");
+    }
+
+    fn limit(&mut self, limit: &Limit) {
+        for (rate, burst, rate_key, key) in [
+            (limit.packets_per_second, limit.burst, "packets_per_second", "burst"),
+            (
+                limit.connections_per_second,
+                limit.connection_burst,
+                "connections_per_second",
+                "connection_burst",
+            ),
+            (
+                limit.requests_per_second,
+                limit.request_burst,
+                "requests_per_second",
+                "request_burst",
+            ),
+            (
+                limit.new_sources_per_second,
+                limit.new_source_burst,
+                "new_sources_per_second",
+                "new_source_burst",
+            ),
+        ] {
+            self.that(burst > 0 || rate == 0, &format!("limit.{key}"), || {
+                format!(
+                    "0 lets nothing through; write at least 1, or turn the limit off with \
+                     {rate_key} = 0"
+                )
+            });
+        }
+        self.prefix(limit.source_v4, 32, "limit.source_v4");
+        self.prefix(limit.source_v6, 128, "limit.source_v6");
     }
 
     fn ban(&mut self, ban: &Ban) {

@@ -40,7 +40,7 @@ pub enum Refusal {
     NoTime,
     /// The scope names a port that is not watched.
     NotWatched(u16),
-    /// A ban on the same addresses, or on more, holds longer already.
+    /// A ban on the same addresses, or on more, is in force already.
     Already(IpNet),
     /// What was found calls for an alert and for no ban.
     AlertOnly,
@@ -72,7 +72,8 @@ impl fmt::Display for Refusal {
                 write!(formatter, "{target} is protected: it is {why}")
             }
             Self::Protected { target, prefix, why } => {
-                write!(formatter, "{target} would cover {prefix}, which is protected: it is {why}")
+                let relation = if prefix.contains(target) { "lies in" } else { "would cover" };
+                write!(formatter, "{target} {relation} {prefix}, which is protected: it is {why}")
             }
             Self::TooWide { target, widest } => write!(
                 formatter,
@@ -91,7 +92,7 @@ impl fmt::Display for Refusal {
                 "port {port} is not watched; name watched ports, or ban on the whole host"
             ),
             Self::Already(target) => {
-                write!(formatter, "{target} is banned already, and for longer")
+                write!(formatter, "{target} is banned already")
             }
             Self::AlertOnly => formatter.write_str("the rule alerts and does not ban"),
             Self::Budget(most) => write!(

@@ -155,6 +155,7 @@ impl After {
         out(&line);
         judges.choke_point.expire(finding.time);
         if let Ok(decision) = judges.choke_point.finding(finding, finding.time) {
+            judges.choke_point.commit(&decision);
             self.summary.decisions += 1;
             line.clear();
             record::write_line(&record::decision(&decision, &self.observer), &mut line);

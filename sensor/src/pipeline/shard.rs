@@ -129,6 +129,7 @@ impl Shard {
         let mut last_tick = Instant::now();
         let mut stopping_since = None;
         loop {
+            self.take_updates();
             let count = self.read_batch();
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
@@ -169,11 +170,14 @@ impl Shard {
         self.clock.refresh();
         let Self { clock, stages, lines, desk, figures, .. } = self;
         stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        self.figures.publish(&self.stages);
+    }
+
+    fn take_updates(&mut self) {
         for update in self.updates.try_iter() {
             self.stages.configure(&update.config, update.knowledge, update.observer);
             self.slots = update.slots;
         }
-        self.figures.publish(&self.stages);
     }
 
     fn finish(&mut self) {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::capture::Segment;
-use crate::config::Config;
+use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
 use crate::http::{
     BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
@@ -38,6 +38,8 @@ pub struct Stages {
 /// The stages after the engine, apart from it so that its callback can borrow them.
 struct Rest {
     detector: Detector,
+    /// What the detector was made for: it forgets nothing while that stays.
+    ban: Ban,
     webhooks: Webhooks,
     observer: Arc<Observer>,
 }
@@ -67,6 +69,7 @@ impl Stages {
             engine: Engine::new(Options { ports, limits, body, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
+                ban: config.ban.clone(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
                 observer,
             },
@@ -81,7 +84,10 @@ impl Stages {
         observer: Arc<Observer>,
     ) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
-        self.rest.detector = Detector::new(&config.ban);
+        if self.rest.ban != config.ban {
+            self.rest.detector = Detector::new(&config.ban);
+            self.rest.ban = config.ban.clone();
+        }
         self.rest.webhooks.learn(knowledge);
         self.rest.observer = observer;
     }

@@ -1,0 +1,28 @@
+//! `cargo xtask bench`: measurements that print a table and leave nothing behind.
+//!
+//! It must not know what is measured.
+
+use anyhow::{Result, ensure};
+use clap::Subcommand;
+use nix::unistd::Uid;
+
+use crate::shell::{self, cargo};
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// What a packet costs on each path through the ingress program
+    Kernel,
+}
+
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    ensure!(
+        Uid::effective().is_root(),
+        "loading programs needs root: run `sudo -E cargo xtask bench`"
+    );
+    let name = match bench {
+        Bench::Kernel => "kernel",
+    };
+    // Built like the tests: the time is spent in the kernel, whose programs are always optimised.
+    shell::run(&mut cargo(&["test", "--quiet", "--package", "tests", "--bench", name]))
+}
