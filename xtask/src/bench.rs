@@ -13,16 +13,29 @@ use crate::shell::{self, cargo};
 pub(crate) enum Bench {
     /// What a packet costs on each path through the ingress program
     Kernel,
+    /// Deliveries a second that are recognised and verified
+    Webhook,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Kernel => kernel(),
+        Bench::Webhook => shell::run(&mut cargo(&[
+            "bench",
+            "--quiet",
+            "--package",
+            "hooksensor",
+            "--bench",
+            "webhook",
+        ])),
+    }
+}
+
+fn kernel() -> Result<()> {
     ensure!(
         Uid::effective().is_root(),
-        "loading programs needs root: run `sudo -E cargo xtask bench`"
+        "loading programs needs root: run `sudo -E cargo xtask bench kernel`"
     );
-    let name = match bench {
-        Bench::Kernel => "kernel",
-    };
     // Built like the tests: the time is spent in the kernel, whose programs are always optimised.
-    shell::run(&mut cargo(&["test", "--quiet", "--package", "tests", "--bench", name]))
+    shell::run(&mut cargo(&["test", "--quiet", "--package", "tests", "--bench", "kernel"]))
 }
