@@ -116,7 +116,7 @@ fn report(bare: Duration, verified: Duration, whole: Duration) -> ExitCode {
     if rate >= MIN_RATE && ratio <= MAX_RATIO { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[expect(clippy::vec_box, reason = "the stage is handed boxes, and making them is not its work")]
+#[expect(clippy::vec_box, reason = "the stage takes exchanges as the engine hands them on")]
 fn exchanges(body: &[u8], signature: &str) -> Vec<Box<Exchange>> {
     let body = Bytes::copy_from_slice(body);
     (0..ROUND).map(|number| exchange(number, body.clone(), signature)).collect()

@@ -13,6 +13,7 @@ pub mod namespace;
 pub mod network;
 pub mod packet;
 pub mod pcap;
+pub mod score;
 pub mod server;
 
 use std::thread;

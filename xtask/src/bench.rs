@@ -1,41 +1,30 @@
-//! `cargo xtask bench`: measurements that print a table and leave nothing behind.
+//! `cargo xtask bench <what>`: measurements as ratios against a peer or a bare baseline.
 //!
 //! It must not know what is measured.
 
-use anyhow::{Result, ensure};
-use clap::Subcommand;
-use nix::unistd::Uid;
+mod kernel;
+mod replay;
+mod webhook;
+mod webhooks;
 
-use crate::shell::{self, cargo};
+use anyhow::Result;
+use clap::Subcommand;
 
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// What a packet costs on each path through the ingress program
+    /// What a packet costs on each path through the ingress program; needs root
     Kernel,
-    /// Deliveries a second that are recognised and verified
+    /// The replay of a capture, beside Debian's tools that read HTTP from captures
+    Replay,
+    /// Recognising and verifying deliveries, beside the bare hash of their bodies
     Webhook,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
-        Bench::Kernel => kernel(),
-        Bench::Webhook => shell::run(&mut cargo(&[
-            "bench",
-            "--quiet",
-            "--package",
-            "hooksensor",
-            "--bench",
-            "webhook",
-        ])),
+        Bench::Kernel => kernel::run(),
+        Bench::Replay => replay::run(),
+        Bench::Webhook => webhook::run(),
     }
-}
-
-fn kernel() -> Result<()> {
-    ensure!(
-        Uid::effective().is_root(),
-        "loading programs needs root: run `sudo -E cargo xtask bench kernel`"
-    );
-    // Built like the tests: the time is spent in the kernel, whose programs are always optimised.
-    shell::run(&mut cargo(&["test", "--quiet", "--package", "tests", "--bench", "kernel"]))
 }

@@ -55,6 +55,18 @@ pub(crate) fn ensure() -> Result<bool> {
     }
 }
 
+/// Installs the packages of those `programs` (name, package) that are not there.
+pub(crate) fn ensure_programs(programs: &[(&str, &'static str)]) -> Result<()> {
+    let absent = |program: &&(&str, &str)| shell::find_program(program.0).is_none();
+    let packages: Vec<_> = programs.iter().filter(absent).map(|(_, package)| *package).collect();
+    match (packages.is_empty(), Host::this()) {
+        (true, _) => Ok(()),
+        (false, Host::DebianRoot) => step::run_all(debian::steps(&packages).into()),
+        (false, Host::DebianUser) => bail!(debian::by_hand(&packages)),
+        (false, Host::Other) => bail!("this needs {}", packages.join(", ")),
+    }
+}
+
 /// Who runs this, on what.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Host {

@@ -14,7 +14,7 @@ use crate::kernel;
 /// The command line of the verb.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The configuration file, for its kernel.pin_path; without one, the default.
+    /// The configuration file, for its `kernel.pin_path`; without one, the default.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -20,6 +20,9 @@ use crate::webhook::Knowledge;
 /// Octets read from a capture at once.
 const READ_AHEAD: usize = 1 << 16;
 
+/// Octets written at once: some fifty records for a system call.
+const WRITE_BEHIND: usize = 1 << 16;
+
 /// The command line of the verb.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -88,7 +91,7 @@ struct Output {
 
 impl Output {
     fn new(format: Format) -> Self {
-        Self { stream: BufWriter::new(io::stdout()), format, failure: None }
+        Self { stream: BufWriter::with_capacity(WRITE_BEHIND, io::stdout()), format, failure: None }
     }
 
     fn put(&mut self, line: &[u8]) {
@@ -121,14 +124,18 @@ fn human(line: &[u8]) -> String {
         Some(other) => other.to_string(),
         None => String::from("-"),
     };
-    let is_delivery = text("/event/dataset") == "hooksensor.delivery";
-    if !is_delivery {
+    let dataset = text("/event/dataset");
+    if dataset == "hooksensor.connection" {
         return format!(
-            "{}  {}  {}",
+            "{}  {}  {}  {}",
             text("/@timestamp"),
-            text("/event/dataset"),
-            text("/event/reason")
+            text("/source/ip"),
+            text("/network/protocol"),
+            text("/tls/client/server_name"),
         );
+    }
+    if dataset != "hooksensor.delivery" {
+        return format!("{}  {}  {}", text("/@timestamp"), dataset, text("/event/reason"));
     }
     format!(
         "{}  {}  {} {} {}  {}  {}",

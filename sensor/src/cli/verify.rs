@@ -27,8 +27,7 @@ pub(super) struct Arguments {
     /// line of the head), or a HAR file, of which the first request counts.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Where the secret is, as in the configuration: env:NAME, credential:NAME, or file: and an
-    /// absolute path. May be repeated.
+    /// Where the secret is: `file:/PATH`, `credential:NAME` or `env:NAME`. May be repeated.
     #[arg(long = "secret", value_name = "REFERENCE", required = true)]
     secrets: Vec<String>,
     /// The provider; without one, the one that the request's headers tell.

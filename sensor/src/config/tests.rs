@@ -136,7 +136,7 @@ fn bad_values() {
     check(
         "[kernel]\nxdp_mode = \"fast\"",
         &["t.toml:2: kernel.xdp_mode: unknown variant `fast`, expected one of `auto`, `native`, \
-           `generic`"],
+           `generic`, `tc`"],
     );
     check(
         "[protect]\naddresses = [\"10.0.0.0/40\"]",

@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::allowance::Allowance;
 use super::counters::Counters;
-use super::proxy::{self, Start};
+use super::opaque::{self, Opaque, Protocol};
+use super::proxy;
 use super::queue::Queue;
 use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
@@ -116,32 +117,71 @@ impl Conversation {
     /// Reads octets of the client, after the header of a proxy if there is one.
     fn client_octets<S: FnMut(Observation)>(
         &mut self,
-        mut input: Input<'_>,
+        input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
         let Some(mut preface) = self.preface.take() else {
             return self.request_octets(input, context);
         };
-        if preface.is_empty() && proxy::start(input.octets) == Start::Other {
+        let before = preface.len();
+        if before == 0 && start_line::is_known_method(first_word(input.octets)) {
             return self.request_octets(input, context);
         }
-        let before = preface.len();
         preface.extend_from_slice(input.octets);
-        match proxy::start(&preface) {
-            Start::Partial => {
-                self.preface = Some(preface);
-                Interest::Keep
-            }
-            Start::Header(length, client) => {
+        let header = match proxy::start(&preface) {
+            proxy::Start::Partial => return self.wait(preface),
+            proxy::Start::Other => 0,
+            proxy::Start::Header(length, client) => {
                 self.proxied = client;
-                input.take(length - before);
-                self.request_octets(input, context)
+                length
             }
-            Start::Other => {
-                let mark = Mark { position: input.mark.position - before as u64, ..input.mark };
-                self.request_octets(Input { octets: &preface, mark }, context)
+        };
+        match opaque::start(&preface[header..]) {
+            opaque::Start::Partial => self.wait(preface),
+            opaque::Start::Known(protocol) => {
+                context.counters.opaque_octets += preface.len() as u64;
+                self.announce(protocol, context);
+                Interest::Opaque
+            }
+            opaque::Start::Other => {
+                let position = input.mark.position + header as u64 - before as u64;
+                let mark = Mark { position, ..input.mark };
+                self.request_octets(Input { octets: &preface[header..], mark }, context)
             }
         }
+    }
+
+    /// Keeps first octets until there are enough to tell what they start.
+    fn wait(&mut self, preface: Vec<u8>) -> Interest {
+        self.preface = Some(preface);
+        Interest::Keep
+    }
+
+    /// Puts out that the connection speaks something else.
+    fn announce<S: FnMut(Observation)>(&self, protocol: Protocol, context: &mut Context<'_, S>) {
+        let Some(flow) = self.flow() else { return };
+        let started = self.opening.time;
+        (context.sink)(Observation::Opaque(Box::new(Opaque { flow, started, protocol })));
+    }
+
+    /// Puts out what the connection speaks, where its first octets end before they say all.
+    fn announce_cut<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        let preface = self.preface.take().unwrap_or_default();
+        if let Some(protocol) = opaque::cut_short(&preface) {
+            self.announce(protocol, context);
+        } else if self.spoke_no_http(context.ports) {
+            self.announce(Protocol::Unknown, context);
+        }
+    }
+
+    /// Whether the client said something from the start on, on a port that is read by its number,
+    /// and none of it was a request.
+    fn spoke_no_http(&self, ports: &PortFilter) -> bool {
+        let is_whole = self.opening.initiator.is_some() && self.client == self.opening.initiator;
+        *ports != PortFilter::Any
+            && is_whole
+            && self.next_index == 0
+            && self.requests.position() > 0
     }
 
     /// Passes over octets of a side that were not captured.
@@ -157,7 +197,10 @@ impl Conversation {
             self.client.or_else(|| self.settle_client(self.opening.initiator, context.ports));
         match client {
             Some(client) if side == client => {
-                self.preface = None;
+                let preface = self.preface.take().unwrap_or_default();
+                if let Some(protocol) = opaque::cut_short(&preface) {
+                    self.announce(protocol, context);
+                }
                 self.request_gap(length, context);
                 self.requests.move_to(end);
             }
@@ -198,6 +241,7 @@ impl Conversation {
         };
         self.requests_end(context);
         self.responses_end(orderly, unanswered, context);
+        self.announce_cut(context);
     }
 
     /// The side that asks, by what `side` sends, else by who opened the connection, else by port.
@@ -238,10 +282,18 @@ impl Conversation {
         self.opening.addresses[side.index()]
     }
 
+    /// The connection as records name it, once it is known who asks.
+    fn flow(&self) -> Option<Flow> {
+        let client = self.client?;
+        let Opening { vlan, interface, .. } = self.opening;
+        let (source, destination) = (self.address(client), self.address(client.peer()));
+        Some(Flow { id: self.flow_id, source, destination, vlan, interface })
+    }
+
     /// An exchange without request and response.
     fn exchange(&mut self, proxies: &TrustedProxies) -> Box<Exchange> {
-        let client = self.client.expect("messages are read once the client is known");
-        let (source, destination) = (self.address(client), self.address(client.peer()));
+        let flow = self.flow().expect("messages are read once the client is known");
+        let source = flow.source.ip();
         let mut coverage = Coverage::FULL;
         let index = self.next_index;
         self.next_index += 1;
@@ -251,11 +303,10 @@ impl Conversation {
         if self.opening.sampling > 1 {
             coverage.add(Coverage::SAMPLED);
         }
-        let Opening { vlan, interface, .. } = self.opening;
         Box::new(Exchange {
-            flow: Flow { id: self.flow_id, source, destination, vlan, interface },
+            flow,
             index,
-            client: self.proxied.filter(|_| proxies.has(source.ip())).unwrap_or(source.ip()),
+            client: self.proxied.filter(|_| proxies.has(source)).unwrap_or(source),
             request: None,
             response: None,
             coverage,
@@ -275,6 +326,13 @@ impl Conversation {
             emit(front.exchange, context);
         }
     }
+}
+
+/// What stands before the first space, as far as methods go that are looked for.
+fn first_word(octets: &[u8]) -> &[u8] {
+    const LONGEST: usize = 10;
+    let end = octets.iter().take(LONGEST).position(|octet| *octet == b' ');
+    &octets[..end.unwrap_or_default()]
 }
 
 /// Counts an exchange and hands it on.

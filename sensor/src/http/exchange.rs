@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::Opaque;
 use crate::capture::Timestamp;
 
 /// What the HTTP stage saw on a connection.
@@ -14,6 +15,8 @@ use crate::capture::Timestamp;
 pub enum Observation {
     /// A request with its response, or either of them alone.
     Exchange(Box<Exchange>),
+    /// A connection that does not speak HTTP/1, once.
+    Opaque(Box<Opaque>),
 }
 
 /// One HTTP request and its response; at least one of the two was seen.

@@ -13,6 +13,7 @@ mod exchange;
 mod head;
 mod identity;
 mod lenient;
+mod opaque;
 mod options;
 mod proxy;
 mod queue;
@@ -20,6 +21,7 @@ mod reader;
 mod start_line;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use counters::Counters;
 pub use engine::Engine;
@@ -27,4 +29,6 @@ pub use exchange::{
     Anomaly, Body, Coverage, Exchange, Flow, Headers, Observation, Request, Response, Version,
 };
 pub use identity::TrustedProxies;
+pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};
+pub use tls::ClientHello;

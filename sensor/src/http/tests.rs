@@ -4,6 +4,7 @@ mod anomalies;
 mod bounds;
 mod loss;
 mod messages;
+mod opaque;
 mod properties;
 
 use std::fmt::Write;
@@ -17,6 +18,7 @@ fn replay(wire: &Wire, options: Options) -> (Vec<Exchange>, Engine) {
     let mut engine = Engine::new(options);
     let mut sink = |observation| match observation {
         Observation::Exchange(exchange) => exchanges.push(*exchange),
+        Observation::Opaque(_) => {}
     };
     for segment in wire.segments() {
         engine.segment(&segment, &mut sink);

@@ -14,7 +14,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
-use super::classifier::{EGRESS, INGRESS};
+use super::classifier::{self, EGRESS, INGRESS};
 use super::{load, pins};
 use crate::config::XdpMode as Wanted;
 
@@ -151,7 +151,11 @@ pub(super) fn ingress(
 /// Attaches the egress program, or replaces the one an earlier agent left.
 pub(super) fn egress(programs: &mut Ebpf, interface: &str, pins: &Path) -> Result<()> {
     let (program, pin) = (load::classifier(programs, EGRESS)?, egress_pin(pins, interface));
-    if EGRESS.replace(program, &pin)? { Ok(()) } else { EGRESS.attach(program, interface, &pin) }
+    if classifier::replace(program, &pin)? {
+        Ok(())
+    } else {
+        EGRESS.attach(program, interface, &pin)
+    }
 }
 
 /// Detaches both programs from an interface.
@@ -204,7 +208,7 @@ fn egress_pin(pins: &Path, interface: &str) -> PathBuf {
 
 fn replace(programs: &mut Ebpf, mode: Mode, pin: &Path) -> Result<bool> {
     if mode == Mode::Stack {
-        return INGRESS.replace(load::classifier(programs, INGRESS)?, pin);
+        return classifier::replace(load::classifier(programs, INGRESS)?, pin);
     }
     let Some(link) = pins::open(pin)? else { return Ok(false) };
     match load::xdp(programs, INGRESS_PROGRAM)?.attach_to_link(XdpLink::try_from(link)?) {

@@ -31,17 +31,16 @@ pub(super) const EGRESS: Hook =
 pub(super) const INGRESS: Hook =
     Hook { program: "hooksensor_stack", direction: TcAttachType::Ingress };
 
-impl Hook {
-    /// Replaces the program that an earlier agent left behind the link at `pin`; whether there was
-    /// one.
-    pub(super) fn replace(self, program: &mut SchedClassifier, pin: &Path) -> Result<bool> {
-        let Some(link) = pins::open(pin)? else { return Ok(false) };
-        match program.attach_to_link(SchedClassifierLink::try_from(link)?) {
-            Ok(_) => Ok(true),
-            Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
-        }
+/// Replaces the program that an earlier agent left behind the link at `pin`; whether there was one.
+pub(super) fn replace(program: &mut SchedClassifier, pin: &Path) -> Result<bool> {
+    let Some(link) = pins::open(pin)? else { return Ok(false) };
+    match program.attach_to_link(SchedClassifierLink::try_from(link)?) {
+        Ok(_) => Ok(true),
+        Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
     }
+}
 
+impl Hook {
     /// Attaches the program and pins its link.
     pub(super) fn attach(
         self,

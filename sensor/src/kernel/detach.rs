@@ -34,7 +34,7 @@ pub fn detach_all(pin_path: &Path) -> Result<Vec<String>> {
         }
     }
     // The filters of old kernels have no pins.
-    for interface in if_nameindex().context("cannot list the network interfaces")?.iter() {
+    for interface in &if_nameindex().context("cannot list the network interfaces")? {
         for hook in [INGRESS, EGRESS] {
             hook.detach_filter(&interface.name().to_string_lossy());
         }

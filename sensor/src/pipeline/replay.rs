@@ -143,6 +143,7 @@ impl After {
                 self.summary.deliveries += 1;
                 out(&line);
             }
+            Output::Connection(line) => out(&line),
             Output::Finding(finding) => self.decide(&finding, out),
         }
     }

@@ -193,6 +193,7 @@ fn put(output: Output, lines: &Lines, desk: &DeskSender<Finding>, figures: &Shar
             figures.deliveries.fetch_add(1, Ordering::Relaxed);
             lines.put(line);
         }
+        Output::Connection(line) => lines.put(line),
         Output::Finding(finding) => {
             if desk.try_send(*finding).is_err() {
                 figures.findings_lost.fetch_add(1, Ordering::Relaxed);

@@ -20,11 +20,16 @@ use crate::webhook::{Knowledge, Memory, Webhooks};
 /// caps its payloads at 25 MB.
 const MAX_BODY_BYTES: usize = 25 << 20;
 
+/// Octets made room for at the start of a line: most records fit, and never grow then.
+const USUAL_LINE: usize = 2 << 10;
+
 /// What understanding leads to.
 #[derive(Debug)]
 pub enum Output {
     /// The record of a delivery, as one line without its ending.
     Delivery(Vec<u8>),
+    /// The record of a connection whose messages are not read, as such a line.
+    Connection(Vec<u8>),
     /// Something to decide on.
     Finding(Box<Finding>),
 }
@@ -144,9 +149,16 @@ fn content_cap(config: &Config) -> usize {
 
 impl Rest {
     fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
-        let Observation::Exchange(exchange) = observation;
+        let exchange = match observation {
+            Observation::Exchange(exchange) => exchange,
+            Observation::Opaque(connection) => {
+                let mut line = Vec::new();
+                record::write_line(&record::connection(&connection, &self.observer), &mut line);
+                return out(Output::Connection(line));
+            }
+        };
         let delivery = self.webhooks.deliver(exchange);
-        let mut line = Vec::new();
+        let mut line = Vec::with_capacity(USUAL_LINE);
         record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
         out(Output::Delivery(line));
         self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));

@@ -249,7 +249,7 @@ fn addresses(exchange: &Exchange) -> Vec<IpAddr> {
     addresses
 }
 
-fn hexadecimal(octets: &[u8]) -> String {
+pub(super) fn hexadecimal(octets: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = |octet: &u8| [octet >> 4, octet & 15].map(|half| DIGITS[usize::from(half)]);
     octets.iter().flat_map(digits).map(char::from).collect()

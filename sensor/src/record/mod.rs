@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use crate::decide::Decision;
 use crate::detect::Finding;
+use crate::http::Opaque;
 use crate::webhook::Delivery;
 
 mod alert;
 mod community_id;
+mod connection;
 mod delivery;
 mod fields;
 mod headers;
@@ -35,6 +37,11 @@ pub struct Observer {
 /// The record of a delivery.
 pub fn delivery<'a>(delivery: &'a Delivery, observer: &'a Observer) -> impl Serialize + use<'a> {
     delivery::DeliveryRecord::new(delivery, observer)
+}
+
+/// The record of a connection whose messages are not read.
+pub fn connection<'a>(connection: &'a Opaque, observer: &'a Observer) -> impl Serialize + use<'a> {
+    connection::ConnectionRecord::new(connection, observer)
 }
 
 /// The record of a finding.

@@ -13,7 +13,9 @@ use crate::capture::Timestamp;
 use crate::decide::{Action, Origin, Scope};
 use crate::detect::{Consequence, Rule};
 use crate::golden;
-use crate::http::{Anomaly, Body, Coverage, Exchange, Headers, Response, Version};
+use crate::http::{
+    Anomaly, Body, ClientHello, Coverage, Exchange, Headers, Protocol, Response, Version,
+};
 use crate::webhook::fixture;
 
 const GITHUB: &str = "Host: hooks.example.com:8080\n\
@@ -155,6 +157,26 @@ fn hostile_octets() {
 fn repeated_headers() {
     let lines = "Accept: a\nX-Tag: 1\naccept: b\nX-TAG: 2\nACCEPT: c\nCookie: a\ncookie: b";
     check_delivery("repeated_headers", answered("/hook", lines, 204));
+}
+
+fn opaque(protocol: Protocol) -> Opaque {
+    let flow = fixture::exchange("/", "").flow;
+    Opaque { flow, started: Timestamp(1_700_000_000_000_000_000), protocol }
+}
+
+#[test]
+fn connections_that_are_not_read() {
+    let hello = ClientHello {
+        server_name: Some("hooks.example.com".to_owned()),
+        protocols: vec!["h2".to_owned(), "http/1.1".to_owned()],
+        version: 0x0304,
+        ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1".to_owned(),
+    };
+    let tls = opaque(Protocol::Tls(Some(Box::new(hello))));
+    check("connection_tls", &connection(&tls, &observer()));
+    check("connection_tls_cut", &connection(&opaque(Protocol::Tls(None)), &observer()));
+    check("connection_http2", &connection(&opaque(Protocol::Http2), &observer()));
+    check("connection_unknown", &connection(&opaque(Protocol::Unknown), &observer()));
 }
 
 #[test]

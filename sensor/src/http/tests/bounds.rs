@@ -106,7 +106,7 @@ fn bodies_that_never_end_share_one_allowance() {
     assert!(engine.counters().unkept_contents >= 49, "{:?}", engine.counters());
     engine.finish(&mut |observation| exchanges.push(observation));
     let kept = |observation: &Observation| {
-        let Observation::Exchange(exchange) = observation;
+        let Observation::Exchange(exchange) = observation else { panic!("{observation:?}") };
         exchange
             .request
             .as_ref()

@@ -39,6 +39,7 @@ fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
     let mut put = |output| match output {
         Output::Delivery(line) => records.push(serde_json::from_slice(&line).unwrap()),
         Output::Finding(finding) => rules.push(finding.rule.id),
+        Output::Connection(line) => panic!("{line:?}"),
     };
     for segment in wire.segments() {
         stages.segment(&segment, &mut put);
