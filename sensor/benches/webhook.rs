@@ -13,7 +13,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use hooksensor::config::Config;
 use hooksensor::http::{Body, Coverage, Exchange, Flow, Headers, Request, Version};
 use hooksensor::time::Timestamp;
-use hooksensor::webhook::{Knowledge, Memory, Secret, Status, Webhooks};
+use hooksensor::webhook::signature::{Check, Terms};
+use hooksensor::webhook::{Knowledge, Memory, Message, Secret, Status, Webhooks};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
     let config = Config::parse(CONFIG, "bench").expect("a good configuration");
     let secret = Secret::new("bench", Zeroizing::new(b"secret".to_vec()));
     let knowledge = Arc::new(Knowledge::new(&config, vec![vec![secret]]));
-    let verified = best_prepared(
+    let verified = best_verification(&knowledge, &exchange(0, body.clone().into(), &signature));
+    let whole = best_prepared(
         || exchanges(&body, &signature),
         |exchanges| {
             let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Memory::default());
@@ -61,7 +63,31 @@ fn main() -> ExitCode {
             }
         },
     );
-    report(bare, verified)
+    report(bare, verified, whole)
+}
+
+/// The time to tell the provider by its headers and to check the signature, without what the
+/// stage remembers and hands on.
+fn best_verification(knowledge: &Knowledge, exchange: &Exchange) -> Duration {
+    let request = exchange.request.as_ref().expect("a request");
+    let message = Message {
+        method: &request.method,
+        target: &request.target,
+        headers: &request.headers,
+        content: Ok(request.body.content.as_deref().expect("a body")),
+    };
+    let table = knowledge.table();
+    let github = table.position("github").expect("a built-in provider");
+    let secrets = [Secret::new("bench", Zeroizing::new(b"secret".to_vec()))];
+    let check = Check::new(&table.providers()[github], &secrets);
+    best(|| {
+        for _ in 0..ROUND {
+            let told = table.told_by(std::hint::black_box(message.headers));
+            let provider = &table.providers()[told.expect("a known provider")];
+            let result = check.judge(provider, &message, request.started, Terms::default());
+            assert_eq!(result.map(|result| result.status), Some(Status::Valid));
+        }
+    })
 }
 
 fn best(mut work: impl FnMut()) -> Duration {
@@ -80,13 +106,13 @@ fn best_prepared<T>(mut prepare: impl FnMut() -> T, mut work: impl FnMut(T)) -> 
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
-fn report(bare: Duration, verified: Duration) -> ExitCode {
+fn report(bare: Duration, verified: Duration, whole: Duration) -> ExitCode {
     let nanoseconds = |time: Duration| time.as_secs_f64() * 1e9 / f64::from(ROUND);
-    let rate = f64::from(ROUND) / verified.as_secs_f64();
+    let rate = f64::from(ROUND) / whole.as_secs_f64();
     let ratio = verified.as_secs_f64() / bare.as_secs_f64();
     println!("bare HMAC-SHA256 of {BODY_BYTES} octets: {:.0} ns", nanoseconds(bare));
-    println!("recognise and verify: {:.0} ns, {rate:.0} a second", nanoseconds(verified));
-    println!("ratio: {ratio:.2}");
+    println!("recognise and verify: {:.0} ns, {ratio:.2} times as long", nanoseconds(verified));
+    println!("the whole stage: {:.0} ns, {rate:.0} a second", nanoseconds(whole));
     if rate >= MIN_RATE && ratio <= MAX_RATIO { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

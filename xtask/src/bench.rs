@@ -4,6 +4,7 @@
 
 mod kernel;
 mod replay;
+mod webhook;
 mod webhooks;
 
 use anyhow::Result;
@@ -16,11 +17,14 @@ pub(crate) enum Bench {
     Kernel,
     /// The replay of a capture, beside Debian's tools that read HTTP from captures
     Replay,
+    /// Recognising and verifying deliveries, beside the bare hash of their bodies
+    Webhook,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Kernel => kernel::run(),
         Bench::Replay => replay::run(),
+        Bench::Webhook => webhook::run(),
     }
 }

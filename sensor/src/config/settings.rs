@@ -242,7 +242,8 @@ impl Default for Protect {
 pub struct Http {
     /// Connections followed at once. The longest idle makes room for a new one, and is counted.
     pub max_flows: usize,
-    /// Memory for octets that wait for missing ones, over all connections.
+    /// Memory for octets that wait for missing ones, over all connections; and as much again for
+    /// bodies that are kept while they arrive, to check their signatures.
     #[serde(with = "fields::size")]
     #[schemars(with = "SizeText")]
     pub memory: usize,

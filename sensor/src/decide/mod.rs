@@ -17,7 +17,7 @@ pub use refusal::Refusal;
 
 use crate::capture::Timestamp;
 use crate::config;
-use crate::detect::Finding;
+use crate::detect::{Consequence, Finding};
 use crate::id::event_id;
 use crate::net::{canonical, one_host};
 
@@ -129,6 +129,9 @@ impl ChokePoint {
     ///
     /// The reason why it is not granted.
     pub fn finding(&mut self, finding: &Finding, now: Timestamp) -> Result<Decision, Refusal> {
+        if finding.rule.consequence == Consequence::Alert {
+            return Err(Refusal::AlertOnly);
+        }
         let request = Request {
             target: one_host(finding.source),
             scope: Scope::WatchedPorts,

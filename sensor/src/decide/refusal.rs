@@ -42,6 +42,8 @@ pub enum Refusal {
     NotWatched(u16),
     /// A ban on the same addresses, or on more, is in force already.
     Already(IpNet),
+    /// What was found calls for an alert and for no ban.
+    AlertOnly,
     /// As many automatic bans as a minute may have were made in the last one.
     Budget(u32),
 }
@@ -57,6 +59,7 @@ impl Refusal {
             Self::NoTime => "no_time",
             Self::NotWatched(_) => "not_watched",
             Self::Already(_) => "already",
+            Self::AlertOnly => "alert_only",
             Self::Budget(_) => "budget",
         }
     }
@@ -91,6 +94,7 @@ impl fmt::Display for Refusal {
             Self::Already(target) => {
                 write!(formatter, "{target} is banned already")
             }
+            Self::AlertOnly => formatter.write_str("the rule alerts and does not ban"),
             Self::Budget(most) => write!(
                 formatter,
                 "{most} automatic bans were made in the last minute, as many as may be \

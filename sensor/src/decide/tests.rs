@@ -1,5 +1,5 @@
 use super::*;
-use crate::detect::Rule;
+use crate::detect::{Consequence, Rule};
 use proptest::prelude::*;
 use std::net::IpAddr;
 
@@ -35,7 +35,7 @@ fn commit(choke_point: &mut ChokePoint, decision: Result<Decision, Refusal>) {
 fn finding(source: &str) -> Finding {
     Finding {
         id: uuid::Uuid::nil(),
-        rule: Rule { id: "test", version: 1 },
+        rule: Rule { id: "test", version: 1, consequence: Consequence::Ban },
         time: NOW,
         source: source.parse().unwrap(),
         port: 80,
@@ -199,4 +199,13 @@ proptest! {
             prop_assert!(decision.expires_at() > NOW);
         }
     }
+}
+
+#[test]
+fn an_alert_bans_nobody() {
+    let mut choke_point = choke_point();
+    let mut alert = finding("198.51.100.1");
+    alert.rule.consequence = Consequence::Alert;
+    assert_eq!(choke_point.finding(&alert, NOW).unwrap_err(), Refusal::AlertOnly);
+    assert_eq!(choke_point.active().len(), 0);
 }

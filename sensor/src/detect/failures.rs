@@ -9,13 +9,13 @@ use ipnet::IpNet;
 use lru::LruCache;
 use uuid::Uuid;
 
-use super::{Finding, REMEMBERED_SOURCES, Rule};
+use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
 use crate::config::{self, StatusCodes};
 use crate::net::one_host;
 use crate::webhook::Delivery;
 
-const RULE: Rule = Rule { id: "failed-requests", version: 1 };
+const RULE: Rule = Rule { id: "failed-requests", version: 1, consequence: Consequence::Ban };
 
 /// Failures whose identifiers are kept as evidence; the count goes on beyond them.
 const EVIDENCE: usize = 100;

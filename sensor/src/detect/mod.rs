@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no I/O. It must not know what will be done about a finding.
 
+mod claims;
 mod failures;
 mod sustained;
 
@@ -15,6 +16,7 @@ use crate::config;
 use crate::id::event_id;
 use crate::webhook::Delivery;
 
+use claims::Claims;
 use failures::Failures;
 use sustained::Sustained;
 
@@ -28,6 +30,17 @@ pub struct Rule {
     pub id: &'static str,
     /// `rule.version`, raised when the rule's meaning changes.
     pub version: u32,
+    /// What its findings call for.
+    pub consequence: Consequence,
+}
+
+/// What a finding calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// The source may be banned.
+    Ban,
+    /// Somebody should know; nothing is to be dropped for it.
+    Alert,
 }
 
 /// Something detected, with its evidence.
@@ -63,6 +76,7 @@ pub struct OverLimit {
 /// Every rule with its memory.
 #[derive(Debug)]
 pub struct Detector {
+    claims: Claims,
     failures: Failures,
     sustained: Sustained,
 }
@@ -71,12 +85,15 @@ impl Detector {
     /// Rules as configured, remembering nothing.
     #[must_use]
     pub fn new(ban: &config::Ban) -> Self {
-        Self { failures: Failures::new(ban), sustained: Sustained::new(ban) }
+        Self { claims: Claims::new(), failures: Failures::new(ban), sustained: Sustained::new(ban) }
     }
 
-    /// Looks at one delivery.
-    pub fn delivery(&mut self, delivery: &Delivery) -> Option<Finding> {
-        self.failures.look(delivery)
+    /// Looks at one delivery; each finding goes to `out`.
+    pub fn delivery(&mut self, delivery: &Delivery, out: &mut impl FnMut(Finding)) {
+        self.claims.look(delivery, out);
+        if let Some(finding) = self.failures.look(delivery) {
+            out(finding);
+        }
     }
 
     /// Looks at one notice of the kernel.

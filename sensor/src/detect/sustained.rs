@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use super::{Finding, OverLimit, REMEMBERED_SOURCES, Rule};
+use super::{Consequence, Finding, OverLimit, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
 use crate::config;
 
-const RULE: Rule = Rule { id: "sustained-flood", version: 1 };
+const RULE: Rule = Rule { id: "sustained-flood", version: 1, consequence: Consequence::Ban };
 
 /// The kernel repeats its notice ten times a second while a source stays over its limit; after
 /// this much silence the source is taken to have stopped.

@@ -58,8 +58,11 @@ fn check(description: &str, input: &[(&str, u64, u16)], expected: &[&[u64]]) {
     let mut detector = Detector::new(&ban);
     let found: Vec<Vec<u64>> = (0..)
         .zip(input)
-        .filter_map(|(number, (source, second, status))| {
-            detector.delivery(&delivery(number, source, *second, *status))
+        .flat_map(|(number, (source, second, status))| {
+            let mut found = Vec::new();
+            let delivery = delivery(number, source, *second, *status);
+            detector.delivery(&delivery, &mut |finding| found.push(finding));
+            found
         })
         .map(|finding| finding.evidence.iter().map(|id| id.as_u64_pair().1).collect())
         .collect();

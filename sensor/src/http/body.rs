@@ -4,6 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::allowance::{Allowance, Loan};
 use super::chunked::{Chunked, Turn};
 use super::{Anomaly, Body, BodyPolicy, Headers};
 
@@ -219,6 +220,8 @@ pub(super) struct Collector {
     policy: BodyPolicy,
     digest: Sha256,
     content: Vec<u8>,
+    /// The memory that `content` takes.
+    loan: Loan,
     /// Whether octets are missing; a digest of the rest would be a lie.
     holed: bool,
     overflowed: bool,
@@ -226,12 +229,13 @@ pub(super) struct Collector {
 
 impl Collector {
     /// A collector, unless there is nothing to keep.
-    pub(super) fn new(policy: BodyPolicy) -> Option<Box<Self>> {
+    pub(super) fn new(policy: BodyPolicy, allowance: &Allowance) -> Option<Box<Self>> {
         policy.keeps_anything().then(|| {
             Box::new(Self {
                 policy,
                 digest: Sha256::new(),
                 content: Vec::new(),
+                loan: Loan::new(allowance),
                 holed: false,
                 overflowed: false,
             })
@@ -242,12 +246,27 @@ impl Collector {
         if self.policy.sha256 && !self.holed {
             self.digest.update(octets);
         }
-        if self.holed {
+        if self.holed || self.overflowed {
             return;
         }
         let room = self.policy.content_cap - self.content.len();
-        self.overflowed |= octets.len() > room;
-        self.content.extend_from_slice(&octets[..octets.len().min(room)]);
+        self.overflowed = octets.len() > room;
+        self.keep(&octets[..octets.len().min(room)]);
+    }
+
+    /// Keeps octets, in memory that is asked for in ever larger pieces up to the cap.
+    fn keep(&mut self, octets: &[u8]) {
+        let capacity = self.content.capacity();
+        let length = self.content.len() + octets.len();
+        if length > capacity {
+            let larger = length.max(2 * capacity).min(self.policy.content_cap);
+            if !self.loan.grow(larger - capacity) {
+                self.overflowed = true;
+                return;
+            }
+            self.content.reserve_exact(larger - self.content.len());
+        }
+        self.content.extend_from_slice(octets);
     }
 
     pub(super) fn miss(&mut self) {

@@ -7,6 +7,7 @@ mod responses;
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::allowance::Allowance;
 use super::counters::Counters;
 use super::opaque::{self, Opaque, Protocol};
 use super::proxy;
@@ -24,6 +25,7 @@ pub(super) struct Context<'a, S> {
     pub(super) ports: &'a PortFilter,
     pub(super) proxies: &'a TrustedProxies,
     pub(super) body: BodyPolicy,
+    pub(super) allowance: &'a Allowance,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
 }

@@ -33,6 +33,8 @@ pub struct Counters {
     pub unanswered: u64,
     /// Heads beyond the limit.
     pub long_heads: u64,
+    /// Times a body asked for more memory for its content than was left, and was not kept whole.
+    pub unkept_contents: u64,
     /// Requests that more than the allowed number of others had to be put out for.
     pub pipeline_overflows: u64,
     /// Octets where a message was due and none was recognised.

@@ -5,6 +5,7 @@
 use crate::capture::{Segment, Timestamp};
 use crate::tcp::{self, Event, EventKind, Table};
 
+use super::allowance::Allowance;
 use super::conversation::{Context, Conversation, Interest};
 use super::counters::Counters;
 use super::reader::{Input, Mark};
@@ -25,6 +26,7 @@ struct Conversations {
     slots: Vec<Slot>,
     ports: PortFilter,
     body: BodyPolicy,
+    allowance: Allowance,
     proxies: TrustedProxies,
     /// Octets of memory that incomplete heads take, and may take.
     buffered: usize,
@@ -58,6 +60,7 @@ impl Engine {
                 slots: Vec::new(),
                 ports,
                 body,
+                allowance: Allowance::new(limits.content_octets),
                 proxies,
                 buffered: 0,
                 buffer_limit: limits.head_octets,
@@ -157,10 +160,12 @@ impl Conversations {
             ports: &self.ports,
             proxies: &self.proxies,
             body: self.body,
+            allowance: &self.allowance,
             counters: &mut self.counters,
             sink,
         };
         let interest = step(conversation, event, &mut context);
+        self.counters.unkept_contents = self.allowance.refused();
         self.buffered -= before;
         let closed = matches!(event.kind, EventKind::Closed(_));
         match (interest, closed) {

@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no I/O. It must not know webhooks or where its input came from.
 
+mod allowance;
 mod body;
 mod chunked;
 mod conversation;

@@ -57,12 +57,15 @@ pub struct Limits {
     pub tcp: tcp::Limits,
     /// Octets of message heads that are not complete yet, over all connections.
     pub head_octets: usize,
+    /// Octets of the contents of bodies that are kept, over all connections.
+    pub content_octets: usize,
 }
 
 impl Default for Limits {
     /// 32 MiB of incomplete heads: five hundred of the longest, or a hundred thousand usual ones.
+    /// 64 MiB of contents: two of the largest that a provider sends, or thirty thousand usual ones.
     fn default() -> Self {
-        Self { tcp: tcp::Limits::default(), head_octets: 32 << 20 }
+        Self { tcp: tcp::Limits::default(), head_octets: 32 << 20, content_octets: 64 << 20 }
     }
 }
 

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use memchr::memchr;
 
+use super::allowance::Allowance;
 use super::body::{Collector, Framing, Progress, Skip, note};
 use super::head::Tolerance;
 use super::options::MAX_HEAD;
@@ -218,9 +219,14 @@ impl Reader {
     }
 
     /// Expects the body of the message whose head was just read.
-    pub(super) fn expect_body(&mut self, framing: Framing, policy: BodyPolicy) {
+    pub(super) fn expect_body(
+        &mut self,
+        framing: Framing,
+        policy: BodyPolicy,
+        allowance: &Allowance,
+    ) {
         self.state = State::Body(framing);
-        self.collector = Collector::new(policy);
+        self.collector = Collector::new(policy, allowance);
     }
 
     /// Ends the message being read and expects a head; `whole` says that nothing is missing at its

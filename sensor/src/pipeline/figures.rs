@@ -28,6 +28,7 @@ pub(super) fn streams(stages: &Stages) -> StreamFigures {
         ("orphan_responses", http.orphan_responses),
         ("unanswered", http.unanswered),
         ("long_heads", http.long_heads),
+        ("unkept_contents", http.unkept_contents),
         ("pipeline_overflows", http.pipeline_overflows),
         ("unrecognised_octets", http.unrecognised_octets),
         ("opaque_octets", http.opaque_octets),

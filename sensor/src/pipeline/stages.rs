@@ -65,6 +65,7 @@ impl Stages {
                 held_octets: config.http.memory,
                 idle: config.http.idle_timeout,
             },
+            content_octets: config.http.memory,
             ..Limits::default()
         };
         let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
@@ -160,8 +161,9 @@ impl Rest {
         let mut line = Vec::with_capacity(USUAL_LINE);
         record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
         out(Output::Delivery(line));
-        if let Some(finding) = self.detector.delivery(&delivery) {
-            out(Output::Finding(Box::new(finding)));
-        }
+        self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 }
+
+#[cfg(test)]
+mod tests;

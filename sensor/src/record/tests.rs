@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::capture::Timestamp;
 use crate::decide::{Action, Origin, Scope};
-use crate::detect::Rule;
+use crate::detect::{Consequence, Rule};
 use crate::golden;
 use crate::http::{
     Anomaly, Body, ClientHello, Coverage, Exchange, Headers, Protocol, Response, Version,
@@ -214,7 +214,7 @@ fn bounds() {
     assert!(cut(&format!("long: {fits}"))["hooksensor"]["cut"].is_null());
 }
 
-const RULE: Rule = Rule { id: "failed_requests", version: 1 };
+const RULE: Rule = Rule { id: "failed_requests", version: 1, consequence: Consequence::Ban };
 
 fn ids() -> Vec<Uuid> {
     vec![Uuid::from_u128(1), Uuid::from_u128(2)]

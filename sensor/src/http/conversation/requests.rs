@@ -154,7 +154,7 @@ impl Conversation {
         });
         let unbroken = self.responses.state() != State::Search;
         self.queue.push(exchange, start, unbroken);
-        self.requests.expect_body(framing, context.body);
+        self.requests.expect_body(framing, context.body, context.allowance);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }

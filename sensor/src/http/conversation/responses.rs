@@ -7,7 +7,9 @@ use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::head::{self, ResponseHead, Tolerance};
 use crate::http::queue::Choice;
 use crate::http::reader::{Found, GapIn, Input, State};
-use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Response};
+use crate::http::{
+    Anomaly, Body, BodyPolicy, Coverage, Exchange, Observation, PortFilter, Response,
+};
 
 /// The one status that servers send without having been asked (RFC 9110, section 15.5.9).
 const REQUEST_TIMEOUT: u16 = 408;
@@ -228,7 +230,9 @@ impl Conversation {
             After::Body(framing) => framing,
             After::Opaque => Framing::Length(0),
         };
-        self.responses.expect_body(framing, context.body);
+        // Nobody asks what an answer said.
+        let policy = BodyPolicy { content_cap: 0, ..context.body };
+        self.responses.expect_body(framing, policy, context.allowance);
         if framing == Framing::Length(0) {
             self.end_response(true, 0, Coverage::FULL, context);
         }

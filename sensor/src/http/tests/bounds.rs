@@ -1,7 +1,7 @@
 //! Input made to exhaust the engine: it stays within its limits and the rest goes on.
 
 use super::{check, replay};
-use crate::http::{Engine, Limits, Options};
+use crate::http::{BodyPolicy, Engine, Limits, Observation, Options};
 use crate::tcp::wire::Wire;
 
 #[test]
@@ -81,4 +81,38 @@ fn a_body_of_any_length_takes_no_memory() {
     }
     assert_eq!(engine.buffered(), 0);
     assert_eq!(engine.tcp_counters().delivered_octets, 100_001_000 + 51);
+}
+
+#[test]
+fn bodies_that_never_end_share_one_allowance() {
+    let limits = Limits { content_octets: 100_000, ..Limits::default() };
+    let body = BodyPolicy { sha256: false, content_cap: 1 << 20 };
+    let mut engine = Engine::new(Options { limits, body, ..Options::default() });
+    let mut exchanges = Vec::new();
+    let mut post = |port, parts: usize| {
+        let mut wire = Wire::open();
+        wire.client.set_port(port);
+        let mut wire = wire.client("POST / HTTP/1.1\r\nContent-Length: 60000\r\n\r\n");
+        for _ in 0..parts {
+            wire = wire.client("x".repeat(1000));
+        }
+        for segment in wire.segments() {
+            engine.segment(&segment, &mut |observation| exchanges.push(observation));
+        }
+    };
+    // Fifty that stop before their end, and one that finds nothing left.
+    (1..=50).for_each(|port| post(port, 59));
+    post(51, 60);
+    assert!(engine.counters().unkept_contents >= 49, "{:?}", engine.counters());
+    engine.finish(&mut |observation| exchanges.push(observation));
+    let kept = |observation: &Observation| {
+        let Observation::Exchange(exchange) = observation else { panic!("{observation:?}") };
+        exchange
+            .request
+            .as_ref()
+            .and_then(|request| request.body.content.as_ref())
+            .map_or(0, bytes::Bytes::len)
+    };
+    assert!(exchanges.iter().map(kept).sum::<usize>() <= 100_000);
+    assert_eq!(exchanges.len(), 51);
 }

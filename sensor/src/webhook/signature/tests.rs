@@ -176,6 +176,44 @@ fn published_by_providers() {
     vectors(&std::fs::read_to_string(path).unwrap()).iter().for_each(check);
 }
 
+/// GitHub's own payloads, which are not kept here: `tests/vectors/payloads.sh FOLDER` fetches them,
+/// and `HOOKSENSOR_PAYLOADS` names the file it made.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that checks nothing has to say so")]
+fn payloads_of_github() {
+    #[derive(Deserialize)]
+    struct Event {
+        examples: Vec<serde_json::Value>,
+    }
+
+    let Some(path) = std::env::var_os("HOOKSENSOR_PAYLOADS") else {
+        eprintln!("not checked: HOOKSENSOR_PAYLOADS names no file of payloads");
+        return;
+    };
+    let events: Vec<Event> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let payloads: Vec<_> = events.iter().flat_map(|event| &event.examples).collect();
+    assert_eq!(payloads.len(), 329);
+    for payload in payloads {
+        let mut vector = vector("github");
+        vector.body = payload.to_string();
+        vector.headers = [signed_by_github(&vector.secret, &vector.body)].into();
+        assert_eq!(vector.judge(&vector.secrets(), &[], 0).status, Status::Valid);
+        let changed = vector.body.replacen(':', ";", 1);
+        let judged = vector.judge_content(Ok(changed.as_bytes()), &vector.secrets(), &[], 0);
+        assert_eq!((judged.status, judged.reason), (Status::Invalid, Some(Reason::Mismatch)));
+    }
+}
+
+/// The header by which GitHub signs a body.
+fn signed_by_github(secret: &str, body: &str) -> (String, String) {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let digits: String =
+        mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    ("X-Hub-Signature-256".to_owned(), format!("sha256={digits}"))
+}
+
 #[test]
 fn what_an_invalid_signature_would_match() {
     let check = |body: &str, expected: Option<Guess>| {
@@ -202,15 +240,10 @@ fn what_an_invalid_signature_would_match() {
 fn guesses_at_other_bodies() {
     // Signed, and what arrives when something on the way has changed it.
     let check = |signed: &str, arrived: &str, expected: Guess| {
-        use hmac::{Hmac, KeyInit as _, Mac as _};
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"key").unwrap();
-        mac.update(signed.as_bytes());
-        let digits: String =
-            mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
         let mut vector = vector("github");
         vector.secret = "key".to_owned();
         vector.body = arrived.to_owned();
-        vector.headers = [("X-Hub-Signature-256".to_owned(), format!("sha256={digits}"))].into();
+        vector.headers = [signed_by_github("key", signed)].into();
         let reason = vector.judge(&vector.secrets(), &[], 0).reason;
         assert_eq!(reason, Some(Reason::WouldMatch(expected)), "{arrived:?}");
     };

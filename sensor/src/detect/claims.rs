@@ -1,0 +1,208 @@
+//! The rules that hold a delivery's claims against the facts: where it came from, where it went,
+//! whether its signature stands, whether it came before.
+//!
+//! They must not know how any of that was found out. They alert and never ban: a proxy that is not
+//! trusted, a list of networks grown old or a wrong secret of our own would otherwise cut a
+//! provider off.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lru::LruCache;
+
+use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule};
+use crate::capture::Timestamp;
+use crate::webhook::{Delivery, Replay, Status, started};
+
+const FORGED: Rule = rule("invalid-signature");
+const UNSIGNED: Rule = rule("missing-signature");
+const STALE: Rule = rule("stale-signature");
+const REPLAYED: Rule = rule("replayed-delivery");
+const ELSEWHERE: Rule = rule("outside-provider-networks");
+const MISPLACED: Rule = rule("unexpected-provider");
+
+/// Every rule of this file.
+const RULES: [(Rule, Claim); 6] = [
+    (FORGED, forged),
+    (UNSIGNED, unsigned),
+    (STALE, stale),
+    (REPLAYED, replayed),
+    (ELSEWHERE, elsewhere),
+    (MISPLACED, misplaced),
+];
+
+/// How long a rule says nothing more about the same source and port: one wrong secret fails every
+/// delivery, and a person needs to hear of it once.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Why a delivery's claim does not hold, in a sentence; `None` when it does.
+type Claim = fn(&Delivery) -> Option<String>;
+
+/// What was said lately.
+#[derive(Debug)]
+pub(super) struct Claims {
+    said: LruCache<(&'static str, IpAddr, u16), Timestamp>,
+}
+
+impl Claims {
+    pub(super) fn new() -> Self {
+        Self { said: LruCache::new(REMEMBERED_SOURCES) }
+    }
+
+    pub(super) fn look(&mut self, delivery: &Delivery, out: &mut impl FnMut(Finding)) {
+        let source = delivery.exchange.client;
+        let port = delivery.exchange.flow.destination.port();
+        let time = started(&delivery.exchange);
+        for (rule, claim) in RULES {
+            let Some(reason) = claim(delivery) else { continue };
+            if self.is_news(rule, source, port, time) {
+                out(Finding::new(rule, time, source, port, reason, vec![delivery.id]));
+            }
+        }
+    }
+
+    fn is_news(&mut self, rule: Rule, source: IpAddr, port: u16, time: Timestamp) -> bool {
+        let key = (rule.id, source, port);
+        let quiet = |said: &Timestamp| u128::from(time.nanoseconds_since(*said)) < QUIET.as_nanos();
+        if self.said.get(&key).is_some_and(quiet) {
+            return false;
+        }
+        self.said.put(key, time);
+        true
+    }
+}
+
+const fn rule(id: &'static str) -> Rule {
+    Rule { id, version: 1, consequence: Consequence::Alert }
+}
+
+fn forged(delivery: &Delivery) -> Option<String> {
+    with_status(delivery, Status::Invalid)
+}
+
+fn stale(delivery: &Delivery) -> Option<String> {
+    with_status(delivery, Status::Stale)
+}
+
+fn with_status(delivery: &Delivery, status: Status) -> Option<String> {
+    let signature = delivery.signature.as_ref().filter(|signature| signature.status == status)?;
+    let reason = signature.reason.as_ref()?;
+    Some(format!("the signature of {} is {}: {reason}", provider(delivery), status.name()))
+}
+
+/// Where secrets are configured, or where the provider signs everything, a delivery has a
+/// signature.
+fn unsigned(delivery: &Delivery) -> Option<String> {
+    let status = delivery.signature.as_ref()?.status;
+    let expects = delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty())
+        || delivery.provider.as_ref().is_some_and(|provider| provider.always_signs);
+    (status == Status::Missing && expects && !delivery.handshake)
+        .then(|| format!("says it is of {}, and has no signature", provider(delivery)))
+}
+
+fn replayed(delivery: &Delivery) -> Option<String> {
+    let Some(Replay::Replayed(why)) = delivery.replay else { return None };
+    let id = delivery.delivery_id.as_deref().unwrap_or_default();
+    Some(format!("delivery {id} of {} came before: {}", provider(delivery), why.sentence()))
+}
+
+fn elsewhere(delivery: &Delivery) -> Option<String> {
+    let provider = delivery.provider.as_ref().filter(|provider| !provider.networks.is_empty())?;
+    let source = delivery.exchange.client;
+    if is_local(source) {
+        return None;
+    }
+    let is_inside = provider.networks.iter().any(|network| network.contains(&source));
+    (!is_inside).then(|| {
+        format!(
+            "says it is of {}, and comes from outside its networks as of {}",
+            provider.name, provider.networks_as_of
+        )
+    })
+}
+
+/// Whether the address is one that only this site knows: then a proxy that is not trusted stands
+/// between, and where the delivery came from is not known.
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
+    }
+}
+
+fn misplaced(delivery: &Delivery) -> Option<String> {
+    let (told, endpoint) = (delivery.provider.as_ref()?, delivery.endpoint.as_ref()?);
+    (!endpoint.provider.is_empty() && endpoint.provider != told.name).then(|| {
+        format!(
+            "says it is of {}, at the endpoint {} of {}",
+            told.name, endpoint.name, endpoint.provider
+        )
+    })
+}
+
+fn provider(delivery: &Delivery) -> &str {
+    delivery.provider.as_ref().map_or("an unknown provider", |provider| &provider.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Endpoint;
+    use crate::webhook::fixture::{deliver_to, exchange};
+
+    /// The rules that a delivery breaks, sent from an address to an endpoint of GitHub's.
+    fn check(lines: &str, source: &str, expected: &[&str]) {
+        let endpoint = Endpoint {
+            name: "hooks".to_owned(),
+            port: 8080,
+            path_prefix: "/".to_owned(),
+            provider: "github".to_owned(),
+            secrets: vec!["env:UNSET".parse().unwrap()],
+            ..Endpoint::default()
+        };
+        let mut exchange = exchange("/", lines);
+        exchange.client = source.parse().unwrap();
+        let delivery = deliver_to(exchange, vec![endpoint]);
+        let mut claims = Claims::new();
+        let mut found = Vec::new();
+        claims.look(&delivery, &mut |finding| found.push(finding));
+        let rules: Vec<_> = found.iter().map(|finding| finding.rule.id).collect();
+        assert_eq!(rules, expected, "{lines}");
+        assert!(found.iter().all(|finding| finding.rule.consequence == Consequence::Alert));
+        claims.look(&delivery, &mut |finding| panic!("{finding:?} is said twice"));
+    }
+
+    #[test]
+    fn claims_against_facts() {
+        let (home, away) = ("140.82.112.1", "203.0.113.9");
+        let signed = "X-GitHub-Event: push\nX-Hub-Signature-256: sha256=ab";
+        check(signed, home, &[]);
+        check(signed, away, &["outside-provider-networks"]);
+        check(signed, "10.1.2.3", &[]);
+        check("X-GitHub-Event: push", home, &["missing-signature"]);
+        check("X-GitHub-Event: ping", home, &[]);
+        check("Stripe-Signature: t=1,v1=ab", away, &["missing-signature", "unexpected-provider"]);
+    }
+
+    #[test]
+    fn signatures_and_replays() {
+        use crate::webhook::{Reason, Signature, Why};
+        let found = |status, reason, replay| {
+            let mut delivery = deliver_to(exchange("/", "Stripe-Signature: t=1,v1=ab"), Vec::new());
+            delivery.signature =
+                Some(Signature { status, reason, scheme: None, key_id: None, skew_ms: None });
+            delivery.replay = Some(replay);
+            let mut rules = Vec::new();
+            Claims::new().look(&delivery, &mut |finding| rules.push(finding.rule.id));
+            rules
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(found(Status::Valid, None, Replay::First), none);
+        assert_eq!(found(Status::Unverifiable, Some(Reason::NoPublicUrl), Replay::Retry), none);
+        let mismatch = Some(Reason::Mismatch);
+        assert_eq!(found(Status::Invalid, mismatch, Replay::First), ["invalid-signature"]);
+        let old = Replay::Replayed(Why::OldTimestamp);
+        let both = ["stale-signature", "replayed-delivery"];
+        assert_eq!(found(Status::Stale, Some(Reason::TooOld), old), both);
+    }
+}

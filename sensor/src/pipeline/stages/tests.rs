@@ -1,0 +1,118 @@
+//! Signed deliveries from segments to records, through every stage.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::tcp::wire::Wire;
+use crate::webhook::Secret;
+
+const CONFIG: &str = r#"
+    [[endpoint]]
+    name = "github"
+    port = 80
+    path_prefix = "/github"
+    provider = "github"
+    secrets = ["env:OLD", "env:NEW"]
+    [[endpoint]]
+    name = "open"
+    port = 80
+    path_prefix = "/open"
+"#;
+
+const BODY: &str = "Hello, World!";
+
+/// GitHub's own example: `BODY` signed with "It's a Secret to Everybody".
+const SIGNATURE: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+
+/// The records and the rules of the findings that the requests of one connection lead to.
+fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
+    let config = Config::parse(CONFIG, "test").unwrap();
+    let secret = |name: &str, text: &str| Secret::new(name, Zeroizing::new(text.into()));
+    let secrets = vec![secret("env:OLD", "older"), secret("env:NEW", "It's a Secret to Everybody")];
+    let knowledge = Arc::new(Knowledge::new(&config, vec![secrets, Vec::new()]));
+    let observer = Observer { hostname: String::new(), version: "0", interfaces: BTreeMap::new() };
+    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, Arc::new(observer), 0);
+    let (mut records, mut rules) = (Vec::new(), Vec::new());
+    let mut put = |output| match output {
+        Output::Delivery(line) => records.push(serde_json::from_slice(&line).unwrap()),
+        Output::Finding(finding) => rules.push(finding.rule.id),
+        Output::Connection(line) => panic!("{line:?}"),
+    };
+    for segment in wire.segments() {
+        stages.segment(&segment, &mut put);
+    }
+    stages.finish(&mut put);
+    (records, rules)
+}
+
+fn request(path: &str, delivery: &str, signature: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: {delivery}\r\n\
+         X-Hub-Signature-256: sha256={signature}\r\nTransfer-Encoding: chunked\r\n\r\n\
+         5\r\n{}\r\n{:x}\r\n{}\r\n0\r\n\r\n",
+        &body[..5],
+        body.len() - 5,
+        &body[5..]
+    )
+}
+
+fn answered(wire: Wire, request: &str, status: u16) -> Wire {
+    wire.client(request).server(format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n"))
+}
+
+/// What a record says of its signature and of earlier deliveries.
+fn said(record: &Value) -> (&str, &str, &str) {
+    let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
+    (text("/webhook/signature/status"), text("/webhook/signature/key_id"), text("/webhook/replay"))
+}
+
+#[test]
+fn each_status_reaches_its_record() {
+    let good = |id: &str| request("/github", id, SIGNATURE, BODY);
+    let mut wire = answered(Wire::open(), &good("a"), 500);
+    wire = answered(wire, &good("a"), 200);
+    wire = answered(wire, &good("a"), 200);
+    wire = answered(wire, &request("/github", "b", SIGNATURE, "Hello, world!"), 200);
+    wire = answered(wire, &request("/open", "c", SIGNATURE, BODY), 200);
+    wire = answered(wire, &good("d").replace("X-Hub", "X-No"), 200);
+    let (records, rules) = run(&wire);
+    let found: Vec<_> = records.iter().map(said).collect();
+    let expected = [
+        ("valid", "env:NEW", "first"),
+        ("valid", "env:NEW", "retry"),
+        ("valid", "env:NEW", "replayed"),
+        ("invalid", "-", "first"),
+        ("unchecked", "-", "first"),
+        ("missing", "-", "first"),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(rules, ["replayed-delivery", "invalid-signature", "missing-signature"]);
+}
+
+#[test]
+fn no_record_holds_a_secret_a_signature_or_a_body() {
+    let wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
+    let (records, _) = run(&wire);
+    let text = records[0].to_string();
+    for hidden in [BODY, SIGNATURE, "Everybody", "older"] {
+        assert!(!text.contains(hidden), "{hidden} in {text}");
+    }
+}
+
+#[test]
+fn a_body_with_a_gap_is_never_called_invalid() {
+    let text = request("/github", "a", SIGNATURE, BODY)
+        .replace("Transfer-Encoding: chunked", "Content-Length: 30");
+    let mut wire = answered(Wire::open(), &text, 200);
+    let lost = wire.packets.len() - 2;
+    let (head, body) = text.split_at(text.len() - 10);
+    assert!(!head.is_empty() && !body.is_empty());
+    let payload = &mut wire.packets[lost].payload;
+    payload.truncate(payload.len() - 10);
+    let (records, rules) = run(&wire);
+    assert_eq!(said(&records[0]).0, "unverifiable", "{}", records[0]);
+    assert!(rules.is_empty(), "{rules:?}");
+}
