@@ -5,9 +5,15 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
+pub use reason::Reason;
+pub use source::{SourceCounts, SourceKey, SourceState};
+
+mod reason;
+mod source;
+
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -81,80 +87,6 @@ impl From<Address> for IpAddr {
     }
 }
 
-/// What became of a packet. The entry points turn it into a packet action, exhaustively.
-#[repr(u32)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// To a watched port, and nothing against it.
-    Clean,
-    /// Not to a watched port.
-    NotWatched,
-    /// Banned or over its limit, and passed because the source is protected.
-    Protected,
-    /// Banned, and dropped.
-    DropBanned,
-    /// Over its limit, and dropped.
-    DropLimited,
-    /// Banned, and passed because decisions are simulated.
-    WouldDropBanned,
-    /// Over its limit, and passed because decisions are simulated.
-    WouldDropLimited,
-    /// Neither IPv4 nor IPv6.
-    NotIp,
-    /// IP, and not TCP.
-    NotTcp,
-    /// IP inside IP or GRE: the inner packet is not looked at.
-    Tunnel,
-    /// A fragment after the first, which has no ports.
-    LaterFragment,
-    /// The packet ended inside a header, or a header's length is impossible.
-    Truncated,
-    /// More VLAN tags or IPv6 extension headers than are walked.
-    TooDeep,
-}
-
-impl Reason {
-    /// How many there are.
-    pub const COUNT: usize = 13;
-
-    /// Every reason, in the order of its code.
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Clean,
-        Self::NotWatched,
-        Self::Protected,
-        Self::DropBanned,
-        Self::DropLimited,
-        Self::WouldDropBanned,
-        Self::WouldDropLimited,
-        Self::NotIp,
-        Self::NotTcp,
-        Self::Tunnel,
-        Self::LaterFragment,
-        Self::Truncated,
-        Self::TooDeep,
-    ];
-
-    /// The name that stands in metrics and in `status`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::NotWatched => "not_watched",
-            Self::Protected => "protected",
-            Self::DropBanned => "drop_banned",
-            Self::DropLimited => "drop_limited",
-            Self::WouldDropBanned => "would_drop_banned",
-            Self::WouldDropLimited => "would_drop_limited",
-            Self::NotIp => "not_ip",
-            Self::NotTcp => "not_tcp",
-            Self::Tunnel => "tunnel",
-            Self::LaterFragment => "later_fragment",
-            Self::Truncated => "truncated",
-            Self::TooDeep => "too_deep",
-        }
-    }
-}
-
 /// Settings the agent may change at any moment.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,24 +103,67 @@ pub struct Settings {
     pub sample_one_in: u32,
     /// Payload octets copied of one packet, at most.
     pub payload_bytes: u32,
+    /// The bits of an IPv4 address, in network order, that make a source.
+    pub source_v4: u32,
+    /// The bits of an IPv6 address, in network order, that make a source.
+    pub source_v6: [u32; 4],
+    /// Keeps the size even.
+    pub reserved: u32,
 }
 
-/// A source's packet limit on one port, as the two constants of a GCRA (ITU-T I.371).
+impl Settings {
+    /// Makes a source of every network of these prefix lengths, which are 32 and 128 at most.
+    pub fn set_source(&mut self, v4: u8, v6: u8) {
+        let v4 = u32::MAX.checked_shl(u32::from(32_u8.saturating_sub(v4))).unwrap_or(0);
+        let v6 = u128::MAX.checked_shl(u32::from(128_u8.saturating_sub(v6))).unwrap_or(0);
+        self.source_v4 = v4.to_be();
+        self.source_v6 = Address::from(IpAddr::V6(v6.into())).words();
+    }
+
+    /// The source that an address belongs to: one host may have a whole network of addresses.
+    #[inline(always)]
+    #[must_use]
+    pub const fn source_of(&self, address: &Address) -> Address {
+        let [a, b, c, d] = address.words();
+        if let Some(word) = address.as_v4() {
+            Address::v4(word & self.source_v4)
+        } else {
+            let [e, f, g, h] = self.source_v6;
+            Address::v6([a & e, b & f, c & g, d & h])
+        }
+    }
+}
+
+/// A rate and a burst, as the two constants of a GCRA (ITU-T I.371).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limit {
-    /// Nanoseconds between packets at exactly the permitted rate; 0 is no limit.
+    /// Nanoseconds between events at exactly the permitted rate; 0 is no limit.
     pub interval: u64,
     /// Nanoseconds a source may be ahead of that rate: its burst.
     pub tolerance: u64,
+}
+
+/// What a port takes.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Packets of one source.
+    pub packets: Limit,
+    /// Connections one source asks for: its SYNs.
+    pub connections: Limit,
+    /// Requests of one source: its segments that start with a method.
+    pub requests: Limit,
+    /// Sources that were not seen before, all together.
+    pub new_sources: Limit,
 }
 
 /// What the agent says of a slot.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Watched {
-    /// The limit of each source on this port.
-    pub limit: Limit,
+    /// The limits of this port.
+    pub limits: Limits,
     /// The port, in host order; 0 while the slot is free. A restarted agent reads it back.
     pub port: u32,
     /// Keeps the size a multiple of the alignment.
@@ -205,8 +180,8 @@ pub struct Ban {
     pub scope: u64,
     /// Prefix length of the entry itself, so that a CIDR lookup can go on to a wider one.
     pub prefix_length: u32,
-    /// Keeps the size a multiple of the alignment.
-    pub reserved: u32,
+    /// 1 when an address it covers may be protected; 0 saves looking.
+    pub guarded: u32,
 }
 
 impl Ban {
@@ -223,26 +198,30 @@ impl Ban {
     }
 }
 
-/// Key of a source's state on one port.
-#[repr(C)]
+/// What a request asks for, as far as counters tell methods apart.
+#[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SourceKey {
-    /// The source.
-    pub address: Address,
-    /// The port's slot.
-    pub slot: u32,
+pub enum Method {
+    /// GET or HEAD.
+    Get,
+    /// POST.
+    Post,
+    /// PUT or PATCH.
+    Put,
+    /// DELETE.
+    Delete,
+    /// OPTIONS, CONNECT or TRACE.
+    Other,
+    /// Nothing: it is no request line.
+    None,
 }
 
-/// What is kept of a source on one port.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SourceState {
-    /// Theoretical arrival time of its next packet: the whole state of the limiter.
-    pub arrival: u64,
-    /// Packets that came over the limit.
-    pub over_limit: u64,
-    /// Kernel time of the last notice to the agent.
-    pub noticed: u64,
+impl Method {
+    /// How many there are, without [`Method::None`].
+    pub const COUNT: usize = 5;
+
+    /// The names that stand in metrics, in the order of the codes.
+    pub const NAMES: [&str; Self::COUNT] = ["get", "post", "put", "delete", "other"];
 }
 
 /// Counters of one slot on one CPU.
@@ -259,8 +238,8 @@ pub struct Counters {
     pub egress_bytes: u64,
     /// SYNs without ACK that arrived.
     pub connections: u64,
-    /// Segments that start with a request line.
-    pub requests: u64,
+    /// Segments that start with a request line, indexed by [`Method`].
+    pub requests: [u64; Method::COUNT],
     /// Segments that start with a status line, by the first digit of the code; 0 is any other.
     pub responses: [u64; 6],
     /// Records copied up.
@@ -283,7 +262,7 @@ impl Counters {
         egress_packets: 0,
         egress_bytes: 0,
         connections: 0,
-        requests: 0,
+        requests: [0; Method::COUNT],
         responses: [0; 6],
         samples: 0,
         not_sampled: 0,
@@ -297,6 +276,9 @@ impl Counters {
         for (sum, value) in self.reasons.iter_mut().zip(other.reasons) {
             *sum += value;
         }
+        for (sum, value) in self.requests.iter_mut().zip(other.requests) {
+            *sum += value;
+        }
         for (sum, value) in self.responses.iter_mut().zip(other.responses) {
             *sum += value;
         }
@@ -304,7 +286,6 @@ impl Counters {
         self.egress_packets += other.egress_packets;
         self.egress_bytes += other.egress_bytes;
         self.connections += other.connections;
-        self.requests += other.requests;
         self.samples += other.samples;
         self.not_sampled += other.not_sampled;
         self.ring_full += other.ring_full;
@@ -319,7 +300,7 @@ pub mod kind {
     pub const INGRESS: u8 = 1;
     /// A segment, or part of one, that left a watched port.
     pub const EGRESS: u8 = 2;
-    /// A source is over its limit; `sequence` holds no meaning and there is no payload.
+    /// A source is over one of its limits; `sequence` holds no meaning and there is no payload.
     pub const OVER_LIMIT: u8 = 3;
 }
 
@@ -393,13 +374,13 @@ impl Sample {
 }
 
 const _: () = assert!(size_of::<Address>() == 16);
-const _: () = assert!(size_of::<Settings>() == 24);
+const _: () = assert!(size_of::<Settings>() == 48);
 const _: () = assert!(size_of::<Limit>() == 16);
-const _: () = assert!(size_of::<Watched>() == 24);
+const _: () = assert!(size_of::<Watched>() == 72);
 const _: () = assert!(size_of::<Ban>() == 24);
 const _: () = assert!(size_of::<SourceKey>() == 20);
-const _: () = assert!(size_of::<SourceState>() == 24);
-const _: () = assert!(size_of::<Counters>() == (Reason::COUNT + 6 + 10) * 8);
+const _: () = assert!(size_of::<SourceState>() == 128);
+const _: () = assert!(size_of::<Counters>() == (Reason::COUNT + Method::COUNT + 6 + 9) * 8);
 const _: () = assert!(Sample::SIZE == 72);
 
 #[cfg(feature = "user")]
@@ -448,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_ban_covers_its_slots_until_it_expires() {
-        let ban = Ban { expires: 10, scope: 1 << 3, prefix_length: 32, reserved: 0 };
+        let ban = Ban { expires: 10, scope: 1 << 3, prefix_length: 32, guarded: 0 };
         assert!(ban.covers(3, 9));
         assert!(!ban.covers(3, 10));
         assert!(!ban.covers(2, 9));

@@ -1,4 +1,4 @@
-//! Compare-and-swap on a map value; `core::sync::atomic` has none on this target.
+//! Atomic changes of a map value; `core::sync::atomic` has none on this target.
 //!
 //! It must not know what the word means.
 #![expect(unsafe_code, reason = "the instruction has no safe form")]
@@ -28,4 +28,17 @@ pub(crate) fn replace(place: *mut u64, expected: u64, new: u64) -> bool {
         );
     }
     found == expected
+}
+
+/// Adds to the word at `place`.
+#[inline(always)]
+pub(crate) fn add(place: *mut u64, amount: u64) {
+    // SAFETY: as in `load`; the instruction is atomic and touches nothing else.
+    unsafe {
+        asm!(
+            "lock *(u64 *)({place} + 0) += {amount}",
+            place = in(reg) place,
+            amount = in(reg) amount,
+        );
+    }
 }

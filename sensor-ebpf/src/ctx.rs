@@ -23,21 +23,46 @@ const LAST_HEADER: usize = 0x7fff;
 #[inline(always)]
 pub(crate) fn walk<F: Frame>(frame: &F) -> Result<Network, Reason> {
     let network = packet::network(frame)?;
+    // In one word: each forgetting costs. No offset needs more than 16 bits, see `LAST_HEADER`.
+    let known = network.end << 32 | network.offset << 16 | usize::from(network.vlan);
+    let unknown = frame.forget(known);
     Ok(Network {
-        offset: frame.forget(network.offset),
-        end: frame.forget(network.end),
-        vlan: low16(frame.forget(usize::from(network.vlan)) as u64),
+        end: unknown >> 32,
+        offset: unknown >> 16 & 0xffff,
+        vlan: low16(unknown as u64),
         ..network
     })
 }
 
 /// What a hook hands in.
 pub(crate) trait Frame: Load {
+    /// Octets of the frame that can be read in place.
+    fn linear(&self) -> usize;
+
     /// Octets of the whole frame, fragments included.
     fn length(&self) -> usize;
 
+    /// Octets of the frame, by a call only where its packet, which ends at `end`, does not end in
+    /// the linear part.
+    #[inline(always)]
+    fn length_for(&self, end: usize) -> usize {
+        let linear = self.linear();
+        if end > linear { self.length() } else { linear }
+    }
+
+    /// Four octets as a number in network order.
+    #[inline(always)]
+    fn number(&self, offset: usize) -> Option<u32> {
+        self.window::<4>(offset).map(|window| u32::from_be(window.word::<0>()))
+    }
+
     /// Index of the interface.
     fn interface(&self) -> u32;
+
+    /// Packets it will be on the wire, where segmentation is left to the device; 0 or 1 otherwise.
+    fn packets(&self) -> u64 {
+        1
+    }
 
     /// A word of the context the verifier knows nothing of.
     fn unknown(&self) -> usize;
@@ -139,6 +164,19 @@ impl<const N: usize> Window<N> for InPlace<N> {
 
 impl Frame for XdpBuffer {
     #[inline(always)]
+    fn linear(&self) -> usize {
+        self.context.data_end() - self.context.data()
+    }
+
+    #[inline(always)]
+    fn number(&self, offset: usize) -> Option<u32> {
+        match self.window::<4>(offset) {
+            Some(window) => Some(u32::from_be(window.word::<0>())),
+            None => self.octets(offset).map(u32::from_be_bytes),
+        }
+    }
+
+    #[inline(always)]
     fn length(&self) -> usize {
         // SAFETY: the context is the one the kernel handed to this program.
         low32(unsafe { bpf_xdp_get_buff_len(self.context.ctx) }) as usize
@@ -216,8 +254,19 @@ impl<const N: usize> Window<N> for Copied<N> {
 
 impl Frame for SocketBuffer {
     #[inline(always)]
+    fn linear(&self) -> usize {
+        self.length()
+    }
+
+    #[inline(always)]
     fn length(&self) -> usize {
         self.context.len() as usize
+    }
+
+    #[inline(always)]
+    fn packets(&self) -> u64 {
+        // SAFETY: the context is the one the kernel handed to this program (Linux 5.1).
+        u64::from(unsafe { (*self.context.skb.skb).gso_segs })
     }
 
     #[inline(always)]

@@ -2,18 +2,41 @@
 //!
 //! It must not know where the octets come from, nor what follows them.
 
-/// Octets needed to tell.
+use crate::abi::Method;
+
+/// Octets needed to tell a status line.
 pub const LENGTH: usize = 12;
+
+/// Octets that tell a request line, but for the shortest segments.
+pub const METHOD_LENGTH: usize = 8;
+
+/// Octets without which a segment does not count as the start of a request.
+pub const SHORTEST: usize = 4;
 
 const fn word(text: [u8; 4]) -> u32 {
     u32::from_be_bytes(text)
 }
 
-/// Whether a segment that starts with these octets starts with a method token of RFC 9110,
-/// section 9, or PATCH (RFC 5789).
+/// What a segment asks for that starts with these octets, read as numbers in network order: a
+/// method of RFC 9110, section 9, or PATCH (RFC 5789).
 #[inline(always)]
 #[must_use]
-pub const fn is_request(octets: &[u8; LENGTH]) -> bool {
+pub const fn method(first: u32, rest: u32) -> Method {
+    let (method, end, octets) = start(first);
+    if octets == 0 || rest >> (32 - 8 * octets) == end { method } else { Method::None }
+}
+
+/// The same of a segment that has only the first octets: one cut short within its method counts,
+/// so that tiny segments do not hide requests.
+#[inline(always)]
+#[must_use]
+pub const fn cut_method(first: u32) -> Method {
+    start(first).0
+}
+
+/// The method that starts so, and in how many octets it goes on to its space.
+#[inline(always)]
+const fn start(first: u32) -> (Method, u32, u32) {
     const GET: u32 = word(*b"GET ");
     const PUT: u32 = word(*b"PUT ");
     const POST: u32 = word(*b"POST");
@@ -23,16 +46,17 @@ pub const fn is_request(octets: &[u8; LENGTH]) -> bool {
     const OPTIONS: u32 = word(*b"OPTI");
     const CONNECT: u32 = word(*b"CONN");
     const TRACE: u32 = word(*b"TRAC");
-    let rest = u32::from_be_bytes([octets[4], octets[5], octets[6], octets[7]]);
-    match u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]) {
-        GET | PUT => true,
-        POST | HEAD => octets[4] == b' ',
-        PATCH => octets[4] == b'H' && octets[5] == b' ',
-        TRACE => octets[4] == b'E' && octets[5] == b' ',
-        DELETE => octets[4] == b'T' && octets[5] == b'E' && octets[6] == b' ',
-        OPTIONS => rest == word(*b"ONS "),
-        CONNECT => rest == word(*b"ECT "),
-        _ => false,
+    match first {
+        GET => (Method::Get, 0, 0),
+        PUT => (Method::Put, 0, 0),
+        HEAD => (Method::Get, word(*b"\0\0\0 "), 1),
+        POST => (Method::Post, word(*b"\0\0\0 "), 1),
+        PATCH => (Method::Put, word(*b"\0\0H "), 2),
+        TRACE => (Method::Other, word(*b"\0\0E "), 2),
+        DELETE => (Method::Delete, word(*b"\0TE "), 3),
+        OPTIONS => (Method::Other, word(*b"ONS "), 4),
+        CONNECT => (Method::Other, word(*b"ECT "), 4),
+        _ => (Method::None, 0, 0),
     }
 }
 
@@ -68,16 +92,38 @@ mod tests {
         octets
     }
 
+    fn method_of(text: &str) -> Method {
+        let number = |at: usize| {
+            text.as_bytes().get(at..)?.first_chunk().map(|octets| u32::from_be_bytes(*octets))
+        };
+        match (number(0), number(4)) {
+            (Some(first), Some(rest)) => method(first, rest),
+            (Some(first), None) => cut_method(first),
+            (None, _) => Method::None,
+        }
+    }
+
     #[test]
     fn methods_are_recognised_whole() {
-        for method in
-            ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
-        {
-            assert!(is_request(&octets(&format!("{method} / HTTP/1.1"))), "{method}");
-            assert!(!is_request(&octets(&format!("{method}X / HTTP/1.1"))), "{method}X");
-            assert!(!is_request(&octets(&method.to_lowercase())), "{method} in lower case");
+        for (name, class) in [
+            ("GET", Method::Get),
+            ("HEAD", Method::Get),
+            ("POST", Method::Post),
+            ("PUT", Method::Put),
+            ("PATCH", Method::Put),
+            ("DELETE", Method::Delete),
+            ("CONNECT", Method::Other),
+            ("OPTIONS", Method::Other),
+            ("TRACE", Method::Other),
+        ] {
+            assert_eq!(method_of(&format!("{name} / HTTP/1.1")), class, "{name}");
+            assert_eq!(method_of(&format!("{name}X / HTTP/1.1")), Method::None, "{name}X");
+            assert_eq!(method_of(&name.to_lowercase()), Method::None, "{name} in lower case");
+            let cut = &format!("{name} /")[..SHORTEST];
+            assert_eq!(method_of(cut), class, "{name}, cut after {cut:?}");
         }
-        assert!(!is_request(&octets("HTTP/1.1 200")));
+        assert_eq!(method_of("HTTP/1.1 200"), Method::None);
+        assert_eq!(method_of("GE"), Method::None);
     }
 
     #[test]

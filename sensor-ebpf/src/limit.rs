@@ -4,7 +4,11 @@
 
 use crate::abi::Limit;
 
-/// The outcome of one packet.
+/// Nanoseconds by which two CPUs may be apart when one has read the clock and the other has since
+/// moved the state on. Below it a state from the future is no sign of a clock that was set back.
+const SKEW: u64 = 100_000_000;
+
+/// The outcome of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Within the limit; the state becomes this.
@@ -13,14 +17,14 @@ pub enum Outcome {
     Over,
 }
 
-/// Judges one packet at `now` against the theoretical arrival time `arrival` (ITU-T I.371, annex
+/// Judges one event at `now` against the theoretical arrival time `arrival` (ITU-T I.371, annex
 /// A, virtual scheduling). A state from the future beyond the tolerance, as a clock that was set
 /// back would leave it, is repaired rather than left to punish the source.
 #[inline(always)]
 #[must_use]
 pub const fn judge(limit: Limit, arrival: u64, now: u64) -> Outcome {
     let ahead = arrival.saturating_sub(now);
-    if ahead > limit.tolerance.saturating_add(limit.interval) {
+    if ahead > limit.tolerance.saturating_add(limit.interval).saturating_add(SKEW) {
         return Outcome::Conforming(now.saturating_add(limit.interval));
     }
     if ahead > limit.tolerance {
@@ -69,6 +73,13 @@ mod tests {
         assert_eq!(passed(limit, 1, 50), 50);
         assert_eq!(passed(limit, 1000, SECOND), 50 + 999);
         assert_eq!(passed(limit, SECOND / 1000, SECOND), 1000);
+    }
+
+    #[test]
+    fn another_cpu_a_tick_ahead_gives_no_new_burst() {
+        let limit = limit(1000, 50);
+        let full = SECOND + limit.tolerance + limit.interval;
+        assert_eq!(judge(limit, full, SECOND - 10_000_000), Outcome::Over);
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod paths;
 mod policy;
 #[cfg(target_arch = "bpf")]
 mod sample;
+#[cfg(target_arch = "bpf")]
+mod source;
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}

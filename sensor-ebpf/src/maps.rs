@@ -22,7 +22,7 @@ pub(crate) static PORTS: Array<u32> = Array::pinned(PORTS_OF_TCP, 0);
 #[map]
 pub(crate) static SETTINGS: Array<Settings> = Array::pinned(ONE, 0);
 
-/// Slot -> its port and its packet limit per source. The agent writes.
+/// Slot -> its port and its limits. The agent writes.
 #[map]
 pub(crate) static WATCHED: Array<Watched> = Array::pinned(SLOT_COUNT, 0);
 
@@ -51,10 +51,19 @@ pub(crate) static CIDR_BANS_V4: LpmTrie<u32, Ban> = LpmTrie::pinned(10_000, BPF_
 #[map]
 pub(crate) static CIDR_BANS_V6: LpmTrie<[u32; 4], Ban> = LpmTrie::pinned(10_000, BPF_F_NO_PREALLOC);
 
-/// Source and slot -> limiter state. The programs write; the least recently used is evicted,
-/// which forgives a source at worst. *Configured.*
+/// Source and slot -> the state of a source that completed a handshake. The programs write; the
+/// least recently used is evicted, which forgives a source at worst. *Configured.*
 #[map]
 pub(crate) static SOURCES: LruHashMap<SourceKey, SourceState> = LruHashMap::pinned(65_536, 0);
+
+/// Source and slot -> the state of a source that did not, as above. Sources that may be made up
+/// push out each other here, and none that are known. *Configured.*
+#[map]
+pub(crate) static NEWCOMERS: LruHashMap<SourceKey, SourceState> = LruHashMap::pinned(65_536, 0);
+
+/// Slot -> theoretical arrival time of the next new source. The programs write.
+#[map]
+pub(crate) static GATES: Array<u64> = Array::pinned(SLOT_COUNT, 0);
 
 /// Samples for the agent. A full ring loses the sample and counts it. *Configured.*
 #[map]

@@ -5,11 +5,12 @@
 #![expect(unsafe_code, reason = "a counter is behind a pointer")]
 
 use aya_log_ebpf::warn;
-use hooksensor_ebpf::abi::{Address, Counters, Reason};
+use hooksensor_ebpf::abi::{Counters, Method, Reason, Settings, SourceKey};
 use hooksensor_ebpf::head;
 use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
+use crate::source::Source;
 use crate::{atomic, maps};
 
 const SYN: u8 = 0x02;
@@ -24,62 +25,90 @@ pub(crate) fn slot(port: u16) -> u32 {
     maps::PORTS.get(u32::from(port)).copied().unwrap_or(0)
 }
 
-/// The address a source is limited under: IPv4 whole, IPv6 by its /64, which one host may fill.
+/// Whether a segment asks for a connection.
 #[inline(always)]
-pub(crate) fn grouped(source: &Address) -> Address {
-    if source.as_v4().is_some() {
-        *source
-    } else {
-        let words = source.words();
-        Address::v6([words[0], words[1], 0, 0])
+pub(crate) const fn opens(transport: &Transport) -> bool {
+    transport.flags & (SYN | ACK) == SYN
+}
+
+/// What a segment asks for, if it starts with a request line.
+#[inline(always)]
+pub(crate) fn method<F: Frame>(frame: &F, network: &Network, transport: &Transport) -> Method {
+    let payload = transport.payload;
+    if payload + head::SHORTEST > network.end {
+        return Method::None;
+    }
+    let Some(first) = frame.number(payload) else { return Method::None };
+    if payload + head::METHOD_LENGTH > network.end {
+        return head::cut_method(first);
+    }
+    match frame.number(payload + head::SHORTEST) {
+        Some(rest) => head::method(first, rest),
+        None => Method::None,
     }
 }
 
 /// Counts a packet whose head nobody needs.
 #[inline(always)]
-pub(crate) fn arrival<F: Frame>(slot: u32, reason: Reason, frame: &F) -> Reason {
+pub(crate) fn arrival(slot: u32, reason: Reason, length: usize) -> Reason {
     if let Some(counters) = counters(slot) {
         counters.reasons[reason as usize] += 1;
-        counters.ingress_bytes += frame.length() as u64;
+        counters.ingress_bytes += length as u64;
     }
     reason
 }
 
 /// Counts a segment to a watched port, its SYN and its request line.
 #[inline(always)]
-pub(crate) fn request<F: Frame>(
+pub(crate) fn segment(
     slot: u32,
     reason: Reason,
-    frame: &F,
-    network: &Network,
+    length: usize,
     transport: &Transport,
+    method: Method,
 ) {
     let Some(counters) = counters(slot) else { return };
-    counters.reasons[reason as usize] += 1;
-    counters.ingress_bytes += frame.length() as u64;
-    if transport.flags & (SYN | ACK) == SYN {
+    counters.ingress_bytes += length as u64;
+    if let Some(count) = counters.reasons.get_mut(ctx::opaque(reason as usize)) {
+        *count += 1;
+    }
+    if opens(transport) {
         counters.connections += 1;
     }
-    if transport.payload + head::LENGTH <= network.end
-        && let Some(octets) = frame.octets(transport.payload)
-        && head::is_request(&octets)
-    {
-        counters.requests += 1;
+    if let Some(count) = counters.requests.get_mut(ctx::opaque(method as usize)) {
+        *count += 1;
     }
 }
 
 /// Counts a packet that leaves a watched port, and its status line.
 #[inline(always)]
-pub(crate) fn response<F: Frame>(slot: u32, frame: &F, network: &Network, transport: &Transport) {
+pub(crate) fn response<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    slot: u32,
+    network: &Network,
+    transport: &Transport,
+) {
     let Some(counters) = counters(slot) else { return };
-    counters.egress_packets += 1;
-    counters.egress_bytes += frame.length() as u64;
+    // What leaves as one is cut up later, each part with the headers of the whole.
+    let packets = frame.packets().max(1);
+    counters.egress_packets += packets;
+    counters.egress_bytes += frame.length() as u64 + (packets - 1) * transport.payload as u64;
+    let key = SourceKey { address: settings.source_of(&network.destination), slot };
+    if transport.flags & (SYN | ACK) == SYN | ACK {
+        Source::answered(&key, transport.sequence);
+    }
     if transport.payload + head::LENGTH <= network.end
         && let Some(octets) = frame.octets(transport.payload)
         && let Some(class) = head::status_class(&octets)
-        && let Some(count) = counters.responses.get_mut(ctx::opaque(usize::from(class)))
     {
-        *count += 1;
+        let class = ctx::opaque(usize::from(class));
+        if let Some(count) = counters.responses.get_mut(class) {
+            *count += 1;
+        }
+        if let Some(source) = Source::find(&key) {
+            source.responded(class);
+        }
     }
 }
 

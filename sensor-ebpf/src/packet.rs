@@ -141,16 +141,21 @@ pub fn transport<L: Load>(frame: &L, offset: usize) -> Result<Transport, Reason>
     })
 }
 
+/// The receiver's port alone: all of a TCP header that a first fragment of the least size holds
+/// (RFC 1858, section 3).
+#[inline(always)]
+pub fn destination_port<L: Load>(frame: &L, offset: usize) -> Option<u16> {
+    frame.window::<4>(offset).map(|ports| ports.u16::<2>())
+}
+
 #[inline(always)]
 fn ipv4<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason> {
     let header = frame.window::<IPV4_HEADER>(offset).ok_or(Reason::Truncated)?;
     let length = usize::from(header.u8::<0>() & 0x0f) * 4;
     let transport = if length < IPV4_HEADER {
         Err(Reason::Truncated)
-    } else if header.u16::<6>() & IPV4_FRAGMENT_OFFSET != 0 {
-        Err(Reason::LaterFragment)
     } else {
-        carried(header.u8::<9>())
+        fragment(header.u16::<6>() & IPV4_FRAGMENT_OFFSET, carried(header.u8::<9>()))
     };
     Ok(Network {
         source: Address::v4(header.word::<12>()),
@@ -198,7 +203,7 @@ fn extensions<L: Load>(frame: &L, first: u8, start: usize) -> (usize, Result<(),
             return (offset, Err(Reason::Truncated));
         };
         if next == FRAGMENT && header.u16::<2>() & IPV6_FRAGMENT_OFFSET != 0 {
-            return (offset, Err(Reason::LaterFragment));
+            return (offset, fragment(1, beyond(header.u8::<0>())));
         }
         let units = usize::from(header.u8::<1>());
         offset += match next {
@@ -209,8 +214,23 @@ fn extensions<L: Load>(frame: &L, first: u8, start: usize) -> (usize, Result<(),
         };
         next = header.u8::<0>();
     }
-    let beyond = if is_extension(next) { Err(Reason::TooDeep) } else { carried(next) };
-    (offset, beyond)
+    (offset, beyond(next))
+}
+
+/// What follows a header that is the last one walked.
+#[inline(always)]
+const fn beyond(next: u8) -> Result<(), Reason> {
+    if is_extension(next) { Err(Reason::TooDeep) } else { carried(next) }
+}
+
+/// What a packet carries when it is a fragment that starts at `offset`: a later fragment of what
+/// may be TCP has no ports; one of anything else is none of ours.
+#[inline(always)]
+const fn fragment(offset: u16, carried: Result<(), Reason>) -> Result<(), Reason> {
+    match carried {
+        Ok(()) | Err(Reason::TooDeep) if offset != 0 => Err(Reason::LaterFragment),
+        _ => carried,
+    }
 }
 
 #[inline(always)]

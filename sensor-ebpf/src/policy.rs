@@ -1,101 +1,133 @@
-//! What becomes of a packet that arrives: protected? banned? over its rate?
+//! What becomes of a packet that arrives: protected? banned? over a limit?
 //!
 //! It must not know hooks or packet actions.
 
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
-use hooksensor_ebpf::abi::{Address, Ban, Reason, Settings, SourceKey, SourceState};
-use hooksensor_ebpf::limit::{self, Outcome};
-use hooksensor_ebpf::packet::Network;
+use hooksensor_ebpf::abi::{Address, Ban, Limits, Method, Reason, Settings, SourceKey};
+use hooksensor_ebpf::packet::{Network, Transport};
 
-use crate::{atomic, ctx, maps, observe, sample};
+use crate::source::{Arrival, Source};
+use crate::{ctx, maps, observe, sample};
 
 /// Bans on one address that may lie inside each other and be looked through: an expired narrow
 /// one must not hide a wide one in force.
 const NESTED_BANS: usize = 4;
-
-/// Attempts at the limiter's word before a packet passes for want of a quiet moment.
-const SWAPS: usize = 4;
 
 /// Nanoseconds between two notices about one source.
 const NOTICE_INTERVAL: u64 = 100_000_000;
 
 const ALL_SLOTS: u32 = u32::MAX;
 
+/// Traits of a segment.
+const OPENS: u32 = 1;
+const ASKS: u32 = 2;
+
+/// The limit a segment is over.
+const CLEAN: u32 = 0;
+const PACKETS: u32 = 1;
+const CONNECTIONS: u32 = 2;
+const REQUESTS: u32 = 3;
+const NEW_SOURCE: u32 = 4;
+
+/// A segment to a watched port, as far as limits see it.
+struct Segment<'a> {
+    key: &'a SourceKey,
+    /// Octets of the frame.
+    bytes: u64,
+    opens: bool,
+    asks: bool,
+    acknowledgement: u32,
+}
+
+/// What the maps of bans say of a source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Banned {
+    No,
+    Yes,
+    /// Unless it is protected.
+    Guarded,
+}
+
 /// A packet with a source and no port: banned on any port is banned, for the rest of a datagram
 /// would otherwise slip by.
 #[inline(always)]
-pub(crate) fn portless(network: &Network, reason: Reason) -> Reason {
-    let Some(settings) = maps::SETTINGS.get(0) else { return reason };
+pub(crate) fn portless(settings: &Settings, network: &Network, reason: Reason) -> Reason {
     let tcp = !matches!(reason, Reason::NotTcp | Reason::Tunnel);
     if !tcp && settings.host_bans == 0 {
         return reason;
     }
-    let slot = if tcp { ALL_SLOTS } else { 0 };
-    if banned(settings, &network.source, slot) {
-        against(settings, &network.source, Reason::DropBanned, Reason::WouldDropBanned)
-    } else {
-        reason
+    match banned(settings, &network.source, if tcp { ALL_SLOTS } else { 0 }) {
+        Banned::No => reason,
+        banned => against(settings, network, banned, Reason::DropBanned),
     }
 }
 
-#[inline(always)]
-pub(crate) fn judge(settings: &Settings, source: &Address, slot: u32) -> Reason {
-    if banned(settings, source, slot) {
-        return against(settings, source, Reason::DropBanned, Reason::WouldDropBanned);
-    }
-    if slot != 0 && over_limit(source, slot) {
-        return against(settings, source, Reason::DropLimited, Reason::WouldDropLimited);
-    }
-    Reason::Clean
-}
-
-/// What is done to a packet with something against it. Looking up protection only here keeps it
+/// What becomes of a packet with something against it. Looking up protection only here keeps it
 /// off the path of clean packets, and changes nothing for protected ones.
 #[inline(always)]
-fn against(settings: &Settings, source: &Address, enforced: Reason, simulated: Reason) -> Reason {
-    if maps::PROTECTED.get(Key::new(128, source.words())).is_some() {
+pub(crate) fn against(
+    settings: &Settings,
+    network: &Network,
+    banned: Banned,
+    reason: Reason,
+) -> Reason {
+    let protected = || maps::PROTECTED.get(Key::new(128, network.source.words())).is_some();
+    if banned != Banned::Yes && protected() {
         Reason::Protected
     } else if settings.enforce == 1 {
-        enforced
+        reason
     } else {
-        simulated
+        reason.simulated()
     }
 }
 
+/// What stands in the maps of bans of a source.
 #[inline(always)]
-fn banned(settings: &Settings, source: &Address, slot: u32) -> bool {
+pub(crate) fn banned(settings: &Settings, source: &Address, slot: u32) -> Banned {
     if let Some(word) = source.as_v4() {
-        in_force(maps::BANS_V4.get_ptr(word), slot)
-            || (settings.cidr_bans_v4 != 0 && cidr(&maps::CIDR_BANS_V4, word, 32, slot))
+        match in_force(maps::BANS_V4.get_ptr(word), slot) {
+            Banned::No if settings.cidr_bans_v4 != 0 => cidr(&maps::CIDR_BANS_V4, word, 32, slot),
+            banned => banned,
+        }
     } else {
         let words = source.words();
-        in_force(maps::BANS_V6.get_ptr(words), slot)
-            || (settings.cidr_bans_v6 != 0 && cidr(&maps::CIDR_BANS_V6, words, 128, slot))
+        match in_force(maps::BANS_V6.get_ptr(words), slot) {
+            Banned::No if settings.cidr_bans_v6 != 0 => cidr(&maps::CIDR_BANS_V6, words, 128, slot),
+            banned => banned,
+        }
     }
 }
 
 #[inline(always)]
-fn cidr<K: Copy>(bans: &LpmTrie<K, Ban>, address: K, width: u32, slot: u32) -> bool {
+fn cidr<K: Copy>(bans: &LpmTrie<K, Ban>, address: K, width: u32, slot: u32) -> Banned {
     let mut length = width;
     for _ in 0..NESTED_BANS {
-        let Some(ban) = bans.get(Key::new(length, address)) else { return false };
+        let Some(ban) = bans.get(Key::new(length, address)) else { return Banned::No };
         if covers(ban, slot) {
-            return true;
+            return degree(ban);
         }
         if ban.prefix_length == 0 || ban.prefix_length > length {
-            return false;
+            return Banned::No;
         }
         length = ban.prefix_length - 1;
     }
-    false
+    Banned::No
 }
 
 #[inline(always)]
 #[expect(unsafe_code, reason = "a map value is behind a pointer")]
-fn in_force(ban: Option<*const Ban>, slot: u32) -> bool {
+fn in_force(ban: Option<*const Ban>, slot: u32) -> Banned {
     // SAFETY: the kernel hands out pointers to values that stay readable while the program runs;
     // the agent replaces an entry whole and never changes one in place.
-    ban.is_some_and(|ban| covers(unsafe { &*ban }, slot))
+    match ban.map(|ban| unsafe { &*ban }) {
+        Some(ban) if covers(ban, slot) => degree(ban),
+        _ => Banned::No,
+    }
+}
+
+#[inline(always)]
+fn degree(ban: &Ban) -> Banned {
+    if ban.guarded == 0 { Banned::Yes } else { Banned::Guarded }
 }
 
 #[inline(always)]
@@ -107,56 +139,88 @@ fn covers(ban: &Ban, slot: u32) -> bool {
     }
 }
 
-/// Takes one packet from the source's allowance on this port; whether there was none left.
+/// Takes a segment from what its source is allowed, and counts it there.
 #[inline(always)]
-fn over_limit(source: &Address, slot: u32) -> bool {
-    let Some(limit) = maps::WATCHED.get(slot).map(|watched| &watched.limit) else { return false };
-    if limit.interval == 0 {
-        return false;
-    }
-    let key = SourceKey { address: observe::grouped(source), slot };
-    let Some(state) = maps::SOURCES.get_ptr_mut(key) else {
-        let state =
-            SourceState { arrival: ctx::coarse_now() + limit.interval, ..SourceState::default() };
-        if maps::SOURCES.insert(key, state, 0).is_err() {
-            observe::source_refused(slot);
-        }
-        return false;
-    };
-    for _ in 0..SWAPS {
-        let now = ctx::coarse_now();
-        let place = arrival(state);
-        let seen = atomic::load(place);
-        match limit::judge(*limit, seen, now) {
-            Outcome::Over => {
-                notice(&key, state, now);
-                return true;
-            }
-            Outcome::Conforming(next) if atomic::replace(place, seen, next) => return false,
-            Outcome::Conforming(_) => {}
-        }
-    }
-    false
-}
-
-/// Tells the agent about a source over its limit, at most once in [`NOTICE_INTERVAL`].
-#[inline(always)]
-#[expect(unsafe_code, reason = "a map value is behind a pointer")]
-fn notice(key: &SourceKey, state: *mut SourceState, now: u64) {
-    // SAFETY: the pointer is to a map value. Counts of two CPUs may overwrite each other; the
-    // count serves to tell a trickle from a flood, the exact figure is in the port's counters.
-    let (place, last) = unsafe {
-        (*state).over_limit += 1;
-        (&raw mut (*state).noticed, atomic::load(&raw const (*state).noticed))
-    };
-    if now.saturating_sub(last) >= NOTICE_INTERVAL && atomic::replace(place, last, now) {
-        sample::over_limit(key, now);
+pub(crate) fn limited(
+    settings: &Settings,
+    network: &Network,
+    transport: &Transport,
+    slot: u32,
+    length: usize,
+    method: Method,
+) -> Reason {
+    let key = SourceKey { address: settings.source_of(&network.source), slot };
+    let traits = u32::from(observe::opens(transport)) * OPENS
+        + u32::from(!matches!(method, Method::None)) * ASKS;
+    match hooksensor_limit(&raw const key, length as u64, traits, transport.acknowledgement) {
+        CLEAN => Reason::Clean,
+        PACKETS => against(settings, network, Banned::Guarded, Reason::DropLimited),
+        CONNECTIONS => against(settings, network, Banned::Guarded, Reason::DropConnections),
+        REQUESTS => against(settings, network, Banned::Guarded, Reason::DropRequests),
+        _ => against(settings, network, Banned::Guarded, Reason::DropNewSource),
     }
 }
 
+/// A function of its own for the verifier, which looks at it once: followed from each way through
+/// the headers, its branches would pass the limit of a million instructions.
+#[unsafe(no_mangle)]
+#[inline(never)]
+#[expect(unsafe_code, reason = "the verifier looks apart only at functions with external linkage")]
+extern "C" fn hooksensor_limit(
+    key: *const SourceKey,
+    bytes: u64,
+    traits: u32,
+    acknowledgement: u32,
+) -> u32 {
+    // SAFETY: the verifier knows the pointer as one to a whole key, or null, which this tests.
+    let Some(key) = (unsafe { key.as_ref() }) else { return CLEAN };
+    let Some(port) = maps::WATCHED.get(key.slot) else { return CLEAN };
+    let segment = Segment {
+        key,
+        bytes,
+        opens: traits & OPENS != 0,
+        asks: traits & ASKS != 0,
+        acknowledgement,
+    };
+    judge(&port.limits, &segment)
+}
+
 #[inline(always)]
-#[expect(unsafe_code, reason = "a map value is behind a pointer")]
-fn arrival(state: *mut SourceState) -> *mut u64 {
-    // SAFETY: the address of a field is taken; nothing is read.
-    unsafe { &raw mut (*state).arrival }
+fn judge(limits: &Limits, segment: &Segment<'_>) -> u32 {
+    let now = ctx::coarse_now();
+    let source = match Source::find(segment.key) {
+        Some(source) => source,
+        None => match newcomer(limits, segment.key, now) {
+            Ok(source) => source,
+            Err(code) => return code,
+        },
+    };
+    let source = source.acknowledged(segment.key, segment.acknowledgement);
+    source.count(segment.bytes, segment.opens, segment.asks);
+    let code = if !source.packets().takes(&limits.packets, now) {
+        PACKETS
+    } else if segment.opens && !source.connections().takes(&limits.connections, now) {
+        CONNECTIONS
+    } else if segment.asks && !source.requests().takes(&limits.requests, now) {
+        REQUESTS
+    } else {
+        return CLEAN;
+    };
+    if source.over(now, NOTICE_INTERVAL) {
+        sample::over_limit(segment.key, now);
+    }
+    code
+}
+
+/// A source that was not seen before, if the port takes another one: a flood from made-up sources
+/// must not push out what is known of real ones.
+#[inline(always)]
+fn newcomer(limits: &Limits, key: &SourceKey, now: u64) -> Result<Source, u32> {
+    if Arrival::of_new_sources(key.slot).is_some_and(|gate| !gate.takes(&limits.new_sources, now)) {
+        return Err(NEW_SOURCE);
+    }
+    Source::make(key).ok_or_else(|| {
+        observe::source_refused(key.slot);
+        CLEAN
+    })
 }

@@ -12,10 +12,10 @@ use hooksensor_ebpf::packet::{Network, Transport};
 use crate::ctx::{self, Frame};
 use crate::{maps, observe};
 
-/// Payload of the record sizes: 256, 1536 and 8192 octets with the head. The ring reserves
+/// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
 /// constant sizes only, and small heads, full Ethernet segments and super-packets are what
 /// there is.
-const SMALL: usize = 256 - Sample::SIZE;
+const SMALL: usize = 512 - Sample::SIZE;
 const MEDIUM: usize = 1536 - Sample::SIZE;
 const LARGE: usize = 8192 - Sample::SIZE;
 
@@ -51,8 +51,10 @@ pub(crate) fn ingress<F: Frame>(
     slot: u32,
     network: &Network,
     transport: &Transport,
+    length: usize,
 ) {
-    segment(frame, settings, slot, network, transport, kind::INGRESS);
+    let octets = network.end.min(length).saturating_sub(transport.payload);
+    segment(frame, settings, slot, network, transport, octets, kind::INGRESS);
 }
 
 /// Copies up a segment that leaves.
@@ -64,7 +66,8 @@ pub(crate) fn egress<F: Frame>(
     network: &Network,
     transport: &Transport,
 ) {
-    segment(frame, settings, slot, network, transport, kind::EGRESS);
+    let octets = network.end.min(frame.length()).saturating_sub(transport.payload);
+    segment(frame, settings, slot, network, transport, octets, kind::EGRESS);
 }
 
 /// Tells the agent that a source is over its limit.
@@ -102,10 +105,9 @@ fn segment<F: Frame>(
     slot: u32,
     network: &Network,
     transport: &Transport,
+    length: usize,
     kind: u8,
 ) {
-    let end = network.end.min(frame.length());
-    let length = end.saturating_sub(transport.payload);
     if length == 0 && transport.flags & FIN_SYN_RST == 0 {
         return;
     }

@@ -3,19 +3,24 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use harness::packet::{Packet, flag};
 use hooksensor::config;
-use hooksensor::kernel::{Entry, Kernel, Ring};
-use hooksensor_ebpf::abi::{Ban, Limit, Reason, Sample, kind};
+use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
+use hooksensor_ebpf::abi::{Ban, Limit, Limits, Reason, Sample, SourceCounts, kind};
 use hooksensor_ebpf::limit::limit;
+use ipnet::IpNet;
 
 const XDP_DROP: u32 = 1;
 const XDP_PASS: u32 = 2;
+const TC_SHOT: u32 = 2;
+/// -1: the next classifier decides.
+const TC_UNSPECIFIED: u32 = u32::MAX;
 
 const PORT: u16 = 8080;
 const SERVER_V4: &str = "198.51.100.1:8080";
@@ -49,23 +54,29 @@ struct Programs {
 impl Programs {
     /// Enforcing, watching [`PORT`], with one banned source of each family.
     fn load() -> Self {
+        Self::load_for(16)
+    }
+
+    /// The same with room for so many bans.
+    fn load_for(bans: u32) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let pins = format!("/sys/fs/bpf/hs-{}-p{number}", std::process::id());
         let settings = config::Kernel {
             pin_path: PathBuf::from(pins),
-            max_bans: 16,
+            max_bans: bans,
             max_cidr_bans: 16,
             max_sources: 1024,
             ..config::Kernel::default()
         };
         let mut programs = Self { kernel: Kernel::load(&settings).unwrap() };
-        programs.limited(Limit::default());
+        programs.watch(&BTreeSet::from([PORT]), Limits::default()).unwrap();
         programs
             .change_settings(|settings| {
                 settings.enforce = 1;
                 settings.sample_one_in = 1;
                 settings.payload_bytes = WHOLE;
+                settings.set_source(32, 64);
             })
             .unwrap();
         for banned in ["192.0.2.66/32", "2001:db8::66/128"] {
@@ -75,7 +86,8 @@ impl Programs {
     }
 
     fn limited(&mut self, limit: Limit) {
-        self.kernel.watch(&BTreeSet::from([PORT]), limit).unwrap();
+        let limits = Limits { packets: limit, ..Limits::default() };
+        self.kernel.watch(&BTreeSet::from([PORT]), limits).unwrap();
     }
 
     fn ban(&mut self, target: &str, expires: u64, scope: u64) {
@@ -99,7 +111,7 @@ impl Programs {
     }
 
     fn check(&mut self, name: &str, packet: &Packet, expected: Reason) {
-        let dropped = matches!(expected, Reason::DropBanned | Reason::DropLimited);
+        let dropped = expected.drops();
         let action = if dropped { XDP_DROP } else { XDP_PASS };
         assert_eq!(self.judge(&packet.frame()), (action, expected), "{name}: {packet:?}");
     }
@@ -183,6 +195,13 @@ fn nothing_hides_a_banned_source() {
     for (name, disguise) in DISGUISES.iter().chain(&ONLY_V6) {
         programs.check(name, &disguise(v6(BANNED_V6)), Reason::DropBanned);
         programs.check(name, &disguise(v6(CLEAN_V6)), Reason::Clean);
+    }
+    for (name, disguise) in &DISGUISES {
+        for (packet, action) in [(v4(BANNED_V4), TC_SHOT), (v6(CLEAN_V6), TC_UNSPECIFIED)] {
+            let packet = disguise(packet);
+            let judged = programs.run_stack(&packet.frame()).unwrap();
+            assert_eq!(judged, action, "{name}, behind XDP: {packet:?}");
+        }
     }
 }
 
@@ -342,9 +361,9 @@ fn requests_and_responses_are_counted_by_their_first_line() {
         ("{\"ref\":\"refs/heads/main\"}", 0),
         ("", 0),
     ] {
-        let before = port(&programs).requests;
+        let before = port(&programs).requests.iter().sum::<u64>();
         programs.check(line, &v4(CLEAN_V4).payload(line.as_bytes()), Reason::Clean);
-        assert_eq!(port(&programs).requests - before, expected, "{line}");
+        assert_eq!(port(&programs).requests.iter().sum::<u64>() - before, expected, "{line}");
     }
     for (line, class) in [
         ("HTTP/1.1 204 No Content\r\n", Some(2)),
@@ -360,6 +379,141 @@ fn requests_and_responses_are_counted_by_their_first_line() {
             assert_eq!(after - before, u64::from(class == Some(index)), "{line}, class {index}");
         }
     }
+}
+
+/// Limits under which one event passes, for good: the next is earned in half an hour.
+const ONE: Limit = limit(1, 1);
+
+#[test]
+fn connections_and_requests_have_limits_of_their_own() {
+    let mut programs = Programs::load();
+    let limits = Limits { connections: ONE, requests: ONE, ..Limits::default() };
+    programs.watch(&BTreeSet::from([PORT]), limits).unwrap();
+    let syn = v4(CLEAN_V4).flags(flag::SYN);
+    let request = v4(CLEAN_V4).payload(b"POST /hooks HTTP/1.1\r\n");
+    programs.check("a first SYN", &syn, Reason::Clean);
+    programs.check("a second SYN", &syn, Reason::DropConnections);
+    programs.check("a SYN of another source", &v4("192.0.2.2:1").flags(flag::SYN), Reason::Clean);
+    programs.check("a first request", &request, Reason::Clean);
+    programs.check("a second request", &request, Reason::DropRequests);
+    programs.check("the start of a tiny one", &v4(CLEAN_V4).payload(b"POST"), Reason::DropRequests);
+    programs.check("what belongs to the first", &v4(CLEAN_V4).payload(b"{\"a\":1}"), Reason::Clean);
+    programs.protect(&["192.0.2.1/32".parse().unwrap()]).unwrap();
+    programs.check("of a protected source", &request, Reason::Protected);
+    programs.protect(&[]).unwrap();
+    programs.change_settings(|settings| settings.enforce = 0).unwrap();
+    programs.check("simulated", &syn, Reason::WouldDropConnections);
+    programs.check("simulated", &request, Reason::WouldDropRequests);
+}
+
+/// A client that answers the server's SYN with the number only its receiver can know.
+fn shake_hands(programs: &mut Programs, client: &str) {
+    let (client, server) = (address(client), address(SERVER_V4));
+    let answer = Packet::tcp(server, client).flags(flag::SYN | flag::ACK).numbers(u32::MAX, 2);
+    programs.run_ingress(&Packet::tcp(client, server).flags(flag::SYN).frame()).unwrap();
+    programs.run_egress(&answer.frame()).unwrap();
+    programs.run_ingress(&Packet::tcp(client, server).numbers(2, 0).frame()).unwrap();
+}
+
+#[test]
+fn only_a_handshake_makes_a_source_established() {
+    let mut programs = Programs::load();
+    programs.run_ingress(&v4("192.0.2.2:1").flags(flag::SYN).frame()).unwrap();
+    programs.run_ingress(&v4("192.0.2.2:1").numbers(2, 1).frame()).unwrap();
+    shake_hands(&mut programs, CLEAN_V4);
+    let mut known: Vec<_> = programs.sources().unwrap();
+    known.sort_by_key(|source| source.address);
+    let known: Vec<_> =
+        known.iter().map(|one| (one.address.to_string(), one.established)).collect();
+    assert_eq!(known, [("192.0.2.1".to_owned(), true), ("192.0.2.2".to_owned(), false)]);
+}
+
+/// The map of newcomers holds 1024 here; ten times as many come, each from another address.
+#[test]
+fn a_flood_of_made_up_sources_pushes_out_none_that_is_known() {
+    let mut programs = Programs::load();
+    shake_hands(&mut programs, CLEAN_V4);
+    for number in 0..10_240_u32 {
+        let source = SocketAddr::from((Ipv4Addr::from(0x0a00_0000 + number), 1));
+        let syn = Packet::tcp(source, address(SERVER_V4)).flags(flag::SYN);
+        programs.run_ingress(&syn.frame()).unwrap();
+    }
+    let established: Vec<_> =
+        programs.sources().unwrap().into_iter().filter(|source| source.established).collect();
+    assert_eq!(established.len(), 1);
+    assert_eq!(established[0].address, address(CLEAN_V4).ip());
+}
+
+#[test]
+fn a_port_takes_only_so_many_new_sources() {
+    let mut programs = Programs::load();
+    shake_hands(&mut programs, CLEAN_V4);
+    let limits = Limits { new_sources: ONE, ..Limits::default() };
+    programs.watch(&BTreeSet::from([PORT]), limits).unwrap();
+    programs.check("one that is known", &v4(CLEAN_V4), Reason::Clean);
+    programs.check("a first new one", &v4("192.0.2.2:1"), Reason::Clean);
+    programs.check("a second new one", &v4("192.0.2.3:1"), Reason::DropNewSource);
+    programs.check("the first again", &v4("192.0.2.2:1"), Reason::Clean);
+    programs.check("one that is known", &v4(CLEAN_V4), Reason::Clean);
+    programs.change_settings(|settings| settings.enforce = 0).unwrap();
+    programs.check("simulated", &v4("192.0.2.3:1"), Reason::WouldDropNewSource);
+}
+
+#[test]
+fn what_a_source_sent_and_got_is_counted() {
+    let mut programs = Programs::load();
+    shake_hands(&mut programs, CLEAN_V4);
+    let request = v4(CLEAN_V4).payload(b"POST /hooks HTTP/1.1\r\n");
+    programs.check("a request", &request, Reason::Clean);
+    for line in ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 401 Unauthorized\r\n"] {
+        let reply = Packet::tcp(address(SERVER_V4), address(CLEAN_V4)).payload(line.as_bytes());
+        programs.run_egress(&reply.frame()).unwrap();
+    }
+    let [source] = programs.sources().unwrap()[..] else { panic!("not one source") };
+    let bytes = 2 * v4(CLEAN_V4).frame().len() + request.frame().len();
+    let expected = SourceCounts {
+        packets: 3,
+        bytes: bytes as u64,
+        connections: 1,
+        requests: 1,
+        responses: [0, 0, 1, 0, 1, 0],
+    };
+    assert_eq!(source.state.counts, expected);
+}
+
+#[test]
+fn how_much_of_an_address_makes_a_source_is_configurable() {
+    let mut programs = Programs::load();
+    programs.limited(ONE);
+    programs.change_settings(|settings| settings.set_source(24, 48)).unwrap();
+    programs.check("first", &v4("192.0.2.1:1"), Reason::Clean);
+    programs.check("same /24", &v4("192.0.2.2:1"), Reason::DropLimited);
+    programs.check("another /24", &v4("192.0.3.1:1"), Reason::Clean);
+    programs.check("first", &v6("[2001:db8::1]:1"), Reason::Clean);
+    programs.check("same /48", &v6("[2001:db8:0:1::1]:1"), Reason::DropLimited);
+    programs.check("another /48", &v6("[2001:db8:1::1]:1"), Reason::Clean);
+}
+
+#[test]
+fn many_bans_are_put_in_force_at_once_and_what_does_not_fit_is_refused() {
+    let mut programs = Programs::load_for(100_000);
+    let entry = |number: u32| Entry {
+        target: IpNet::from(IpAddr::from(Ipv4Addr::from(0x0a00_0000 + number))),
+        expires: u64::MAX,
+        scope: Ban::WATCHED,
+    };
+    // One IPv4 ban is there already.
+    let entries: Vec<_> = (0..100_001).map(entry).collect();
+    let started = Instant::now();
+    let taken = programs.ban_all(&entries[..99_999]);
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(taken.iter().all(Result::is_ok));
+    programs.check("the first", &v4("10.0.0.0:1"), Reason::DropBanned);
+    programs.check("the last", &v4("10.1.134.158:1"), Reason::DropBanned);
+    let taken = programs.ban_all(&entries[99_980..]);
+    let refused: Vec<_> =
+        taken.iter().map(|taken| matches!(taken, Err(BanError::Full(_)))).collect();
+    assert_eq!(refused, [[false; 19].as_slice(), &[true; 2]].concat());
 }
 
 /// The counters of the watched port.

@@ -1,22 +1,26 @@
-//! `cargo xtask bench`: measurements that print a table and leave nothing behind.
+//! `cargo xtask bench <what>`: measurements as ratios against a peer or a bare baseline.
 //!
 //! It must not know what is measured.
+
+mod kernel;
+mod replay;
+mod webhooks;
 
 use anyhow::Result;
 use clap::Subcommand;
 
-mod replay;
-mod webhooks;
-
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// What a packet costs on each path through the ingress program; needs root
+    Kernel,
     /// The replay of a capture, beside Debian's tools that read HTTP from captures
     Replay,
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
+        Bench::Kernel => kernel::run(),
         Bench::Replay => replay::run(),
     }
 }

@@ -32,7 +32,7 @@ enum Task {
     Setup,
     /// Build the agent with the kernel programs inside
     Build(build::Arguments),
-    /// Measure
+    /// Measure the kernel programs against a program that only drops
     #[command(subcommand)]
     Bench(bench::Bench),
     /// Check formatting, clippy for host and kernel code, and the layout rules

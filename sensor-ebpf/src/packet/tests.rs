@@ -113,6 +113,7 @@ fn ipv4_is_walked_to_its_payload() {
     row("do not fragment", &[], &v4(0, 0x4000, TCP, &hello), Ok((5, NO_VLAN)));
     row("first fragment", &[], &v4(0, 0x2000, TCP, &hello), Ok((5, NO_VLAN)));
     row("later fragment", &[], &v4(0, 1, TCP, &hello), Err(Reason::LaterFragment));
+    row("later fragment of UDP", &[], &v4(0, 1, 17, &hello), Err(Reason::NotTcp));
     row("UDP", &[], &v4(0, 0, 17, &hello), Err(Reason::NotTcp));
     row("IP in IP", &[], &v4(0, 0, IPV4_IN_IP, &plain), Err(Reason::Tunnel));
     row("GRE", &[], &v4(0, 0, GRE, &plain), Err(Reason::Tunnel));

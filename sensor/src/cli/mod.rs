@@ -6,11 +6,14 @@
 mod allow;
 mod bans;
 mod config;
+mod detach;
 mod output;
+mod providers;
 mod reload;
 mod replay;
 mod run;
 mod status;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +56,13 @@ enum Verb {
     Allow(allow::Allow),
     /// Have the agent read its configuration again.
     Reload(Listing),
+    /// Remove everything from the kernel that an agent left there.
+    Detach(detach::Arguments),
+    /// Check the signature of a request, step by step.
+    Verify(verify::Arguments),
+    /// The providers that are known.
+    #[command(subcommand)]
+    Providers(providers::Verb),
     /// Check and show configuration.
     #[command(subcommand)]
     Config(config::Verb),
@@ -82,6 +92,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Decisions(bans::Decisions::List(listing)) => bans::list(&agent, listing.output),
         Verb::Allow(allow::Allow::List(listing)) => allow::list(&agent, listing.output),
         Verb::Reload(listing) => reload::run(&agent, listing.output),
+        Verb::Detach(arguments) => detach::run(&arguments),
+        Verb::Verify(arguments) => verify::run(&arguments),
+        Verb::Providers(verb) => providers::run(&verb),
         Verb::Config(verb) => config::run(&verb),
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::config::ConfigError;
 use crate::control::ClientError;
+use crate::secrets::SecretError;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -52,6 +53,12 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
         Self::usage(error.to_string())
     }
 }

@@ -14,6 +14,8 @@ use super::output::{Failure, Format, say};
 use crate::config::Config;
 use crate::http::PortFilter;
 use crate::pipeline::{Replay, Summary};
+use crate::secrets;
+use crate::webhook::Knowledge;
 
 /// Octets read from a capture at once.
 const READ_AHEAD: usize = 1 << 16;
@@ -40,7 +42,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.as_deref().map(Config::load).transpose()?;
-    let mut replay = Replay::new(config.as_ref(), ports(&arguments.ports, config.as_ref()));
+    let knowledge = match &config {
+        Some(config) => secrets::knowledge(config).map_err(Failure::from)?,
+        None => Knowledge::new(&Config::default(), Vec::new()),
+    };
+    let mut replay =
+        Replay::new(config.as_ref(), knowledge, ports(&arguments.ports, config.as_ref()));
     let mut output = Output::new(arguments.output);
     let mut code = ExitCode::SUCCESS;
     for file in &arguments.files {

@@ -46,7 +46,11 @@ fn describe(snapshot: &Snapshot) -> String {
 fn interfaces(snapshot: &Snapshot) -> String {
     let lines = snapshot.interfaces.iter().map(|one| {
         let why = one.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-        format!("interface  {}: XDP {}{why}", one.name, one.mode)
+        match &one.lost {
+            Some(lost) => format!("interface  {}: NOT WATCHED, {lost}", one.name),
+            None if one.mode == "tc" => format!("interface  {}: tc{why}", one.name),
+            None => format!("interface  {}: XDP {}{why}", one.name, one.mode),
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -55,17 +59,18 @@ fn ports(ports: &[PortFigures]) -> String {
     let rows: Vec<_> = ports
         .iter()
         .map(|one| {
-            let verdict = |names: [&str; 2]| {
-                names.iter().filter_map(|name| one.verdicts.get(*name)).sum::<u64>().to_string()
+            let verdicts = |prefix: &str| {
+                let named = one.verdicts.iter().filter(|(name, _)| name.starts_with(prefix));
+                named.map(|(_, count)| count).sum::<u64>().to_string()
             };
             vec![
                 one.port.to_string(),
                 one.ingress_packets.to_string(),
                 one.connections.to_string(),
-                one.requests.to_string(),
+                one.requests.values().sum::<u64>().to_string(),
                 list(&one.responses),
-                verdict(["drop_banned", "drop_limited"]),
-                verdict(["would_drop_banned", "would_drop_limited"]),
+                verdicts("drop_"),
+                verdicts("would_drop_"),
                 list(&one.samples_lost),
             ]
         })

@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use crate::net::canonical;
+
 /// A TCP port that can be listened on.
 #[derive(PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[schemars(inline)]
@@ -82,7 +84,7 @@ impl Visitor<'_> for NetworkVisitor {
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let networks = Vec::<NetworkText>::deserialize(deserializer)?;
-    Ok(networks.into_iter().map(|network| network.0).collect())
+    Ok(networks.into_iter().map(|network| canonical(network.0)).collect())
 }
 
 pub(super) fn socket_address<'de, D: Deserializer<'de>>(
@@ -223,3 +225,37 @@ pub(super) mod size {
         }
     }
 }
+
+/// Makes a type stand in the file as its text. The refusal adds to the type's error no more than
+/// what was expected, because the text may be a secret in the wrong place.
+macro_rules! text_form {
+    ($type:ty, $expecting:literal) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct TextVisitor;
+
+                impl serde::de::Visitor<'_> for TextVisitor {
+                    type Value = $type;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expecting)
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(|error| E::custom(format_args!("this is {error}")))
+                    }
+                }
+
+                deserializer.deserialize_str(TextVisitor)
+            }
+        }
+    };
+}
+
+pub(super) use text_form;

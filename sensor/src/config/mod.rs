@@ -7,24 +7,34 @@ use std::fs;
 use std::path::Path;
 
 mod codes;
+mod endpoint;
 mod error;
 mod fields;
+mod provider;
 mod read;
 mod sample;
 mod schema;
+mod secret;
 mod settings;
 mod shape;
+mod source;
+mod template;
 mod units;
 mod validate;
 
 pub use codes::StatusCodes;
+pub use endpoint::Endpoint;
 pub use error::{ConfigError, Problem};
+pub use provider::{Algorithm, Encoding, KeyForm, Provider, Scheme, built_in_providers};
 pub use sample::sample;
 pub use schema::schema;
+pub use secret::{SecretRef, SecretRefError};
 pub use settings::{
-    Ban, Config, Control, Endpoint, FileOutput, Http, Kernel, Limit, Log, LogFormat, LogLevel,
-    Metrics, Output, Protect, XdpMode,
+    Ban, Config, Control, FileOutput, Http, Kernel, Limit, Log, LogFormat, LogLevel, Metrics,
+    Output, Protect, XdpMode,
 };
+pub use source::{Mark, Source, SourceError};
+pub use template::{Part, Template, TemplateError};
 pub use units::{UnitError, format_duration, format_size, parse_duration, parse_size};
 use validate::Refusal;
 

@@ -77,12 +77,22 @@ impl Renderer<'_> {
             self.table(value, &schema["items"], path);
         }
         if values.as_array().is_some_and(Vec::is_empty) && self.comments == Comments::Shown {
-            self.describe(schema, true);
-            self.text.push_str(&format!("# [[{path}]]\n"));
-            for (key, schema) in properties(&schema["items"]) {
-                comment(schema["description"].as_str().unwrap_or_default(), self.text);
-                self.text.push_str(&format!("# {key} = {}\n", toml_value(&schema["examples"][0])));
-            }
+            self.example(schema, path);
+        }
+    }
+
+    /// Writes one table of a list in comments, and one of each list within it.
+    fn example(&mut self, schema: &Value, path: &str) {
+        self.describe(schema, true);
+        self.text.push_str(&format!("# [[{path}]]\n"));
+        let (lists, plain): (Vec<_>, Vec<_>) =
+            properties(&schema["items"]).iter().partition(|(_, schema)| is_table(&schema["items"]));
+        for (key, schema) in plain {
+            comment(schema["description"].as_str().unwrap_or_default(), self.text);
+            self.text.push_str(&format!("# {key} = {}\n", toml_value(&schema["examples"][0])));
+        }
+        for (key, schema) in lists {
+            self.example(schema, &format!("{path}.{key}"));
         }
     }
 

@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::codes::StatusCodes;
+use super::endpoint::Endpoint;
 use super::fields::{self, DurationText, NetworkText, Port, SizeText};
+use super::provider::Provider;
 
 const MIB: u32 = 1 << 20;
 
@@ -31,7 +33,7 @@ pub struct Config {
     pub ports: BTreeSet<u16>,
     /// What happens in the kernel, and how much memory it may take there.
     pub kernel: Kernel,
-    /// The packet rate a source may have. What is over it is dropped in the kernel at once.
+    /// What a source may send. What is over that is dropped in the kernel at once.
     pub limit: Limit,
     /// When a source is banned by itself, and for how long.
     pub ban: Ban,
@@ -50,14 +52,17 @@ pub struct Config {
     /// A named part of a port, which stands in each of its records. The longest prefix wins.
     #[serde(rename = "endpoint")]
     pub endpoints: Vec<Endpoint>,
+    /// A sender of webhooks besides the built-in ones, or in the place of one of the same name.
+    #[serde(rename = "provider")]
+    pub providers: Vec<Provider>,
 }
 
 /// Settings of the kernel programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kernel {
-    /// How XDP is attached: "native" in the driver, "generic" in the network stack, or "auto":
-    /// native where the driver can and generic otherwise.
+    /// Where packets are met: "native" by XDP in the driver, "generic" by XDP in the network stack,
+    /// "tc" behind XDP, or "auto": the first of these that the interface has to give.
     pub xdp_mode: XdpMode,
     /// Size of the ring buffer between the kernel and the agent: a power of two, at least 64KiB.
     #[serde(with = "fields::size")]
@@ -102,28 +107,60 @@ impl Default for Kernel {
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub enum XdpMode {
-    /// Native where the driver can, generic otherwise.
+    /// The first of the others that the interface has to give.
     #[default]
     Auto,
     /// In the driver, before a socket buffer exists.
     Native,
     /// In the network stack, for drivers without XDP.
     Generic,
+    /// As a classifier of the network stack, beside another XDP program.
+    Tc,
 }
 
-/// The packet rate of a source.
+/// The limits of a source, which is an address or the network that one host has all of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limit {
     /// Packets a second from one source to one port. 0 turns the limit off.
     pub packets_per_second: u64,
-    /// Packets a source may send at once before the limit holds it back.
+    /// Packets a source may send at once before the limit holds it back; at least ten
+    /// milliseconds' worth of its rate, whatever is written here.
     pub burst: u64,
+    /// Connections a second that one source may open to one port. 0 turns the limit off.
+    pub connections_per_second: u64,
+    /// Connections a source may open at once before that limit holds it back.
+    pub connection_burst: u64,
+    /// HTTP requests a second from one source to one port, over all its connections. 0 turns the
+    /// limit off.
+    pub requests_per_second: u64,
+    /// Requests a source may send at once before that limit holds it back.
+    pub request_burst: u64,
+    /// Sources a second that one port may see for the first time. It bounds what a flood from
+    /// made-up addresses can do to the memory of known ones. 0 turns the limit off.
+    pub new_sources_per_second: u64,
+    /// New sources that may come at once before that limit holds others back.
+    pub new_source_burst: u64,
+    /// The part of an IPv4 address that makes a source, as a prefix length.
+    pub source_v4: u8,
+    /// The part of an IPv6 address that makes a source, as a prefix length.
+    pub source_v6: u8,
 }
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { packets_per_second: 50_000, burst: 50_000 }
+        Self {
+            packets_per_second: 50_000,
+            burst: 50_000,
+            connections_per_second: 0,
+            connection_burst: 1_000,
+            requests_per_second: 0,
+            request_burst: 1_000,
+            new_sources_per_second: 20_000,
+            new_source_burst: 20_000,
+            source_v4: 32,
+            source_v6: 64,
+        }
     }
 }
 
@@ -347,20 +384,4 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
-}
-
-/// A named part of a watched port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// The name that stands in records as webhook.endpoint.
-    #[schemars(example = &"github")]
-    pub name: String,
-    /// The watched port.
-    #[serde(deserialize_with = "fields::port")]
-    #[schemars(with = "Port", example = &8080)]
-    pub port: u16,
-    /// The start of the request's path, compared octet by octet.
-    #[schemars(example = &"/hooks/github")]
-    pub path_prefix: String,
 }

@@ -31,16 +31,18 @@ fn the_sample_is_the_default() {
 }
 
 #[test]
-fn the_commented_example_of_the_sample_is_an_endpoint() {
+fn the_commented_examples_of_the_sample_are_good() {
+    let is_setting = |line: &&str| {
+        let key = line.split(" = ").next().unwrap_or_default();
+        let is_key = line.contains(" = ") && !key.contains(' ');
+        is_key || line.starts_with("[[")
+    };
     let sample = sample();
-    let (_, example) = sample.split_once("# [[endpoint]]\n").unwrap();
-    let keys: String = example
-        .lines()
-        .filter(|line| line.contains('='))
-        .fold("[[endpoint]]\n".to_owned(), |text, line| {
-            text + line.trim_start_matches("# ") + "\n"
-        });
-    assert_eq!(Config::parse(&keys, "example").unwrap().endpoints.len(), 1, "{keys}");
+    let lines = sample.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_setting);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let config = Config::parse(&text, "example").unwrap();
+    assert_eq!(config.endpoints.len(), 1, "{text}");
+    assert_eq!(config.providers[0].signature.len(), 1, "{text}");
 }
 
 #[test]
@@ -95,7 +97,7 @@ fn unknown_keys() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1\npath_prefix = \"/\"\npath = \"/\"\n",
         &["t.toml:5: unknown key \"path\" in [endpoint]; did you mean \"path_prefix\"? \
-           known keys: name, port, path_prefix"],
+           known keys: name, port, path_prefix, provider, secrets, public_url, subscription"],
     );
     let top = Config::parse("por = 1", "t.toml").unwrap_err().to_string();
     assert!(top.starts_with("t.toml:1: unknown key \"por\"; did you mean \"ports\"? "), "{top}");
@@ -134,7 +136,7 @@ fn bad_values() {
     check(
         "[kernel]\nxdp_mode = \"fast\"",
         &["t.toml:2: kernel.xdp_mode: unknown variant `fast`, expected one of `auto`, `native`, \
-           `generic`"],
+           `generic`, `tc`"],
     );
     check(
         "[protect]\naddresses = [\"10.0.0.0/40\"]",
@@ -290,4 +292,24 @@ proptest! {
             prop_assert!(!error.to_string().is_empty());
         }
     }
+}
+
+#[test]
+fn providers_and_their_endpoints() {
+    let endpoint = "[[endpoint]]\nname = \"a\"\nport = 1\npath_prefix = \"/\"\n";
+    let first_line = |text: &str| {
+        let error = Config::parse(text, "t.toml").unwrap_err().to_string();
+        error.lines().next().unwrap_or_default().to_owned()
+    };
+    let unknown = first_line(&format!("{endpoint}provider = \"gihtub\"\n"));
+    let expected = "t.toml:5: endpoint[0].provider: \"gihtub\" is not known; write a [[provider]]";
+    assert!(unknown.starts_with(expected), "{unknown}");
+    let secret = first_line(&format!("{endpoint}secrets = [\"hunter2\"]\n"));
+    assert!(secret.contains("no reference to a secret") && !secret.contains("hunter2"), "{secret}");
+    let provider = "[[provider]]\nname = \"b\"\nrecognise = [\"json /a\"]\n";
+    assert!(first_line(provider).contains("told by headers"), "{}", first_line(provider));
+    let custom = "[[provider]]\nname = \"b\"\nrecognise = [\"header x-b\"]\n";
+    let both = format!("{custom}{endpoint}provider = \"b\"\nsecrets = [\"env:B\"]\n");
+    let config = Config::parse(&both, "t.toml").unwrap();
+    assert_eq!(Config::parse(&config.to_toml(), "written").unwrap(), config);
 }

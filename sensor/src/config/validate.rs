@@ -2,10 +2,13 @@
 //!
 //! It must not know TOML.
 
+use hooksensor_ebpf::abi::MAX_PORTS;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::settings::{Ban, Config, Http, Kernel, Output};
+use super::provider::{Provider, built_in_providers};
+use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
+use super::source::Source;
 use super::units::format_duration;
 
 /// The smallest ring that holds a few segments of the largest size.
@@ -27,20 +30,30 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
+/// Prefixes that can be protected by configuration: what the kernel's table holds, less room for
+/// what is found on the host.
+const MAX_PROTECTED: usize = 3500;
+
 /// Everything that is wrong with `config`.
 pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     let mut check = Check::default();
     check.interfaces(&config.interfaces);
-    check.kernel(&config.kernel);
-    let limit = &config.limit;
-    check.that(limit.burst > 0 || limit.packets_per_second == 0, "limit.burst", || {
-        "0 lets no packet through; write at least 1, or turn the limit off with \
-         packets_per_second = 0"
-            .to_owned()
+    check.that(config.ports.len() <= MAX_PORTS, "ports", || {
+        format!("{} ports are too many; the most is {MAX_PORTS}", config.ports.len())
     });
+    let protected = config.protect.addresses.len() + config.http.trusted_proxies.len();
+    check.that(protected <= MAX_PROTECTED, "protect.addresses", || {
+        format!(
+            "{protected} addresses and trusted proxies are too many; the most is {MAX_PROTECTED}, \
+             so join them into networks"
+        )
+    });
+    check.kernel(&config.kernel);
+    check.limit(&config.limit);
     check.ban(&config.ban);
     check.http(&config.http);
     check.endpoints(config);
+    check.providers(&config.providers);
     check.output(&config.output);
     check.socket(&config.control.socket);
     let metrics = &config.metrics;
@@ -118,6 +131,39 @@ impl Check {
         self.absolute(&kernel.pin_path, "kernel.pin_path");
     }
 
+    fn limit(&mut self, limit: &Limit) {
+        for (rate, burst, rate_key, key) in [
+            (limit.packets_per_second, limit.burst, "packets_per_second", "burst"),
+            (
+                limit.connections_per_second,
+                limit.connection_burst,
+                "connections_per_second",
+                "connection_burst",
+            ),
+            (
+                limit.requests_per_second,
+                limit.request_burst,
+                "requests_per_second",
+                "request_burst",
+            ),
+            (
+                limit.new_sources_per_second,
+                limit.new_source_burst,
+                "new_sources_per_second",
+                "new_source_burst",
+            ),
+        ] {
+            self.that(burst > 0 || rate == 0, &format!("limit.{key}"), || {
+                format!(
+                    "0 lets nothing through; write at least 1, or turn the limit off with \
+                     {rate_key} = 0"
+                )
+            });
+        }
+        self.prefix(limit.source_v4, 32, "limit.source_v4");
+        self.prefix(limit.source_v6, 128, "limit.source_v6");
+    }
+
     fn ban(&mut self, ban: &Ban) {
         self.that(!ban.duration.is_zero(), "ban.duration", || {
             "a ban must last; write a duration as in \"1h\"".to_owned()
@@ -179,6 +225,46 @@ impl Check {
             self.that(watched, &key("port"), || {
                 format!("{} is not watched; add it to ports at the top", endpoint.port)
             });
+            let known = || config.providers.iter().chain(built_in_providers());
+            let provider = &endpoint.provider;
+            let is_known = provider.is_empty() || known().any(|known| known.name == *provider);
+            self.that(is_known, &key("provider"), || {
+                let names: Vec<&str> = known().map(|known| known.name.as_str()).collect();
+                format!(
+                    "{provider:?} is not known; write a [[provider]], or one of {}",
+                    names.join(", ")
+                )
+            });
+            let url = &endpoint.public_url;
+            let is_url =
+                url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
+            self.that(is_url, &key("public_url"), || {
+                format!("{url:?} is no URL; write it as the provider knows it, with https://")
+            });
+        }
+    }
+
+    fn providers(&mut self, providers: &[Provider]) {
+        let mut names = BTreeSet::new();
+        for (index, provider) in providers.iter().enumerate() {
+            let key = |field: &str| format!("provider[{index}].{field}");
+            let is_new = !provider.name.is_empty() && names.insert(&provider.name);
+            self.that(is_new, &key("name"), || {
+                format!("{:?} is empty or there twice; a provider needs its own", provider.name)
+            });
+            let mut marks = provider.recognise.iter();
+            let by_header = marks.all(|mark| matches!(mark.source, Source::Header(_)));
+            self.that(by_header, &key("recognise"), || {
+                "a provider is told by headers, because bodies are kept only where one is known; \
+                 write \"header NAME\""
+                    .to_owned()
+            });
+            for (index, scheme) in provider.signature.iter().enumerate() {
+                let key = key(&format!("signature[{index}].separator"));
+                self.that(scheme.separator.len() <= 1, &key, || {
+                    format!("{:?} is longer than one octet", scheme.separator)
+                });
+            }
         }
     }
 

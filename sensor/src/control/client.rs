@@ -67,6 +67,9 @@ impl fmt::Display for ClientError {
                 "no permission to use {}; run as root, or join the group that owns it",
                 path.display()
             ),
+            Self::Broken(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                write!(formatter, "the agent did not answer within {} s", PATIENCE.as_secs())
+            }
             Self::Broken(error) => write!(formatter, "the agent did not answer: {error}"),
             Self::Unintelligible(error) => {
                 write!(

@@ -45,13 +45,19 @@ async fn metrics(State(desk): State<Desk>) -> Response {
 
 async fn health(State(desk): State<Desk>) -> Response {
     match snapshot(&desk).await {
-        Ok(figures) if figures.streams.idle_seconds < STUCK => "ok\n".into_response(),
-        Ok(figures) => unavailable(format!(
-            "the pipeline has not looked for work for {} s",
-            figures.streams.idle_seconds
-        )),
+        Ok(figures) => ailment(&figures).map_or_else(|| "ok\n".into_response(), unavailable),
         Err(message) => unavailable(message),
     }
+}
+
+/// What keeps the agent from doing its work, if anything does.
+fn ailment(figures: &Snapshot) -> Option<String> {
+    let idle = figures.streams.idle_seconds;
+    if idle >= STUCK {
+        return Some(format!("the pipeline has not looked for work for {idle} s"));
+    }
+    let one = figures.interfaces.iter().find(|one| one.lost.is_some())?;
+    Some(format!("{} is not watched: {}", one.name, one.lost.as_deref()?))
 }
 
 async fn snapshot(desk: &Desk) -> Result<Snapshot, String> {

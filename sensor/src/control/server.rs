@@ -4,21 +4,26 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use super::protocol::{Reply, Request};
 
 /// A request is a line; a ban of thousands of addresses is the longest that makes sense.
 const LONGEST_REQUEST: u64 = 1 << 20;
+
+/// How long one who has connected may take to ask.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Conversations at once; more wait their turn.
 const CONVERSATIONS: usize = 16;
@@ -53,18 +58,28 @@ pub fn bind(path: &Path) -> Result<(UnixListener, SocketGuard)> {
             path.display()
         );
     }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
-        }
-        _ => {}
-    }
+    clear(path)?;
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
     let guard = SocketGuard(path.to_path_buf());
     fs::set_permissions(path, Permissions::from_mode(0o660))
         .with_context(|| format!("cannot set the mode of {}", path.display()))?;
     Ok((listener, guard))
+}
+
+/// Removes the socket a killed agent left; nothing that is not a socket.
+fn clear(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot examine {}", path.display())),
+        Ok(found) if found.file_type().is_socket() => {
+            fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))
+        }
+        Ok(_) => bail!(
+            "{} is there and is not a socket; give control.socket another path",
+            path.display()
+        ),
+    }
 }
 
 /// Answers on the socket until the task is dropped.
@@ -84,7 +99,7 @@ pub async fn serve(listener: UnixListener, desk: Sender<Question>) {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept on the control socket");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -93,7 +108,8 @@ pub async fn serve(listener: UnixListener, desk: Sender<Question>) {
 async fn converse(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reading.take(LONGEST_REQUEST)).read_line(&mut line).await?;
+    let mut reading = BufReader::new(reading.take(LONGEST_REQUEST));
+    timeout(PATIENCE, reading.read_line(&mut line)).await??;
     let reply = match serde_json::from_str(&line) {
         Ok(request) => put(request, desk).await,
         Err(error) => Reply::Failed(format!("the request cannot be read: {error}")),

@@ -7,10 +7,9 @@ mod protected;
 mod refusal;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
 
 pub use decision::{Action, Decision, Origin, Scope};
 pub use protected::{Protected, Why};
@@ -20,6 +19,7 @@ use crate::capture::Timestamp;
 use crate::config;
 use crate::detect::Finding;
 use crate::id::event_id;
+use crate::net::{canonical, one_host};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -70,23 +70,32 @@ impl ChokePoint {
         Self { policy, protected, active: BTreeMap::new(), recent: VecDeque::new() }
     }
 
-    /// Takes on a new policy; what is in force stays.
-    pub fn set_policy(&mut self, policy: Policy) {
-        for decision in self.active.values_mut() {
-            decision.enforced = policy.enforce;
-        }
+    /// Takes on a new policy. Bans stay, but for those on ports that are no longer watched: these
+    /// are narrowed, and given back as lifted where no port is left.
+    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Vec<Decision> {
         self.policy = policy;
+        let mut lifted = Vec::new();
+        for decision in self.active.values_mut() {
+            decision.enforced = self.policy.enforce;
+            if let Scope::Ports(ports) = &mut decision.scope {
+                ports.retain(|port| self.policy.ports.contains(port));
+            }
+            if decision.scope == Scope::Ports(BTreeSet::new()) {
+                lifted.push(decision.target);
+            }
+        }
+        let why = "none of its ports is watched any more";
+        lifted.iter().filter_map(|target| self.unban(target, why, now)).collect()
     }
 
     /// Takes on a new protected set; gives back the bans that touch it now and must be lifted.
     #[must_use = "bans on protected addresses must be lifted"]
     pub fn protect(&mut self, protected: Protected) -> Vec<IpNet> {
         self.protected = protected;
-        self.active
-            .keys()
-            .filter(|target| self.protected.touched_by(target).is_some())
-            .copied()
-            .collect()
+        let touched = |target: &&IpNet| {
+            self.protected.touched_by(target).is_some_and(|(_, why)| why.lifts_bans())
+        };
+        self.active.keys().filter(touched).copied().collect()
     }
 
     /// The protected set.
@@ -103,17 +112,18 @@ impl ChokePoint {
         self.active.insert(target, decision);
     }
 
-    /// Judges a ban an operator asks for. A ban on the same addresses is replaced.
+    /// Judges a ban an operator asks for. Nothing is in force before [`commit`](Self::commit).
     ///
     /// # Errors
     ///
     /// The reason why it is not granted.
-    pub fn ban(&mut self, request: Request, now: Timestamp) -> Result<Decision, Refusal> {
+    pub fn ban(&self, request: Request, now: Timestamp) -> Result<Decision, Refusal> {
+        let request = Request { target: canonical(request.target), ..request };
         self.check(&request)?;
-        Ok(self.grant(request, Origin::Operator, Vec::new(), now))
+        Ok(self.decision(Action::Ban, request, Origin::Operator, Vec::new(), now))
     }
 
-    /// Judges the ban a finding calls for.
+    /// Judges the ban a finding calls for. Nothing is in force before [`commit`](Self::commit).
     ///
     /// # Errors
     ///
@@ -126,27 +136,39 @@ impl ChokePoint {
             reason: finding.reason.clone(),
         };
         self.check(&request)?;
-        self.check_novelty(&request, now)?;
+        self.check_novelty(&request.target, now)?;
         self.check_budget(now)?;
-        self.recent.push_back(now);
-        Ok(self.grant(request, Origin::Rule(finding.rule), finding.evidence.clone(), now))
+        let evidence = finding.evidence.clone();
+        Ok(self.decision(Action::Ban, request, Origin::Rule(finding.rule), evidence, now))
     }
 
-    /// Lifts a ban; `None` when there is none on exactly these addresses.
-    pub fn unban(&mut self, target: &IpNet, reason: &str, now: Timestamp) -> Option<Decision> {
-        let lifted = self.active.remove(target)?;
+    /// The lifting of a ban; `None` when there is none on exactly these addresses. It stays in
+    /// force until [`commit`](Self::commit).
+    #[must_use]
+    pub fn unban(&self, target: &IpNet, reason: &str, now: Timestamp) -> Option<Decision> {
+        let lifted = self.active.get(&canonical(*target))?;
         let request = Request {
-            target: *target,
-            scope: lifted.scope,
+            target: lifted.target,
+            scope: lifted.scope.clone(),
             duration: Duration::ZERO,
             reason: reason.to_owned(),
         };
         Some(self.decision(Action::Unban, request, Origin::Operator, Vec::new(), now))
     }
 
-    /// Forgets a ban that could not be carried out.
-    pub fn forget(&mut self, target: &IpNet) {
-        self.active.remove(target);
+    /// Takes note that a decision has been carried out. A ban on the same addresses is replaced.
+    pub fn commit(&mut self, decision: &Decision) {
+        match decision.action {
+            Action::Ban => {
+                if matches!(decision.origin, Origin::Rule(_)) {
+                    self.recent.push_back(decision.time);
+                }
+                self.active.insert(decision.target, decision.clone());
+            }
+            Action::Unban => {
+                self.active.remove(&decision.target);
+            }
+        }
     }
 
     /// Forgets what has expired and gives it back; the kernel ignores it already.
@@ -188,12 +210,14 @@ impl ChokePoint {
         }
     }
 
-    fn check_novelty(&self, request: &Request, now: Timestamp) -> Result<(), Refusal> {
-        let covering = self
-            .active
-            .values()
-            .find(|ban| ban.target.contains(&request.target) && ban.expires_at() > now);
-        covering.map_or(Ok(()), |ban| Err(Refusal::Already(ban.target)))
+    /// A ban on fewer ports does not stand in for one on all of them.
+    fn check_novelty(&self, target: &IpNet, now: Timestamp) -> Result<(), Refusal> {
+        let covers = |ban: &&Decision| {
+            ban.target.contains(target)
+                && ban.expires_at() > now
+                && matches!(ban.scope, Scope::WatchedPorts | Scope::Host)
+        };
+        self.active.values().find(covers).map_or(Ok(()), |ban| Err(Refusal::Already(ban.target)))
     }
 
     fn check_budget(&mut self, now: Timestamp) -> Result<(), Refusal> {
@@ -207,18 +231,6 @@ impl ChokePoint {
         }
         let most = self.policy.ban.per_minute;
         if self.recent.len() >= most as usize { Err(Refusal::Budget(most)) } else { Ok(()) }
-    }
-
-    fn grant(
-        &mut self,
-        request: Request,
-        origin: Origin,
-        evidence: Vec<uuid::Uuid>,
-        now: Timestamp,
-    ) -> Decision {
-        let decision = self.decision(Action::Ban, request, origin, evidence, now);
-        self.active.insert(decision.target, decision.clone());
-        decision
     }
 
     fn decision(
@@ -242,14 +254,6 @@ impl ChokePoint {
             evidence,
             enforced: self.policy.enforce,
         }
-    }
-}
-
-/// The addresses one host may use at will: one in IPv4, a /64 in IPv6 (RFC 7934, section 6).
-fn one_host(address: IpAddr) -> IpNet {
-    match address {
-        IpAddr::V4(_) => address.into(),
-        IpAddr::V6(v6) => Ipv6Net::new_assert(v6, 64).trunc().into(),
     }
 }
 

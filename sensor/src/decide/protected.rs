@@ -25,6 +25,15 @@ pub enum Why {
     TrustedProxy,
 }
 
+impl Why {
+    /// Whether a ban already in force ends when its target comes to be protected for this reason.
+    /// Not for a session: whoever can open one could end a ban on himself.
+    #[must_use]
+    pub const fn lifts_bans(&self) -> bool {
+        !matches!(self, Self::SshPeer)
+    }
+}
+
 /// Prefixes with the reason each is protected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Protected {

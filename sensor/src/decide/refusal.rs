@@ -40,7 +40,7 @@ pub enum Refusal {
     NoTime,
     /// The scope names a port that is not watched.
     NotWatched(u16),
-    /// A ban on the same addresses, or on more, holds longer already.
+    /// A ban on the same addresses, or on more, is in force already.
     Already(IpNet),
     /// As many automatic bans as a minute may have were made in the last one.
     Budget(u32),
@@ -69,7 +69,8 @@ impl fmt::Display for Refusal {
                 write!(formatter, "{target} is protected: it is {why}")
             }
             Self::Protected { target, prefix, why } => {
-                write!(formatter, "{target} would cover {prefix}, which is protected: it is {why}")
+                let relation = if prefix.contains(target) { "lies in" } else { "would cover" };
+                write!(formatter, "{target} {relation} {prefix}, which is protected: it is {why}")
             }
             Self::TooWide { target, widest } => write!(
                 formatter,
@@ -88,7 +89,7 @@ impl fmt::Display for Refusal {
                 "port {port} is not watched; name watched ports, or ban on the whole host"
             ),
             Self::Already(target) => {
-                write!(formatter, "{target} is banned already, and for longer")
+                write!(formatter, "{target} is banned already")
             }
             Self::Budget(most) => write!(
                 formatter,

@@ -27,6 +27,11 @@ fn request(target: &str) -> Request {
     }
 }
 
+/// Carries a decision out, as the kernel would.
+fn commit(choke_point: &mut ChokePoint, decision: Result<Decision, Refusal>) {
+    choke_point.commit(&decision.unwrap());
+}
+
 fn finding(source: &str) -> Finding {
     Finding {
         id: uuid::Uuid::nil(),
@@ -66,7 +71,7 @@ fn bans_are_granted_or_refused_with_a_reason() {
     check(
         "inside a protected network",
         request("2001:db8:ffff:1::5/128"),
-        "2001:db8:ffff:1::5/128 would cover 2001:db8:ffff::/48, which is protected: it is \
+        "2001:db8:ffff:1::5/128 lies in 2001:db8:ffff::/48, which is protected: it is \
          protected by the configuration",
     );
     check(
@@ -94,7 +99,7 @@ fn bans_are_granted_or_refused_with_a_reason() {
 #[test]
 fn nothing_can_ban_everything_even_where_nothing_is_protected() {
     let policy = Policy { enforce: true, ports: BTreeSet::new(), ban: config::Ban::default() };
-    let mut choke_point = ChokePoint::new(policy, Protected::default());
+    let choke_point = ChokePoint::new(policy, Protected::default());
     for everything in ["0.0.0.0/0", "::/0"] {
         let refusal = choke_point.ban(request(everything), NOW).unwrap_err();
         assert_eq!(refusal.name(), "too_wide");
@@ -104,14 +109,16 @@ fn nothing_can_ban_everything_even_where_nothing_is_protected() {
 #[test]
 fn automatic_bans_keep_to_their_budget_and_do_not_repeat() {
     let mut choke_point = choke_point();
-    assert!(choke_point.finding(&finding("203.0.113.1"), NOW).is_ok());
+    let first = choke_point.finding(&finding("203.0.113.1"), NOW);
+    commit(&mut choke_point, first);
     let again = choke_point.finding(&finding("203.0.113.1"), NOW).unwrap_err();
     assert_eq!(again.name(), "already");
-    assert!(choke_point.finding(&finding("203.0.113.2"), NOW).is_ok());
+    let second = choke_point.finding(&finding("203.0.113.2"), NOW);
+    commit(&mut choke_point, second);
     let third = finding("203.0.113.3");
     assert_eq!(choke_point.finding(&third, NOW).unwrap_err(), Refusal::Budget(2));
     assert!(choke_point.finding(&third, Timestamp(NOW.0 + 61 * SECOND)).is_ok());
-    assert_eq!(choke_point.active().len(), 3);
+    assert_eq!(choke_point.active().len(), 2);
 }
 
 #[test]
@@ -123,10 +130,14 @@ fn an_ipv6_source_is_banned_with_its_subnet() {
 #[test]
 fn bans_end_by_time_by_command_and_by_protection() {
     let mut choke_point = choke_point();
-    choke_point.ban(request("203.0.113.1/32"), NOW).unwrap();
-    choke_point.ban(request("203.0.113.2/32"), NOW).unwrap();
+    for target in ["203.0.113.1/32", "203.0.113.2/32"] {
+        let decision = choke_point.ban(request(target), NOW);
+        commit(&mut choke_point, decision);
+    }
     let lifted = choke_point.unban(&"203.0.113.1/32".parse().unwrap(), "by mistake", NOW).unwrap();
     assert_eq!(lifted.action, Action::Unban);
+    assert_eq!(choke_point.active().len(), 2, "nothing is lifted before it is carried out");
+    choke_point.commit(&lifted);
     assert_eq!(choke_point.unban(&"203.0.113.9/32".parse().unwrap(), "", NOW), None);
     let protected = Protected::new(vec![("203.0.113.0/24".parse().unwrap(), Why::Configured)]);
     assert_eq!(choke_point.protect(protected), ["203.0.113.2/32".parse::<IpNet>().unwrap()]);
@@ -135,10 +146,50 @@ fn bans_end_by_time_by_command_and_by_protection() {
     assert_eq!(choke_point.active().len(), 0);
 }
 
+#[test]
+fn an_address_mapped_into_ipv6_is_the_address() {
+    let mapped = request("::ffff:203.0.113.9/128");
+    let decision = choke_point().ban(mapped, NOW).unwrap();
+    assert_eq!(decision.target, "203.0.113.9/32".parse::<IpNet>().unwrap());
+    let gateway = choke_point().ban(request("::ffff:192.0.2.1/128"), NOW).unwrap_err();
+    assert_eq!(gateway.name(), "protected");
+}
+
+#[test]
+fn a_ban_on_one_port_does_not_shield_from_one_on_all() {
+    let mut choke_point = choke_point();
+    let scope = Scope::Ports(BTreeSet::from([8080]));
+    let narrow = choke_point.ban(Request { scope, ..request("203.0.113.1/32") }, NOW);
+    commit(&mut choke_point, narrow);
+    assert!(choke_point.finding(&finding("203.0.113.1"), NOW).is_ok());
+}
+
+#[test]
+fn a_ban_ends_with_the_last_of_its_ports() {
+    let mut choke_point = choke_point();
+    let scope = Scope::Ports(BTreeSet::from([8080]));
+    let narrow = choke_point.ban(Request { scope, ..request("203.0.113.1/32") }, NOW);
+    commit(&mut choke_point, narrow);
+    let policy = Policy { enforce: true, ports: BTreeSet::from([80]), ban: config::Ban::default() };
+    let lifted = choke_point.set_policy(policy, NOW);
+    assert_eq!(lifted.len(), 1);
+    assert_eq!(lifted[0].action, Action::Unban);
+}
+
+#[test]
+fn a_session_protects_from_new_bans_and_ends_none() {
+    let mut choke_point = choke_point();
+    let decision = choke_point.ban(request("203.0.113.1/32"), NOW);
+    commit(&mut choke_point, decision);
+    let session = Protected::new(vec![("203.0.113.1/32".parse().unwrap(), Why::SshPeer)]);
+    assert!(choke_point.protect(session).is_empty());
+    assert_eq!(choke_point.ban(request("203.0.113.1/32"), NOW).unwrap_err().name(), "protected");
+}
+
 proptest! {
     #[test]
     fn no_request_whatever_bans_a_protected_address(address: u32, length in 0_u8..=32, port: u16, seconds: u64, host: bool) {
-        let mut choke_point = choke_point();
+        let choke_point = choke_point();
         let target = IpNet::new(IpAddr::from(address.to_be_bytes()), length).unwrap().trunc();
         let scope = if host { Scope::Host } else { Scope::Ports(BTreeSet::from([port])) };
         let request = Request { target, scope, duration: Duration::from_secs(seconds), reason: String::new() };

@@ -3,15 +3,16 @@
 //! It must not know what happens to such a source.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use lru::LruCache;
 use uuid::Uuid;
 
 use super::{Finding, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
 use crate::config::{self, StatusCodes};
+use crate::net::one_host;
 use crate::webhook::Delivery;
 
 const RULE: Rule = Rule { id: "failed-requests", version: 1 };
@@ -19,13 +20,13 @@ const RULE: Rule = Rule { id: "failed-requests", version: 1 };
 /// Failures whose identifiers are kept as evidence; the count goes on beyond them.
 const EVIDENCE: usize = 100;
 
-/// Recent failures of each source.
+/// Recent failures of each source; the addresses of one host count together.
 #[derive(Debug)]
 pub(super) struct Failures {
     threshold: u32,
     window: Duration,
     codes: StatusCodes,
-    sources: LruCache<IpAddr, VecDeque<Failure>>,
+    sources: LruCache<IpNet, VecDeque<Failure>>,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Failures {
         }
         let source = exchange.client;
         let time = response.started;
-        let recent = self.sources.get_or_insert_mut(source, VecDeque::new);
+        let recent = self.sources.get_or_insert_mut(one_host(source), VecDeque::new);
         while recent.front().is_some_and(|old| is_older(old.time, time, self.window)) {
             recent.pop_front();
         }

@@ -1,12 +1,11 @@
 use super::*;
 use crate::http::{Coverage, Exchange, Flow, Headers, Response, Version};
-use crate::webhook::Signature;
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
 
 fn delivery(number: u64, source: &str, second: u64, status: u16) -> Delivery {
-    let source = format!("{source}:4000").parse().unwrap();
+    let source = std::net::SocketAddr::new(source.parse().unwrap(), 4000);
     let flow = Flow {
         id: number,
         source,
@@ -40,7 +39,10 @@ fn delivery(number: u64, source: &str, second: u64, status: u16) -> Delivery {
         delivery_id: None,
         attempt: None,
         request_id: None,
-        signature: Signature::NotApplicable,
+        handshake: false,
+        signature: None,
+        replay: None,
+        roles: std::sync::Arc::default(),
     }
 }
 
@@ -72,6 +74,8 @@ fn failures_are_counted_by_source_code_and_window() {
     check("two", &[(a, 1, 401), (a, 5, 404)], &[]);
     check("three, but not within the window", &[(a, 1, 401), (a, 5, 401), (a, 12, 401)], &[]);
     check("two sources", &[(a, 1, 401), (b, 2, 401), (a, 3, 401), (b, 4, 401)], &[]);
+    let (c, d) = ("2001:db8::1", "2001:db8::ffff:2");
+    check("one IPv6 subnet", &[(c, 1, 401), (d, 2, 401), (c, 3, 401)], &[&[0, 1, 2]]);
     check("our own failures", &[(a, 1, 500), (a, 2, 502), (a, 3, 503)], &[]);
     check("successes", &[(a, 1, 200), (a, 2, 204), (a, 3, 302)], &[]);
     check(

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use procfs::net::{TcpNetEntry, TcpState};
 
+use super::sessions::Sessions;
 use crate::config::Config;
 use crate::decide::{Protected, Why};
 
@@ -21,20 +23,28 @@ const ROUTES_V6: &str = "/proc/net/ipv6_route";
 /// `RTF_GATEWAY` (route.h).
 const ROUTE_BY_GATEWAY: u32 = 2;
 
-/// The protected set as the configuration wants it and the host is now.
-#[must_use]
-pub fn protected(config: &Config) -> Protected {
-    let settings = &config.protect;
-    let mut entries = configured(config);
-    if settings.host {
-        entries.extend(loopback());
-        entries.extend(own_addresses());
-        entries.extend(gateways_v4());
-        entries.extend(gateways_v6());
-        entries.extend(resolvers());
-        entries.extend(ssh_peers(&settings.ssh_ports));
+/// This host as it is looked at again and again.
+#[derive(Debug, Default)]
+pub struct Host {
+    sessions: Sessions,
+}
+
+impl Host {
+    /// The protected set as the configuration wants it and the host is now.
+    pub fn protected(&mut self, config: &Config) -> Protected {
+        let mut entries = configured(config);
+        if config.protect.host {
+            entries.extend(loopback());
+            entries.extend(own_addresses());
+            entries.extend(gateways_v4());
+            entries.extend(gateways_v6());
+            entries.extend(resolvers());
+            let connected = ssh_peers(&config.protect.ssh_ports);
+            let peers = self.sessions.update(&connected, Instant::now());
+            entries.extend(peers.into_iter().map(|peer| (peer.into(), Why::SshPeer)));
+        }
+        Protected::new(entries)
     }
-    Protected::new(entries)
 }
 
 /// What the configuration names: protected addresses, and proxies, whose address stands for all of
@@ -128,7 +138,7 @@ fn resolver_of_line(line: &str) -> Option<IpAddr> {
     words.next()?.split('%').next()?.parse().ok()
 }
 
-fn ssh_peers(ports: &BTreeSet<u16>) -> Vec<(IpNet, Why)> {
+fn ssh_peers(ports: &BTreeSet<u16>) -> Vec<SocketAddr> {
     let connections = procfs::net::tcp().unwrap_or_else(|error| {
         tracing::warn!(%error, "SSH peers are not protected: cannot read the connections");
         Vec::new()
@@ -138,7 +148,7 @@ fn ssh_peers(ports: &BTreeSet<u16>) -> Vec<(IpNet, Why)> {
         .filter(|one: &TcpNetEntry| {
             one.state == TcpState::Established && ports.contains(&one.local_address.port())
         })
-        .map(|one| (one.remote_address.ip().to_canonical().into(), Why::SshPeer))
+        .map(|one| one.remote_address)
         .collect()
 }
 
@@ -178,18 +188,18 @@ mod tests {
         let mut config = Config::default();
         config.protect.host = false;
         config.http.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
-        let set = protected(&config);
+        let set = Host::default().protected(&config);
         let touched = set.touched_by(&"192.0.2.7/32".parse().unwrap());
         assert_eq!(touched.map(|(_, why)| why), Some(&Why::TrustedProxy));
     }
 
     #[test]
     fn this_host_protects_its_loopback_and_its_own_addresses() {
-        let set = protected(&Config::default());
+        let set = Host::default().protected(&Config::default());
         assert!(set.touched_by(&"127.0.0.1/32".parse().unwrap()).is_some());
         assert!(set.touched_by(&"0.0.0.0/0".parse().unwrap()).is_some());
         let mut off = Config::default();
         off.protect.host = false;
-        assert!(protected(&off).entries().is_empty());
+        assert!(Host::default().protected(&off).entries().is_empty());
     }
 }

@@ -4,33 +4,43 @@
 //! nothing but one setting differs. It must not judge a decision.
 
 mod host;
+mod sessions;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Result;
-use hooksensor_ebpf::abi::Ban;
+use anyhow::{Result, anyhow};
+use hooksensor_ebpf::abi::{Ban, Limit, Limits};
 use hooksensor_ebpf::limit;
 use ipnet::IpNet;
 
-pub use host::{configured, protected};
+pub use host::{Host, configured};
 
 use crate::capture::Timestamp;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::decide::{Action, Decision, Protected, Scope};
 use crate::kernel::{BanError, Clock, Entry, Kernel, Totals};
+
+/// The longest step of the kernel's coarse clock, at 100 ticks a second. All packets of a step carry
+/// the same time, so a tolerance below it would hold back a source within its rate.
+const CLOCK_STEP: u64 = 10_000_000;
 
 /// The kernel as the place where decisions take effect.
 pub struct Enforcer {
     kernel: Kernel,
+    /// Never refreshed: decisions are timed by kernel time, as their expiry is, so that a step of
+    /// the wall clock neither ends a ban nor makes one last.
     clock: Clock,
+    /// Follows the wall clock, for what records say.
+    wall: Clock,
 }
 
 impl Enforcer {
     /// Takes over the kernel side.
     #[must_use]
     pub fn new(kernel: Kernel) -> Self {
-        Self { kernel, clock: Clock::new() }
+        let clock = Clock::new();
+        Self { kernel, clock, wall: clock }
     }
 
     /// Brings the kernel to what the configuration says: ports, limits, sampling, simulation.
@@ -39,12 +49,13 @@ impl Enforcer {
     ///
     /// When the kernel refuses.
     pub fn configure(&mut self, config: &Config) -> Result<()> {
-        let limit = limit::limit(config.limit.packets_per_second, config.limit.burst);
-        self.kernel.watch(&config.ports, limit)?;
+        self.kernel.watch(&config.ports, limits(&config.limit))?;
+        let (source_v4, source_v6) = (config.limit.source_v4, config.limit.source_v6);
         self.kernel.change_settings(|settings| {
             settings.enforce = u32::from(config.enforce);
             settings.sample_one_in = config.kernel.sample_one_in;
             settings.payload_bytes = config.kernel.payload_bytes;
+            settings.set_source(source_v4, source_v6);
         })
     }
 
@@ -57,6 +68,28 @@ impl Enforcer {
         self.kernel.protect(&protected.prefixes())
     }
 
+    /// Puts many bans in force; what became of each, in their order.
+    pub fn ban_all(&mut self, decisions: &[Decision]) -> Vec<Result<(), BanError>> {
+        let slots = match self.kernel.slots() {
+            Ok(slots) => slots,
+            Err(error) => {
+                let refused = |_| Err(BanError::Refused(anyhow!("{error:#}")));
+                return decisions.iter().map(refused).collect();
+            }
+        };
+        let entries: Vec<_> =
+            decisions.iter().map(|decision| self.entry(decision, &slots)).collect();
+        self.kernel.ban_all(&entries)
+    }
+
+    fn entry(&self, decision: &Decision, slots: &[(u32, u16)]) -> Entry {
+        Entry {
+            target: decision.target,
+            expires: self.clock.kernel(decision.expires_at()),
+            scope: scope_bits(&decision.scope, slots),
+        }
+    }
+
     /// Carries out a ban or lifts one.
     ///
     /// # Errors
@@ -66,9 +99,8 @@ impl Enforcer {
         match decision.action {
             Action::Ban => {
                 let slots = self.kernel.slots().map_err(BanError::Refused)?;
-                let expires = self.clock.kernel(decision.expires_at());
-                let scope = scope_bits(&decision.scope, &slots);
-                self.kernel.ban(&Entry { target: decision.target, expires, scope })
+                let entry = self.entry(decision, &slots);
+                self.kernel.ban(&entry)
             }
             Action::Unban => self.lift(&decision.target).map_err(BanError::Refused),
         }
@@ -104,10 +136,16 @@ impl Enforcer {
         Ok(in_force)
     }
 
-    /// Now, by the clock of packets.
+    /// Now, by the clock of decisions.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// A moment by the clock of decisions, as the wall clock has it now.
+    #[must_use]
+    pub fn on_the_wall(&self, time: Timestamp) -> Timestamp {
+        self.wall.wall(self.clock.kernel(time))
     }
 
     /// The kernel's counters.
@@ -121,7 +159,7 @@ impl Enforcer {
 
     /// Does what is due now and then: follows the wall clock, passes on the programs' log.
     pub fn tend(&mut self) {
-        self.clock.refresh();
+        self.wall.refresh();
         self.kernel.flush_log();
     }
 
@@ -129,6 +167,21 @@ impl Enforcer {
     pub fn kernel(&mut self) -> &mut Kernel {
         &mut self.kernel
     }
+}
+
+fn limits(limit: &config::Limit) -> Limits {
+    Limits {
+        packets: measured(limit.packets_per_second, limit.burst),
+        connections: measured(limit.connections_per_second, limit.connection_burst),
+        requests: measured(limit.requests_per_second, limit.request_burst),
+        new_sources: measured(limit.new_sources_per_second, limit.new_source_burst),
+    }
+}
+
+/// A limit that the programs' clock can measure.
+fn measured(rate: u64, burst: u64) -> Limit {
+    let limit = limit::limit(rate, burst);
+    Limit { tolerance: limit.tolerance.max(CLOCK_STEP), ..limit }
 }
 
 fn scope_bits(scope: &Scope, slots: &[(u32, u16)]) -> u64 {

@@ -61,18 +61,6 @@ impl FileSink {
         Ok(sink)
     }
 
-    /// Writes what was held back and opens the file anew, for when another program moved it away.
-    ///
-    /// # Errors
-    ///
-    /// When either fails. The next line tries again.
-    pub fn reopen(&mut self) -> io::Result<()> {
-        let flushed = self.flush();
-        self.file = None;
-        self.file = Some(self.open_file()?);
-        flushed
-    }
-
     fn open_file(&mut self) -> io::Result<File> {
         let file = open(&self.path)?;
         self.size = file.metadata()?.len();
@@ -155,6 +143,13 @@ impl Sink for FileSink {
             self.lost_lines += lines;
         }
         written
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let flushed = self.flush();
+        self.file = None;
+        self.file = Some(self.open_file()?);
+        flushed
     }
 
     fn lost_lines(&self) -> u64 {

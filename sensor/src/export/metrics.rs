@@ -113,6 +113,15 @@ fn agent(page: &Page, snapshot: &Snapshot) -> Result<()> {
         &["interface", "mode"],
         snapshot.interfaces.iter().map(|one| (vec![one.name.as_str(), one.mode.as_str()], 1)),
     )?;
+    page.gauge(
+        "interface_watched",
+        "1 while packets of the interface are seen, 0 when it is gone or taken.",
+        &["interface"],
+        snapshot
+            .interfaces
+            .iter()
+            .map(|one| (vec![one.name.as_str()], u64::from(one.lost.is_none()))),
+    )?;
     page.gauge("bans", "Bans in force or simulated.", &[], [(vec![], snapshot.bans.active)])?;
     page.gauge(
         "protected_prefixes",
@@ -179,9 +188,9 @@ fn messages(page: &Page, snapshot: &Snapshot) -> Result<()> {
     )?;
     page.counter(
         "requests_total",
-        "Request lines seen by the kernel.",
-        &["port"],
-        ports.each().map(|(name, one)| (vec![name], one.requests)),
+        "Request lines seen by the kernel, by class of method.",
+        &["port", "method"],
+        ports.flat(|one| &one.requests),
     )?;
     page.counter(
         "responses_total",

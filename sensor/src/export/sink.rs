@@ -26,6 +26,15 @@ pub trait Sink {
     /// When it could not be written; [`lost_lines`](Sink::lost_lines) counts it.
     fn flush(&mut self) -> io::Result<()>;
 
+    /// Writes what was held back, and opens anew what another program may have moved away.
+    ///
+    /// # Errors
+    ///
+    /// When either fails; the next line tries again.
+    fn reopen(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+
     /// Lines that were taken and could not be written, since the start.
     fn lost_lines(&self) -> u64;
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use hooksensor_ebpf::abi::{Counters, Reason};
+use hooksensor_ebpf::abi::{Counters, Method, Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::{Attachment, Totals};
@@ -37,13 +37,16 @@ pub struct Snapshot {
 pub struct InterfaceFigures {
     /// Its name.
     pub name: String,
-    /// Where the ingress program runs: `native` or `generic`.
+    /// Where the ingress program runs: `native`, `generic` or `tc`.
     pub mode: String,
     /// Why it does not run in a better place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// Whether it replaced the program of an earlier agent.
     pub replaced: bool,
+    /// Why nothing is seen there any more, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// The kernel's counters.
@@ -70,8 +73,9 @@ pub struct PortFigures {
     pub egress_bytes: u64,
     /// Connections asked for.
     pub connections: u64,
-    /// Request lines.
-    pub requests: u64,
+    /// Request lines by class of method: `get` (and HEAD), `post`, `put` (and PATCH), `delete` and
+    /// `other`.
+    pub requests: BTreeMap<String, u64>,
     /// Status lines by class: `1xx` to `5xx` and `other`.
     pub responses: BTreeMap<String, u64>,
     /// Packets that arrived, by what became of them.
@@ -128,6 +132,7 @@ impl From<&Attachment> for InterfaceFigures {
             mode: attachment.mode.name().to_owned(),
             why: attachment.why.clone(),
             replaced: attachment.replaced,
+            lost: attachment.lost.clone(),
         }
     }
 }
@@ -154,7 +159,7 @@ fn port_figures(port: u16, counters: &Counters) -> PortFigures {
         egress_packets: counters.egress_packets,
         egress_bytes: counters.egress_bytes,
         connections: counters.connections,
-        requests: counters.requests,
+        requests: named(Method::NAMES.into_iter().zip(counters.requests)),
         responses: named(classes.into_iter().zip(counters.responses)),
         verdicts: reasons(counters),
         samples: counters.samples,

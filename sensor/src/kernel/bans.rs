@@ -1,15 +1,21 @@
 //! Bans in the kernel's maps: exact addresses and prefixes, IPv4 and IPv6, behind one interface.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Result;
+use aya::Pod;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{MapError, MapType};
+use aya::maps::{MapData, MapError, MapType};
 use hooksensor_ebpf::abi::{Address, Ban};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use nix::errno::Errno;
 
+use super::batch;
 use super::maps::Maps;
+
+/// Bans from which on a batch is cheaper than single calls.
+const WORTH_A_BATCH: usize = 16;
 
 /// A ban as it stands in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,22 +39,111 @@ pub enum BanError {
 
 impl Maps {
     pub(super) fn insert_ban(&mut self, entry: &Entry) -> Result<(), BanError> {
+        self.write_ban(entry)?;
+        if self.count_ban(entry) {
+            self.publish_counts().map_err(BanError::Refused)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts many bans in force; what became of each, in their order. Those of single addresses go
+    /// to the kernel in batches, where it knows them.
+    pub(super) fn insert_bans(&mut self, entries: &[Entry]) -> Vec<Result<(), BanError>> {
+        let v4 = self.write_exact(entries, "BANS_V4", |net| match net {
+            IpNet::V4(net) => Some(word(*net)),
+            IpNet::V6(_) => None,
+        });
+        let v6 = self.write_exact(entries, "BANS_V6", |net| match net {
+            IpNet::V6(net) => Some(words(*net)),
+            IpNet::V4(_) => None,
+        });
+        let mut changed = false;
+        let mut results: Vec<_> = entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| {
+                if !v4.contains(&index) && !v6.contains(&index) {
+                    self.write_ban(entry)?;
+                }
+                changed |= self.count_ban(entry);
+                Ok(())
+            })
+            .collect();
+        if changed
+            && let Err(error) = self.publish_counts()
+            && let Some(last) = results.last_mut()
+        {
+            *last = Err(BanError::Refused(error));
+        }
+        results
+    }
+
+    /// Writes the bans of single addresses that have a key in the map `name`, in one batch; the
+    /// indices of those it took. The rest is left to be written one by one.
+    fn write_exact<K: Pod>(
+        &self,
+        entries: &[Entry],
+        name: &str,
+        key: impl Fn(&IpNet) -> Option<K>,
+    ) -> BTreeSet<usize> {
+        let (mut indices, mut keys, mut bans) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some(key) = key(&entry.target).filter(|_| is_exact(&entry.target)) {
+                indices.push(index);
+                keys.push(key);
+                bans.push(self.value(entry));
+            }
+        }
+        if keys.len() < WORTH_A_BATCH {
+            return BTreeSet::new();
+        }
+        let Ok(map) = MapData::from_pin(self.pins.join(name)) else { return BTreeSet::new() };
+        let written = batch::update(&map, &keys, &bans);
+        if let Some(error) = written.error {
+            tracing::debug!(map = name, %error, written = written.count, "a batch ended early");
+        }
+        indices.into_iter().take(written.count).collect()
+    }
+
+    fn value(&self, entry: &Entry) -> Ban {
+        Ban {
+            expires: entry.expires,
+            scope: entry.scope,
+            prefix_length: u32::from(entry.target.prefix_len()),
+            guarded: u32::from(self.is_guarded(&entry.target)),
+        }
+    }
+
+    fn write_ban(&mut self, entry: &Entry) -> Result<(), BanError> {
         let length = u32::from(entry.target.prefix_len());
-        let ban =
-            Ban { expires: entry.expires, scope: entry.scope, prefix_length: length, reserved: 0 };
+        let ban = self.value(entry);
         match entry.target {
             IpNet::V4(net) if length == 32 => self.bans_v4.insert(word(net), ban, 0),
             IpNet::V4(net) => self.cidr_bans_v4.insert(&Key::new(length, word(net)), ban, 0),
             IpNet::V6(net) if length == 128 => self.bans_v6.insert(words(net), ban, 0),
             IpNet::V6(net) => self.cidr_bans_v6.insert(&Key::new(length, words(net)), ban, 0),
         }
-        .map_err(|error| refusal(error, &entry.target))?;
-        let known = if is_counted(entry) {
-            self.counted.insert(entry.target, entry.scope) == Some(entry.scope)
+        .map_err(|error| refusal(error, &entry.target))
+    }
+
+    /// Counts a ban that was written; whether the counts changed by that.
+    fn count_ban(&mut self, entry: &Entry) -> bool {
+        if is_counted(entry) {
+            self.counted.insert(entry.target, entry.scope) != Some(entry.scope)
         } else {
-            self.counted.remove(&entry.target).is_none()
-        };
-        if known { Ok(()) } else { self.publish_counts().map_err(BanError::Refused) }
+            self.counted.remove(&entry.target).is_some()
+        }
+    }
+
+    /// Writes every ban again whose mark no longer says whether an address in it is protected.
+    pub(super) fn guard_bans(&mut self) -> Result<()> {
+        for (entry, guarded) in self.marked_bans()? {
+            if guarded != self.is_guarded(&entry.target) {
+                self.write_ban(&entry).map_err(|error| anyhow::anyhow!("{error}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Lifts a ban; whether there was one.
@@ -78,22 +173,27 @@ impl Maps {
 
     /// Every ban in the kernel, expired ones included, in no order.
     pub(super) fn bans(&self) -> Result<Vec<Entry>> {
+        Ok(self.marked_bans()?.into_iter().map(|(entry, _)| entry).collect())
+    }
+
+    /// Every ban, and whether it is marked as touching the protected set.
+    fn marked_bans(&self) -> Result<Vec<(Entry, bool)>> {
         let mut entries = Vec::new();
         for item in &self.bans_v4 {
             let (word, ban) = item?;
-            entries.push(entry(Address::v4(word), 32, &ban)?);
+            entries.extend(entry(Address::v4(word), 32, &ban));
         }
         for item in &self.bans_v6 {
             let (words, ban) = item?;
-            entries.push(entry(Address::v6(words), 128, &ban)?);
+            entries.extend(entry(Address::v6(words), 128, &ban));
         }
         for item in &self.cidr_bans_v4 {
             let (key, ban) = item?;
-            entries.push(entry(Address::v4(key.data()), key.prefix_len(), &ban)?);
+            entries.extend(entry(Address::v4(key.data()), key.prefix_len(), &ban));
         }
         for item in &self.cidr_bans_v6 {
             let (key, ban) = item?;
-            entries.push(entry(Address::v6(key.data()), key.prefix_len(), &ban)?);
+            entries.extend(entry(Address::v6(key.data()), key.prefix_len(), &ban));
         }
         Ok(entries)
     }
@@ -190,9 +290,16 @@ fn refusal(error: MapError, target: &IpNet) -> BanError {
     }
 }
 
-fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Result<Entry> {
-    let target = IpNet::new(IpAddr::from(address), u8::try_from(prefix_length)?)?;
-    Ok(Entry { target, expires: ban.expires, scope: ban.scope })
+/// An entry of a map with its mark, unless it is none this agent would have made.
+fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Option<(Entry, bool)> {
+    let address = IpAddr::from(address);
+    let length = u8::try_from(prefix_length).ok();
+    let target = length.and_then(|length| IpNet::new(address, length).ok());
+    if target.is_none() {
+        tracing::warn!(%address, prefix_length, "the kernel holds a ban on no network; it is left");
+    }
+    let guarded = ban.guarded == 1;
+    target.map(|target| (Entry { target, expires: ban.expires, scope: ban.scope }, guarded))
 }
 
 fn word(net: Ipv4Net) -> u32 {

@@ -20,16 +20,22 @@ const USUAL: &str = "/sys/fs/bpf";
 #[derive(Debug)]
 pub(super) struct PinDirectory {
     path: PathBuf,
+    /// Where this layout's maps and links are pinned, below it.
+    layout: PathBuf,
+    /// Whether nothing must be left behind when it is dropped.
+    clean_up: bool,
     _lock: Flock<File>,
 }
 
 impl PinDirectory {
-    /// Creates and locks `path`, mounting the file system at its usual place if need be.
+    /// Creates and locks `path`, mounting the file system at its usual place if need be. Until
+    /// [`keep`](Self::keep), a layout that held nothing before is removed again when this is
+    /// dropped.
     ///
     /// # Errors
     ///
     /// When the path is not on a BPF file system, or another agent holds it.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, layout: &str) -> Result<Self> {
         if path.starts_with(USUAL) {
             mount_usual()?;
         }
@@ -46,28 +52,49 @@ impl PinDirectory {
                 path.display()
             );
         }
-        let directory = File::open(path)
-            .with_context(|| format!("cannot open the pin directory {}", path.display()))?;
-        match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self { path: path.to_path_buf(), _lock: lock }),
-            Err((_, error)) => bail!(
-                "another hooksensor holds {} ({error}): stop it first, or give this one a \
-                 kernel.pin_path of its own",
-                path.display()
-            ),
+        let lock = lock(path)?;
+        let layout = path.join(layout);
+        let clean_up = !layout.exists();
+        fs::create_dir_all(&layout)
+            .with_context(|| format!("cannot create {}", layout.display()))?;
+        Ok(Self { path: path.to_path_buf(), layout, clean_up, _lock: lock })
+    }
+
+    /// Where this layout's maps and links are pinned.
+    pub(super) fn layout(&self) -> &Path {
+        &self.layout
+    }
+
+    /// Checks that no version with another layout left anything: its programs would go on beside
+    /// ours, with bans that nobody can lift.
+    ///
+    /// # Errors
+    ///
+    /// When one did, with what to do.
+    pub(super) fn refuse_others(&self) -> Result<()> {
+        for other in layouts(&self.path)? {
+            if other != self.layout {
+                bail!(
+                    "{} is of another version, which may still be attached: remove it with \
+                     `hooksensor detach`, or start that version again",
+                    other.display()
+                );
+            }
         }
+        Ok(())
     }
 
-    /// The directory.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// From now on what is pinned stays until [`remove`](Self::remove).
+    pub(super) fn keep(&mut self) {
+        self.clean_up = false;
     }
 
-    /// Removes `layout` below it with everything pinned there, and the directory itself when
-    /// nothing else is in it: others may pin beside us.
-    pub(super) fn remove(&self, layout: &str) -> Result<()> {
-        let ours = self.path.join(layout);
-        fs::remove_dir_all(&ours).with_context(|| format!("cannot remove {}", ours.display()))?;
+    /// Removes everything this layout has pinned, and the directory itself when nothing else is in
+    /// it: others may pin beside us.
+    pub(super) fn remove(&mut self) -> Result<()> {
+        self.clean_up = false;
+        fs::remove_dir_all(&self.layout)
+            .with_context(|| format!("cannot remove {}", self.layout.display()))?;
         match fs::remove_dir(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
                 tracing::debug!(%error, "the pin directory stays");
@@ -76,6 +103,47 @@ impl PinDirectory {
         }
         Ok(())
     }
+}
+
+impl Drop for PinDirectory {
+    fn drop(&mut self) {
+        if self.clean_up
+            && let Err(error) = self.remove()
+        {
+            tracing::warn!(%error, "not everything could be taken away again");
+        }
+    }
+}
+
+/// The layouts pinned below `path`, of any version.
+pub(super) fn layouts(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut layouts = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let version = name.to_str().and_then(|name| name.strip_prefix('v'));
+        if version.is_some_and(|version| version.parse::<u32>().is_ok()) {
+            layouts.push(entry.path());
+        }
+    }
+    Ok(layouts)
+}
+
+/// Takes hold of the directory at `path` until the lock is dropped.
+///
+/// # Errors
+///
+/// When an agent holds it.
+pub(super) fn lock(path: &Path) -> Result<Flock<File>> {
+    let directory = File::open(path)
+        .with_context(|| format!("cannot open the pin directory {}", path.display()))?;
+    Flock::lock(directory, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
+        anyhow::anyhow!(
+            "another hooksensor holds {} ({error}): stop it first, or give this one a \
+             kernel.pin_path of its own",
+            path.display()
+        )
+    })
 }
 
 fn mount_usual() -> Result<()> {

@@ -1,26 +1,28 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::maps::{MapInfo, RingBuf};
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
-use hooksensor_ebpf::abi::{Limit, Settings};
+use hooksensor_ebpf::abi::{Limits, Settings};
 use ipnet::IpNet;
 
-use super::attach::{self, Attachment, EGRESS_PROGRAM};
+use super::attach::{self, Attachment, INGRESS_PROGRAM};
 use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
+use super::classifier::{EGRESS, Hook, INGRESS};
 use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
+use super::sources::Source;
 use crate::config;
 
-const INGRESS_PROGRAM: &str = "hooksensor_ingress";
 const HELLO_PROGRAM: &str = "hooksensor_hello";
+const BARE_PROGRAM: &str = "hooksensor_bare";
 
 /// The smallest packet the kernel runs a program on: an Ethernet header.
 const SMALLEST_FRAME: [u8; 14] = [0; 14];
@@ -33,6 +35,15 @@ pub struct Kernel {
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
+/// Runs of a program on one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runs {
+    /// The action it returned last.
+    pub action: u32,
+    /// The mean time of one run, which the kernel cuts to whole nanoseconds.
+    pub mean: Duration,
+}
+
 impl Kernel {
     /// Loads the programs and opens or creates their pinned maps. Nothing is attached yet.
     ///
@@ -41,17 +52,17 @@ impl Kernel {
     /// When another agent holds the pin path, or the kernel refuses a
     /// program; the message says which and what to do.
     pub fn load(settings: &config::Kernel) -> Result<Self> {
-        let directory = PinDirectory::open(&settings.pin_path)?;
-        let pins = directory.path().join(layout_directory());
-        fs::create_dir_all(&pins).with_context(|| format!("cannot create {}", pins.display()))?;
+        let directory = PinDirectory::open(&settings.pin_path, &layout_directory())?;
+        directory.refuse_others()?;
         let mut programs = EbpfLoader::new()
-            .default_map_pin_directory(&pins)
+            .default_map_pin_directory(directory.layout())
             .map_max_entries("RING", settings.ring_bytes)
             .map_max_entries("BANS_V4", settings.max_bans)
             .map_max_entries("BANS_V6", settings.max_bans)
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)
             .map_max_entries("CIDR_BANS_V6", settings.max_cidr_bans)
             .map_max_entries("SOURCES", settings.max_sources)
+            .map_max_entries("NEWCOMERS", settings.max_sources)
             .load(include_bytes_aligned!(concat!(env!("OUT_DIR"), "/hooksensor-ebpf")))
             .context("the kernel does not take the maps or the programs")?;
         let logger = match EbpfLogger::init(&mut programs) {
@@ -66,54 +77,78 @@ impl Kernel {
                 .load()
                 .with_context(|| format!("the kernel does not accept program {name}"))?;
         }
-        classifier(&mut programs)?
-            .load()
-            .with_context(|| format!("the kernel does not accept program {EGRESS_PROGRAM}"))?;
-        let mut maps = Maps::take(&mut programs)?;
+        classifier(&mut programs, EGRESS)?;
+        let mut maps = Maps::take(&mut programs, directory.layout())?;
         maps.recount_bans()?;
         let kernel = Self { programs, maps, pins: directory, logger };
         kernel.warn_of_sizes(settings);
         Ok(kernel)
     }
 
-    /// Attaches to every interface, replacing what an earlier agent left there, and lets go of
-    /// interfaces that are no longer named.
+    /// Attaches to every interface, replacing what an earlier agent left there. When one fails,
+    /// those that were not attached before are not afterwards either.
     ///
     /// # Errors
     ///
-    /// When an interface does not exist or is taken by another program.
+    /// When an interface does not exist, cannot be watched, or is taken by another program.
     pub fn attach(
         &mut self,
         interfaces: &[String],
         mode: config::XdpMode,
     ) -> Result<Vec<Attachment>> {
-        let pins = self.pins.path().join(layout_directory());
         for interface in interfaces {
-            attach::index_of(interface)?;
+            attach::check(interface)?;
         }
         self.hello()?;
-        for old in attach::pinned_interfaces(&pins)? {
-            if !interfaces.contains(&old) {
-                attach::detach(&old, &pins)?;
-            }
+        let before = attach::pinned_interfaces(self.pins.layout())?;
+        let attached: Result<Vec<_>> =
+            interfaces.iter().map(|interface| self.attach_to(interface, mode)).collect();
+        if attached.is_err() {
+            self.detach_others(&before)?;
         }
-        let mut attachments = Vec::new();
-        for interface in interfaces {
-            let program = xdp(&mut self.programs, INGRESS_PROGRAM)?;
-            attachments.push(attach::ingress(program, interface, mode, &pins)?);
-            attach::egress(classifier(&mut self.programs)?, interface, &pins)?;
-        }
-        Ok(attachments)
+        attached
     }
 
-    /// Whether an earlier agent left programs attached.
+    /// Attaches to one interface.
     ///
     /// # Errors
     ///
-    /// When the pins cannot be listed.
-    pub fn is_attached(&self) -> Result<bool> {
-        let pins = self.pins.path().join(layout_directory());
-        Ok(!attach::pinned_interfaces(&pins)?.is_empty())
+    /// As [`attach`](Self::attach).
+    pub fn attach_to(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
+        let pins = self.pins.layout();
+        let attachment = attach::ingress(&mut self.programs, interface, mode, pins)?;
+        attach::egress(&mut self.programs, interface, pins)?;
+        Ok(attachment)
+    }
+
+    /// Detaches from every interface but these.
+    ///
+    /// # Errors
+    ///
+    /// When a pin cannot be removed.
+    pub fn detach_others(&mut self, interfaces: &[String]) -> Result<()> {
+        let pins = self.pins.layout();
+        for pinned in attach::pinned_interfaces(pins)? {
+            if !interfaces.contains(&pinned) {
+                attach::detach(&pinned, pins)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of an interface.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub fn index_of(interface: &str) -> Result<u32> {
+        attach::index_of(interface)
+    }
+
+    /// From now on programs and maps outlive this process; before, what was not there when it
+    /// started is removed with it.
+    pub fn settle(&mut self) {
+        self.pins.keep();
     }
 
     /// Detaches from every interface and removes every map: nothing is left behind.
@@ -122,11 +157,8 @@ impl Kernel {
     ///
     /// When a pin cannot be removed.
     pub fn detach(&mut self) -> Result<()> {
-        let pins = self.pins.path().join(layout_directory());
-        for interface in attach::pinned_interfaces(&pins)? {
-            attach::detach(&interface, &pins)?;
-        }
-        self.pins.remove(&layout_directory())
+        self.detach_others(&[])?;
+        self.pins.remove()
     }
 
     /// The reading end of the sample ring; it can be taken once.
@@ -139,13 +171,13 @@ impl Kernel {
         Ok(Ring::new(RingBuf::try_from(map)?))
     }
 
-    /// Makes `ports` the watched set, each with `limit`.
+    /// Makes `ports` the watched set, each with `limits`.
     ///
     /// # Errors
     ///
     /// When there are too many, or the kernel refuses.
-    pub fn watch(&mut self, ports: &BTreeSet<u16>, limit: Limit) -> Result<()> {
-        self.maps.watch(ports, limit)
+    pub fn watch(&mut self, ports: &BTreeSet<u16>, limits: Limits) -> Result<()> {
+        self.maps.watch(ports, limits)
     }
 
     /// The slot of each watched port.
@@ -184,6 +216,20 @@ impl Kernel {
         self.maps.insert_ban(entry)
     }
 
+    /// Puts many bans in force; what became of each, in their order.
+    pub fn ban_all(&mut self, entries: &[Entry]) -> Vec<Result<(), BanError>> {
+        self.maps.insert_bans(entries)
+    }
+
+    /// Every source the kernel knows, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to be read.
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        self.maps.sources()
+    }
+
     /// Lifts a ban; whether there was one.
     ///
     /// # Errors
@@ -217,7 +263,39 @@ impl Kernel {
     ///
     /// When the kernel cannot run it.
     pub fn run_ingress(&mut self, frame: &[u8]) -> Result<u32> {
-        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame)
+        Ok(self.repeat_ingress(frame, 1)?.action)
+    }
+
+    /// Runs the ingress program `times` on one frame, which says what it costs.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot run it.
+    pub fn repeat_ingress(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
+        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame, times)
+    }
+
+    /// Runs a program that only drops, to compare others with.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take it or cannot run it.
+    pub fn repeat_bare(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
+        let program = xdp(&mut self.programs, BARE_PROGRAM)?;
+        if program.fd().is_err() {
+            program.load()?;
+        }
+        run(program, frame, times)
+    }
+
+    /// Runs the ingress program that stands behind XDP once on a frame, attached or not, and gives
+    /// its action.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take it or cannot run it.
+    pub fn run_stack(&mut self, frame: &[u8]) -> Result<u32> {
+        Ok(run(classifier(&mut self.programs, INGRESS)?, frame, 1)?.action)
     }
 
     /// Runs the egress program once on a frame, attached or not, and gives its action.
@@ -226,7 +304,7 @@ impl Kernel {
     ///
     /// When the kernel cannot run it.
     pub fn run_egress(&mut self, frame: &[u8]) -> Result<u32> {
-        run(classifier(&mut self.programs)?, frame)
+        Ok(run(classifier(&mut self.programs, EGRESS)?, frame, 1)?.action)
     }
 
     /// Passes on what the kernel programs have logged.
@@ -238,7 +316,7 @@ impl Kernel {
 
     /// Runs the program that says hello: it proves that this kernel runs what it loaded.
     fn hello(&mut self) -> Result<()> {
-        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME)?;
+        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME, 1)?;
         self.flush_log();
         Ok(())
     }
@@ -251,9 +329,10 @@ impl Kernel {
             ("CIDR_BANS_V4", settings.max_cidr_bans),
             ("CIDR_BANS_V6", settings.max_cidr_bans),
             ("SOURCES", settings.max_sources),
+            ("NEWCOMERS", settings.max_sources),
         ];
         for (name, wanted) in wanted {
-            let pin = self.pins.path().join(layout_directory()).join(name);
+            let pin = self.pins.layout().join(name);
             let Ok(info) = MapInfo::from_pin(&pin) else { continue };
             if info.max_entries() != wanted {
                 tracing::warn!(
@@ -268,26 +347,32 @@ impl Kernel {
     }
 }
 
-fn run<P>(program: &P, frame: &[u8]) -> Result<u32>
+fn run<P>(program: &P, frame: &[u8], times: u32) -> Result<Runs>
 where
     P: for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
 {
-    let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::new() };
+    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::new() };
     let result =
         program.test_run(options).context("the kernel loaded the programs and cannot run them")?;
-    Ok(result.return_value)
+    Ok(Runs { action: result.return_value, mean: result.duration })
 }
 
-fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
+pub(super) fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
     let Some(program) = programs.program_mut(name) else {
         bail!("there is no kernel program {name}");
     };
     Ok(program.try_into()?)
 }
 
-fn classifier(programs: &mut Ebpf) -> Result<&mut SchedClassifier> {
-    let Some(program) = programs.program_mut(EGRESS_PROGRAM) else {
-        bail!("there is no kernel program {EGRESS_PROGRAM}");
+/// A classifier, loaded when it is first wanted.
+pub(super) fn classifier(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedClassifier> {
+    let name = hook.program;
+    let Some(program) = programs.program_mut(name) else {
+        bail!("there is no kernel program {name}");
     };
-    Ok(program.try_into()?)
+    let program: &mut SchedClassifier = program.try_into()?;
+    if program.fd().is_err() {
+        program.load().with_context(|| format!("the kernel does not accept program {name}"))?;
+    }
+    Ok(program)
 }

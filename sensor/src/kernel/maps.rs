@@ -1,12 +1,16 @@
 //! The maps by their types: settings, protected prefixes and counters.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
-use hooksensor_ebpf::abi::{Address, Ban, Counters, SLOTS, Settings, Watched};
+use hooksensor_ebpf::abi::{
+    Address, Ban, Counters, SLOTS, Settings, SourceKey, SourceState, Watched,
+};
 use ipnet::IpNet;
 
 /// The maps the agent writes and reads; each name stands here once.
@@ -22,6 +26,12 @@ pub(super) struct Maps {
     pub(super) cidr_bans_v6: LpmTrie<MapData, [u32; 4], Ban>,
     /// Bans the settings count, with their scope: those on prefixes or past the watched ports.
     pub(super) counted: BTreeMap<IpNet, u64>,
+    pub(super) sources: HashMap<MapData, SourceKey, SourceState>,
+    pub(super) newcomers: HashMap<MapData, SourceKey, SourceState>,
+    /// What `protected` holds.
+    guarded: Vec<IpNet>,
+    /// Where maps are pinned.
+    pub(super) pins: PathBuf,
 }
 
 /// Counters summed over CPUs: of every watched port, and of everything else.
@@ -34,13 +44,20 @@ pub struct Totals {
 }
 
 impl Maps {
-    pub(super) fn take(programs: &mut Ebpf) -> Result<Self> {
+    pub(super) fn take(programs: &mut Ebpf, pins: &Path) -> Result<Self> {
+        let protected: LpmTrie<_, [u32; 4], u32> = typed(programs, "PROTECTED")?;
+        let guarded =
+            protected.keys().map(|key| mapped_prefix(&key?)).collect::<Result<Vec<_>>>()?;
         Ok(Self {
+            sources: typed(programs, "SOURCES")?,
+            newcomers: typed(programs, "NEWCOMERS")?,
+            guarded,
+            pins: pins.to_path_buf(),
             ports: typed(programs, "PORTS")?,
             settings: typed(programs, "SETTINGS")?,
             watched: typed(programs, "WATCHED")?,
             counters: typed(programs, "COUNTERS")?,
-            protected: typed(programs, "PROTECTED")?,
+            protected,
             bans_v4: typed(programs, "BANS_V4")?,
             bans_v6: typed(programs, "BANS_V6")?,
             cidr_bans_v4: typed(programs, "CIDR_BANS_V4")?,
@@ -80,7 +97,13 @@ impl Maps {
                 self.protected.remove(&key)?;
             }
         }
-        Ok(())
+        self.guarded = prefixes.to_vec();
+        self.guard_bans()
+    }
+
+    /// Whether some address in `target` is protected.
+    pub(super) fn is_guarded(&self, target: &IpNet) -> bool {
+        self.guarded.iter().any(|one| one.contains(target) || target.contains(one))
     }
 
     pub(super) fn totals(&self) -> Result<Totals> {
@@ -119,6 +142,14 @@ fn mapped_key(prefix: &IpNet) -> Key<[u32; 4]> {
     let length = u32::from(prefix.prefix_len());
     let length = if prefix.addr().is_ipv4() { length + 96 } else { length };
     Key::new(length, Address::from(prefix.network()).words())
+}
+
+/// The prefix that has this key.
+fn mapped_prefix(key: &Key<[u32; 4]>) -> Result<IpNet> {
+    let address = IpAddr::from(Address::v6(key.data()));
+    let length = u8::try_from(key.prefix_len())?;
+    let length = if address.is_ipv4() && length >= 96 { length - 96 } else { length };
+    Ok(IpNet::new(address, length)?)
 }
 
 fn typed<T: TryFrom<Map>>(programs: &mut Ebpf, name: &str) -> Result<T>

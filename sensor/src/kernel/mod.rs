@@ -5,21 +5,28 @@
 
 mod attach;
 mod bans;
+mod batch;
 mod bpffs;
+mod classifier;
 mod clock;
+mod detach;
 mod load;
 mod maps;
+mod pins;
 mod ports;
 mod privileges;
 mod ring;
+mod sources;
 
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
 pub use clock::Clock;
-pub use load::Kernel;
+pub use detach::detach_all;
+pub use load::{Kernel, Runs};
 pub use maps::Totals;
 pub use privileges::check as check_privileges;
 pub use ring::Ring;
+pub use sources::Source;
 
 /// Name of the directory below the pin path that holds this layout's maps and links.
 fn layout_directory() -> String {

@@ -5,21 +5,21 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, bail};
 use aya::maps::PerCpuValues;
 use aya::util::nr_cpus;
-use hooksensor_ebpf::abi::{Counters, Limit, MAX_PORTS, Watched};
+use hooksensor_ebpf::abi::{Counters, Limits, MAX_PORTS, Watched};
 
 use super::maps::Maps;
 
 impl Maps {
-    /// Makes `ports` the watched set, each with `limit`: a port that stays keeps its slot and its
+    /// Makes `ports` the watched set, each with `limits`: a port that stays keeps its slot and its
     /// counters.
-    pub(super) fn watch(&mut self, ports: &BTreeSet<u16>, limit: Limit) -> Result<()> {
+    pub(super) fn watch(&mut self, ports: &BTreeSet<u16>, limits: Limits) -> Result<()> {
         if ports.len() > MAX_PORTS {
             bail!("{} ports are to be watched; the most is {MAX_PORTS}", ports.len());
         }
         let present = self.slots()?;
         for (slot, port) in &present {
             if ports.contains(port) {
-                self.set_slot(*slot, *port, limit)?;
+                self.set_slot(*slot, *port, limits)?;
             } else {
                 self.free(*slot, *port)?;
             }
@@ -34,25 +34,25 @@ impl Maps {
                 .find(|slot| !taken.contains(slot))
                 .context("no slot is free for a watched port")?;
             taken.insert(slot);
-            self.occupy(slot, *port, limit)?;
+            self.occupy(slot, *port, limits)?;
         }
         Ok(())
     }
 
-    fn occupy(&mut self, slot: u32, port: u16, limit: Limit) -> Result<()> {
+    fn occupy(&mut self, slot: u32, port: u16, limits: Limits) -> Result<()> {
         let zero = PerCpuValues::try_from(vec![Counters::ZERO; cpus()?])?;
         self.counters.set(slot, zero, 0).context("cannot clear the counters of a port")?;
-        self.set_slot(slot, port, limit)?;
+        self.set_slot(slot, port, limits)?;
         self.ports
             .set(u32::from(port), slot, 0)
             .with_context(|| format!("cannot watch port {port}"))
     }
 
-    fn set_slot(&mut self, slot: u32, port: u16, limit: Limit) -> Result<()> {
-        let watched = Watched { limit, port: u32::from(port), reserved: 0 };
+    fn set_slot(&mut self, slot: u32, port: u16, limits: Limits) -> Result<()> {
+        let watched = Watched { limits, port: u32::from(port), reserved: 0 };
         self.watched
             .set(slot, watched, 0)
-            .with_context(|| format!("cannot set the limit of port {port}"))
+            .with_context(|| format!("cannot set the limits of port {port}"))
     }
 
     /// Takes a port out of the watched set, and its slot out of every ban that names it: the next

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -13,14 +14,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::desk::{ConfigSource, Desk, DeskFigures};
+use super::keys::know;
 use super::observer;
 use super::shard::{self, Update};
-use super::writer;
+use super::writer::{self, Lines};
 use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
 use crate::decide::{ChokePoint, Policy};
-use crate::enforce::{self, Enforcer};
+use crate::detect::Finding;
+use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, Kernel, check_privileges};
+use crate::webhook::Knowledge;
 
 /// Findings that may wait for the desk. One is made for each source in trouble, not for each
 /// packet; a thousand at once is an attack the limits are holding already.
@@ -47,24 +51,59 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     check_privileges()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let knowledge = Arc::new(know(&config)?);
     let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
     let _socket = open_doors(&config, &questions).await?;
     let (lines, writer) = writer::start(&config.output)?;
-    let mut enforcer = Enforcer::new(Kernel::load(&config.kernel)?);
-    let choke_point = prepare(&mut enforcer, &config)?;
-    let attachments = attach(&mut enforcer, &config)?;
-    let observer = Arc::new(observer::observer(&attachments));
-    let config = Arc::new(config);
-    let first = Update::new(&config, &observer, enforcer.kernel())?;
-    let ring = enforcer.kernel().take_ring()?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
-    let shard = shard::start(ring, &first, lines.clone(), findings, Arc::clone(&stop))?;
+    let (desk, shard) = begin(config, knowledge, source, lines, findings, &stop)?;
     let (close, closing) = watch::channel(false);
+    let desk = tokio::spawn(desk.run(asked, found, closing));
+    tokio::spawn(reload_on_hangup(questions));
+    tracing::info!("ready");
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
+        _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
+    }
+    stop.store(true, Ordering::Relaxed);
+    let shard = join(shard).await;
+    close.send(true).context("the desk has ended")?;
+    let parted = desk.await.context("the desk has failed").and_then(part);
+    let writer = join(writer).await;
+    shard.and(parted).and(writer)
+}
+
+/// Loads, attaches, configures, and starts the shard. The programs are attached first: what they
+/// hold until they are configured is nothing, or what an earlier agent told them. When anything
+/// fails the kernel side is as it was before.
+fn begin(
+    config: Config,
+    knowledge: Arc<Knowledge>,
+    source: ConfigSource,
+    lines: Lines,
+    findings: mpsc::Sender<Finding>,
+    stop: &Arc<AtomicBool>,
+) -> Result<(Desk, JoinHandle<()>)> {
+    let mut enforcer = Enforcer::new(Kernel::load(&config.kernel)?);
+    let attachments = enforcer.kernel().attach(&config.interfaces, config.kernel.xdp_mode)?;
+    attachments.iter().for_each(announce);
+    let mut host = Host::default();
+    let choke_point = prepare(&mut enforcer, &mut host, &config)?;
+    enforcer.kernel().detach_others(&config.interfaces)?;
+    let observer = Arc::new(observer::observer(&attachments));
+    let config = Arc::new(config);
+    let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
+    let ring = enforcer.kernel().take_ring()?;
+    let shard = shard::start(ring, &first, lines.clone(), findings, Arc::clone(stop))?;
+    enforcer.kernel().settle();
     let desk = Desk {
         enforcer,
         choke_point,
+        first_config: Arc::clone(&config),
         config,
+        knowledge,
+        host,
         source,
         observer,
         attachments,
@@ -74,19 +113,7 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
         started: Instant::now(),
         figures: DeskFigures::default(),
     };
-    let desk = tokio::spawn(desk.run(asked, found, closing));
-    tokio::spawn(reload_on_hangup(questions));
-    tracing::info!("ready");
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
-        _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
-    }
-    stop.store(true, Ordering::Relaxed);
-    join(shard.thread).await?;
-    close.send(true).context("the desk has ended")?;
-    let desk = desk.await.context("the desk has failed")?;
-    part(desk)?;
-    join(writer).await
+    Ok((desk, shard.thread))
 }
 
 /// Opens the control socket and the metrics port, so that a second agent fails before it touches
@@ -105,16 +132,16 @@ async fn open_doors(config: &Config, desk: &mpsc::Sender<Question>) -> Result<So
     Ok(guard)
 }
 
-/// Brings the kernel to the configuration before any packet meets the programs, and takes over
-/// the bans an earlier agent left in force.
-fn prepare(enforcer: &mut Enforcer, config: &Config) -> Result<ChokePoint> {
-    let protected = enforce::protected(config);
+/// Brings the kernel to the configuration, and takes over the bans an earlier agent left in force.
+fn prepare(enforcer: &mut Enforcer, host: &mut Host, config: &Config) -> Result<ChokePoint> {
+    let protected = host.protected(config);
     enforcer.protect(&protected)?;
     enforcer.configure(config)?;
     let mut choke_point = ChokePoint::new(Policy::from(config), protected);
     let now = enforcer.now();
     for (target, scope, rest) in enforcer.take_over()? {
-        if choke_point.protected().touched_by(&target).is_some() {
+        let touched = choke_point.protected().touched_by(&target);
+        if touched.is_some_and(|(_, why)| why.lifts_bans()) {
             tracing::warn!(%target, "a ban from before the start is lifted: it is protected now");
             enforcer.lift(&target)?;
         } else {
@@ -124,31 +151,14 @@ fn prepare(enforcer: &mut Enforcer, config: &Config) -> Result<ChokePoint> {
     Ok(choke_point)
 }
 
-/// Attaches the programs. When that fails nothing stays attached, unless an earlier agent's
-/// protection was there before.
-fn attach(enforcer: &mut Enforcer, config: &Config) -> Result<Vec<Attachment>> {
-    let kernel = enforcer.kernel();
-    let was_attached = kernel.is_attached()?;
-    let attached = kernel.attach(&config.interfaces, config.kernel.xdp_mode);
-    let attachments = match attached {
-        Ok(attachments) => attachments,
-        Err(error) => {
-            if !was_attached && let Err(left) = kernel.detach() {
-                tracing::warn!(error = %left, "not everything could be detached again");
-            }
-            return Err(error);
-        }
-    };
-    for one in &attachments {
-        tracing::info!(
-            interface = one.interface,
-            mode = one.mode.name(),
-            why = one.why,
-            replaced = one.replaced,
-            "attached"
-        );
-    }
-    Ok(attachments)
+fn announce(attachment: &Attachment) {
+    tracing::info!(
+        interface = attachment.interface,
+        mode = attachment.mode.name(),
+        why = attachment.why,
+        replaced = attachment.replaced,
+        "attached"
+    );
 }
 
 async fn reload_on_hangup(desk: mpsc::Sender<Question>) {
@@ -168,7 +178,7 @@ async fn reload_on_hangup(desk: mpsc::Sender<Question>) {
 
 /// Detaches, unless told to stay; then bans go on in the kernel until they expire.
 fn part(mut desk: Desk) -> Result<()> {
-    if desk.config.kernel.stay_attached {
+    if desk.first_config.kernel.stay_attached {
         tracing::info!("the programs stay attached; bans hold until they expire");
         return Ok(());
     }
@@ -177,7 +187,7 @@ fn part(mut desk: Desk) -> Result<()> {
     Ok(())
 }
 
-async fn join(thread: std::thread::JoinHandle<()>) -> Result<()> {
+async fn join(thread: JoinHandle<()>) -> Result<()> {
     let name = thread.thread().name().unwrap_or("a thread").to_owned();
     tokio::task::spawn_blocking(move || thread.join())
         .await?

@@ -18,14 +18,14 @@ use super::shard::{ShardFigures, Update};
 use super::writer::Lines;
 use crate::config::{Config, Overrides};
 use crate::control::{
-    AllowedPrefix, Ban, DecisionView, Outcome, Question, RefusedTarget, Reloaded, Reply, Request,
+    AllowedPrefix, Ban, DecisionView, Outcome, Question, RefusedTarget, Reply, Request,
 };
-use crate::decide::{self, Action, ChokePoint, Decision, Policy, Refusal};
+use crate::decide::{self, Action, ChokePoint, Decision, Refusal};
 use crate::detect::Finding;
-use crate::enforce::{self, Enforcer};
-use crate::export::{BanFigures, InterfaceFigures, KernelFigures, RecordFigures, Snapshot, named};
-use crate::kernel::{Attachment, BanError};
+use crate::enforce::{Enforcer, Host};
+use crate::kernel::{Attachment, BanError, Kernel};
 use crate::record::{self, Observer};
+use crate::webhook::Knowledge;
 
 /// Time between two rounds of upkeep: expired bans, the wall clock, the programs' log.
 const UPKEEP: Duration = Duration::from_secs(1);
@@ -46,6 +46,10 @@ pub(super) struct Desk {
     pub(super) enforcer: Enforcer,
     pub(super) choke_point: ChokePoint,
     pub(super) config: Arc<Config>,
+    pub(super) knowledge: Arc<Knowledge>,
+    /// As the agent started, for what a restart alone can change.
+    pub(super) first_config: Arc<Config>,
+    pub(super) host: Host,
     pub(super) source: ConfigSource,
     pub(super) observer: Arc<Observer>,
     pub(super) attachments: Vec<Attachment>,
@@ -59,9 +63,9 @@ pub(super) struct Desk {
 /// What the desk counts.
 #[derive(Debug, Default)]
 pub(super) struct DeskFigures {
-    findings: u64,
-    decisions: BTreeMap<&'static str, u64>,
-    refused: BTreeMap<&'static str, u64>,
+    pub(super) findings: u64,
+    pub(super) decisions: BTreeMap<&'static str, u64>,
+    pub(super) refused: BTreeMap<&'static str, u64>,
 }
 
 impl Desk {
@@ -90,27 +94,6 @@ impl Desk {
             self.decide(&finding);
         }
         self
-    }
-
-    /// Reads the configuration again and brings everything to it that can change while running.
-    pub(super) fn reload(&mut self) -> Result<Reloaded> {
-        let path = self.source.path.as_ref().context(
-            "the agent was started without a configuration file; there is nothing to read again",
-        )?;
-        let config = Config::load(path)?.with(self.source.overrides.clone())?;
-        let need_restart = restart_keys(&self.config, &config);
-        self.enforcer.configure(&config)?;
-        if config.interfaces != self.config.interfaces {
-            let kernel = self.enforcer.kernel();
-            self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
-            self.observer = Arc::new(super::observer::observer(&self.attachments));
-        }
-        self.choke_point.set_policy(Policy::from(&config));
-        self.config = Arc::new(config);
-        self.protect();
-        let update = Update::new(&self.config, &self.observer, self.enforcer.kernel())?;
-        self.shard.send(update).context("the shard has ended")?;
-        Ok(Reloaded { enforce: self.config.enforce, need_restart })
     }
 
     fn answer(&mut self, question: Question) {
@@ -147,6 +130,7 @@ impl Desk {
     fn ban(&mut self, ban: Ban) -> Outcome {
         let mut outcome = Outcome::default();
         let now = self.enforcer.now();
+        let mut granted = Vec::new();
         for target in ban.targets {
             let request = decide::Request {
                 target,
@@ -154,20 +138,21 @@ impl Desk {
                 duration: Duration::from_secs(ban.seconds),
                 reason: ban.reason.clone(),
             };
-            let refused = match self.choke_point.ban(request, now) {
-                Ok(decision) => match self.carry_out(&decision) {
-                    Ok(()) => {
-                        outcome.done.push(DecisionView::new(&decision, now));
-                        continue;
-                    }
-                    Err(error) => error.to_string(),
-                },
+            match self.choke_point.ban(request, now) {
+                Ok(decision) => granted.push(decision),
                 Err(refusal) => {
                     self.count_refusal(&refusal);
-                    refusal.to_string()
+                    outcome.refused.push(RefusedTarget { target, reason: refusal.to_string() });
                 }
-            };
-            outcome.refused.push(RefusedTarget { target, reason: refused });
+            }
+        }
+        for (decision, taken) in granted.iter().zip(self.enforcer.ban_all(&granted)) {
+            match self.settle(decision, taken) {
+                Ok(()) => outcome.done.push(DecisionView::new(decision, now)),
+                Err(error) => outcome
+                    .refused
+                    .push(RefusedTarget { target: decision.target, reason: error.to_string() }),
+            }
         }
         outcome
     }
@@ -192,12 +177,22 @@ impl Desk {
         outcome
     }
 
-    /// Puts a granted decision in force and on record; one the kernel does not take is forgotten.
-    fn carry_out(&mut self, decision: &Decision) -> Result<(), BanError> {
-        if let Err(error) = self.enforcer.carry_out(decision) {
-            self.choke_point.forget(&decision.target);
-            return Err(error);
-        }
+    /// Puts a granted decision in force and on record.
+    pub(super) fn carry_out(&mut self, decision: &Decision) -> Result<(), BanError> {
+        let taken = self.enforcer.carry_out(decision);
+        self.settle(decision, taken)
+    }
+
+    /// Puts on record a decision that the kernel took. One it did not take changes nothing.
+    fn settle(&mut self, decision: &Decision, taken: Result<(), BanError>) -> Result<(), BanError> {
+        taken?;
+        self.choke_point.commit(decision);
+        self.report(decision);
+        Ok(())
+    }
+
+    /// Puts a decision that has taken effect on record.
+    pub(super) fn report(&mut self, decision: &Decision) {
         let action = match (decision.action, decision.enforced) {
             (Action::Ban, true) => "ban",
             (Action::Ban, false) => "would_ban",
@@ -207,8 +202,9 @@ impl Desk {
         tracing::info!(
             action, target = %decision.target, reason = decision.reason, "decision carried out"
         );
-        self.put(&record::decision(decision, &self.observer));
-        Ok(())
+        let time = self.enforcer.on_the_wall(decision.time);
+        let shown = Decision { time, ..decision.clone() };
+        self.put(&record::decision(&shown, &self.observer));
     }
 
     fn count_refusal(&mut self, refusal: &Refusal) {
@@ -222,27 +218,63 @@ impl Desk {
                 tracing::warn!(%target, %error, "an expired ban could not be taken out");
             }
         }
-        if round.is_multiple_of(PROTECTION_ROUNDS) {
-            self.protect();
+        self.look_after_interfaces();
+        if round.is_multiple_of(PROTECTION_ROUNDS)
+            && let Err(error) = self.protect()
+        {
+            tracing::error!(%error, "the protected set could not be brought up to date");
         }
     }
 
     /// Brings the protected set to what the host is now, and lifts the bans that touch it.
-    fn protect(&mut self) {
-        let protected = enforce::protected(&self.config);
+    pub(super) fn protect(&mut self) -> Result<()> {
+        let protected = self.host.protected(&self.config);
         if protected == *self.choke_point.protected() {
-            return;
+            return Ok(());
         }
-        if let Err(error) = self.enforcer.protect(&protected) {
-            tracing::error!(%error, "the protected set in the kernel could not be changed");
-        }
+        self.enforcer.protect(&protected)?;
         let now = self.enforcer.now();
         for target in self.choke_point.protect(protected) {
-            let lifted = self.choke_point.unban(&target, "its target is protected now", now);
-            if let Some(Err(error)) = lifted.map(|decision| self.carry_out(&decision)) {
-                tracing::error!(%target, %error, "a ban on a protected address could not be lifted");
+            if let Some(lifting) =
+                self.choke_point.unban(&target, "its target is protected now", now)
+            {
+                self.carry_out(&lifting)?;
             }
         }
+        Ok(())
+    }
+
+    /// Puts the programs back on an interface that was made anew, and notes one that is gone.
+    fn look_after_interfaces(&mut self) {
+        let Self { enforcer, attachments, config, .. } = self;
+        let mut changed = false;
+        for one in attachments.iter_mut() {
+            let index = Kernel::index_of(&one.interface).ok();
+            if index == Some(one.index) && one.lost.is_none() {
+                continue;
+            }
+            match index.map(|_| enforcer.kernel().attach_to(&one.interface, config.kernel.xdp_mode))
+            {
+                Some(Ok(attachment)) => {
+                    tracing::info!(interface = one.interface, "attached again");
+                    *one = attachment;
+                    changed = true;
+                }
+                Some(Err(error)) => one.lose(&format!("{error:#}")),
+                None => one.lose("the interface is gone"),
+            }
+        }
+        if changed && let Err(error) = self.tell_shard() {
+            tracing::error!(%error, "the shard could not be told of an interface");
+        }
+    }
+
+    /// Tells the shard what the configuration and the kernel say now.
+    pub(super) fn tell_shard(&mut self) -> Result<()> {
+        self.observer = Arc::new(super::observer::observer(&self.attachments));
+        let update =
+            Update::new(&self.config, &self.knowledge, &self.observer, self.enforcer.kernel())?;
+        self.shard.send(update).context("the shard has ended")
     }
 
     fn decisions(&self) -> Vec<DecisionView> {
@@ -257,73 +289,9 @@ impl Desk {
             .collect()
     }
 
-    fn snapshot(&self) -> Result<Snapshot> {
-        let totals = self.enforcer.totals()?;
-        Ok(Snapshot {
-            state: String::from("running"),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime_seconds: self.started.elapsed().as_secs(),
-            enforce: self.config.enforce,
-            interfaces: self.attachments.iter().map(InterfaceFigures::from).collect(),
-            kernel: KernelFigures::from(&totals),
-            streams: self.shard_figures.streams(),
-            records: self.record_figures(),
-            bans: BanFigures {
-                active: figure(self.choke_point.active().len()),
-                protected: figure(self.choke_point.protected().entries().len()),
-                decisions: named(self.figures.decisions.iter().map(|(name, n)| (*name, *n))),
-                refused: named(self.figures.refused.iter().map(|(name, n)| (*name, *n))),
-            },
-        })
-    }
-
-    fn record_figures(&self) -> RecordFigures {
-        let decisions = self.figures.decisions.values().sum();
-        let writer = self.lines.figures();
-        let sinks = writer.sinks();
-        let mut lost = named([
-            ("writer_behind", writer.behind()),
-            ("desk_behind", self.shard_figures.findings_lost()),
-        ]);
-        for (name, figures) in &sinks {
-            lost.insert(format!("{name}_failed"), figures.lost);
-        }
-        RecordFigures {
-            made: named([
-                ("delivery", self.shard_figures.deliveries()),
-                ("finding", self.figures.findings),
-                ("decision", decisions),
-            ]),
-            written: named(sinks.iter().map(|(name, one)| (*name, one.taken - one.lost))),
-            lost,
-        }
-    }
-
     fn put(&self, record: &impl serde::Serialize) {
         let mut line = Vec::new();
         record::write_line(record, &mut line);
         self.lines.put(line);
     }
-}
-
-/// The keys that changed and are read at the start alone.
-fn restart_keys(old: &Config, new: &Config) -> Vec<String> {
-    let kernel = |config: &Config| {
-        let mut kernel = config.kernel.clone();
-        (kernel.sample_one_in, kernel.payload_bytes) = (0, 0);
-        kernel
-    };
-    let changed = [
-        ("kernel", kernel(old) != kernel(new)),
-        ("http", old.http != new.http),
-        ("output", old.output != new.output),
-        ("control", old.control != new.control),
-        ("metrics", old.metrics != new.metrics),
-        ("log", old.log != new.log),
-    ];
-    changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
-}
-
-fn figure(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -6,8 +6,11 @@
 mod agent;
 mod desk;
 mod figures;
+mod keys;
 mod observer;
+mod reload;
 mod replay;
+mod report;
 mod shard;
 mod stages;
 mod writer;

@@ -25,6 +25,7 @@ use crate::enforce;
 use crate::export::StreamFigures;
 use crate::http::PortFilter;
 use crate::record::{self, Observer};
+use crate::webhook::Knowledge;
 
 /// The kernel repeats a notice about a source after this long (nanoseconds).
 const NOTICE_INTERVAL: u64 = 100_000_000;
@@ -77,9 +78,10 @@ struct Spell {
 }
 
 impl Replay {
-    /// A replay of `ports`. With a configuration it also finds and decides as that says.
+    /// A replay of `ports`. With a configuration it also finds and decides as that says;
+    /// `knowledge` is made of the same.
     #[must_use]
-    pub fn new(config: Option<&Config>, ports: PortFilter) -> Self {
+    pub fn new(config: Option<&Config>, knowledge: Knowledge, ports: PortFilter) -> Self {
         let observer = Arc::new(Observer {
             hostname: String::new(),
             version: env!("CARGO_PKG_VERSION"),
@@ -87,7 +89,13 @@ impl Replay {
         });
         let judges = config.map(|config| Judges::new(config, ports.clone()));
         let default = Config::default();
-        let stages = Stages::new(config.unwrap_or(&default), ports, Arc::clone(&observer), SEED);
+        let stages = Stages::new(
+            config.unwrap_or(&default),
+            Arc::new(knowledge),
+            ports,
+            Arc::clone(&observer),
+            SEED,
+        );
         Self { stages, after: After { judges, observer, summary: Summary::default() } }
     }
 
@@ -148,6 +156,7 @@ impl After {
         out(&line);
         judges.choke_point.expire(finding.time);
         if let Ok(decision) = judges.choke_point.finding(finding, finding.time) {
+            judges.choke_point.commit(&decision);
             self.summary.decisions += 1;
             line.clear();
             record::write_line(&record::decision(&decision, &self.observer), &mut line);

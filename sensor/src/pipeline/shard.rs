@@ -21,6 +21,7 @@ use crate::export::StreamFigures;
 use crate::http::PortFilter;
 use crate::kernel::{Clock, Kernel, Ring};
 use crate::record::Observer;
+use crate::webhook::Knowledge;
 
 /// Records read before anything else gets a turn.
 const BATCH: usize = 4096;
@@ -37,6 +38,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// What a shard is told while it runs.
 pub(super) struct Update {
     pub(super) config: Arc<Config>,
+    pub(super) knowledge: Arc<Knowledge>,
     pub(super) observer: Arc<Observer>,
     /// The port of each slot, to read the kernel's notices by.
     pub(super) slots: BTreeMap<u32, u16>,
@@ -46,11 +48,13 @@ impl Update {
     /// What the configuration and the kernel say now.
     pub(super) fn new(
         config: &Arc<Config>,
+        knowledge: &Arc<Knowledge>,
         observer: &Arc<Observer>,
         kernel: &Kernel,
     ) -> Result<Self> {
         let slots = kernel.slots()?.into_iter().collect();
-        Ok(Self { config: Arc::clone(config), observer: Arc::clone(observer), slots })
+        let (config, observer) = (Arc::clone(config), Arc::clone(observer));
+        Ok(Self { config, knowledge: Arc::clone(knowledge), observer, slots })
     }
 }
 
@@ -100,7 +104,13 @@ pub(super) fn start(
     let shard = Shard {
         ring,
         clock,
-        stages: Stages::new(&first.config, ports, Arc::clone(&first.observer), seed),
+        stages: Stages::new(
+            &first.config,
+            Arc::clone(&first.knowledge),
+            ports,
+            Arc::clone(&first.observer),
+            seed,
+        ),
         slots: first.slots.clone(),
         lines,
         desk,
@@ -119,6 +129,7 @@ impl Shard {
         let mut last_tick = Instant::now();
         let mut stopping_since = None;
         loop {
+            self.take_updates();
             let count = self.read_batch();
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
@@ -159,11 +170,14 @@ impl Shard {
         self.clock.refresh();
         let Self { clock, stages, lines, desk, figures, .. } = self;
         stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        self.figures.publish(&self.stages);
+    }
+
+    fn take_updates(&mut self) {
         for update in self.updates.try_iter() {
-            self.stages.configure(&update.config, update.observer);
+            self.stages.configure(&update.config, update.knowledge, update.observer);
             self.slots = update.slots;
         }
-        self.figures.publish(&self.stages);
     }
 
     fn finish(&mut self) {

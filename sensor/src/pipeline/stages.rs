@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::capture::Segment;
-use crate::config::{Config, Endpoint};
+use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
 use crate::http::{
     BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
@@ -14,7 +14,11 @@ use crate::http::{
 use crate::record::{self, Observer};
 use crate::tcp;
 use crate::time::Timestamp;
-use crate::webhook;
+use crate::webhook::{Knowledge, Memory, Webhooks};
+
+/// Octets of the largest body that a signature is checked over: GitHub, which sends the largest,
+/// caps its payloads at 25 MB.
+const MAX_BODY_BYTES: usize = 25 << 20;
 
 /// Octets made room for at the start of a line: most records fit, and never grow then.
 const USUAL_LINE: usize = 2 << 10;
@@ -39,14 +43,22 @@ pub struct Stages {
 /// The stages after the engine, apart from it so that its callback can borrow them.
 struct Rest {
     detector: Detector,
-    endpoints: Vec<Endpoint>,
+    /// What the detector was made for: it forgets nothing while that stays.
+    ban: Ban,
+    webhooks: Webhooks,
     observer: Arc<Observer>,
 }
 
 impl Stages {
-    /// Stages for the ports in `ports`, as configured.
+    /// Stages for the ports in `ports`, as configured, with the keys in `knowledge`.
     #[must_use]
-    pub fn new(config: &Config, ports: PortFilter, observer: Arc<Observer>, seed: u64) -> Self {
+    pub fn new(
+        config: &Config,
+        knowledge: Arc<Knowledge>,
+        ports: PortFilter,
+        observer: Arc<Observer>,
+        seed: u64,
+    ) -> Self {
         let limits = Limits {
             tcp: tcp::Limits {
                 connections: config.http.max_flows,
@@ -55,26 +67,33 @@ impl Stages {
             },
             ..Limits::default()
         };
-        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: 0 };
+        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
         let proxies = TrustedProxies(config.http.trusted_proxies.clone());
         Self {
             engine: Engine::new(Options { ports, limits, body, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
-                endpoints: config.endpoints.clone(),
+                ban: config.ban.clone(),
+                webhooks: Webhooks::new(knowledge, Memory::default()),
                 observer,
             },
         }
     }
 
     /// Takes on another configuration; what is under way goes on.
-    pub fn configure(&mut self, config: &Config, observer: Arc<Observer>) {
+    pub fn configure(
+        &mut self,
+        config: &Config,
+        knowledge: Arc<Knowledge>,
+        observer: Arc<Observer>,
+    ) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
-        self.rest = Rest {
-            detector: Detector::new(&config.ban),
-            endpoints: config.endpoints.clone(),
-            observer,
-        };
+        if self.rest.ban != config.ban {
+            self.rest.detector = Detector::new(&config.ban);
+            self.rest.ban = config.ban.clone();
+        }
+        self.rest.webhooks.learn(knowledge);
+        self.rest.observer = observer;
     }
 
     /// Understands one segment.
@@ -121,6 +140,12 @@ impl Stages {
     }
 }
 
+/// Octets of a body that are kept, if it is needed at all: a signature is over all of it.
+fn content_cap(config: &Config) -> usize {
+    let checks = config.endpoints.iter().any(|endpoint| !endpoint.secrets.is_empty());
+    if checks { MAX_BODY_BYTES.min(config.http.memory) } else { 0 }
+}
+
 impl Rest {
     fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
         let exchange = match observation {
@@ -131,7 +156,7 @@ impl Rest {
                 return out(Output::Connection(line));
             }
         };
-        let delivery = webhook::deliver(exchange, &self.endpoints);
+        let delivery = self.webhooks.deliver(exchange);
         let mut line = Vec::with_capacity(USUAL_LINE);
         record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
         out(Output::Delivery(line));

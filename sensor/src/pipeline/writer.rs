@@ -3,8 +3,8 @@
 //! It must not know what a line says.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,8 +14,11 @@ use anyhow::{Context as _, Result};
 use crate::config::Output;
 use crate::export::{FileSink, LineSink, Sink};
 
-/// Lines that may wait: at a record of 2 KiB, 16 MiB, and a second of a busy host.
+/// Lines that may wait: a second of a busy host.
 const WAITING_LINES: usize = 8192;
+
+/// Octets in waiting lines: a record has 2 KiB, and a hostile one fifty times that.
+const WAITING_OCTETS: usize = 16 << 20;
 
 /// How long a line may be held back before it is written for others to read.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
@@ -26,14 +29,21 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 /// The end that takes lines. Clones share the queue.
 #[derive(Clone)]
 pub(super) struct Lines {
-    queue: SyncSender<Vec<u8>>,
+    queue: SyncSender<Item>,
     figures: Arc<WriterFigures>,
+}
+
+/// What waits for the writer.
+enum Item {
+    Line(Vec<u8>),
+    Reopen,
 }
 
 /// What became of lines.
 #[derive(Debug, Default)]
 pub(super) struct WriterFigures {
     behind: AtomicU64,
+    waiting_octets: AtomicUsize,
     written: Mutex<BTreeMap<&'static str, SinkFigures>>,
 }
 
@@ -53,11 +63,18 @@ struct Target {
 impl Lines {
     /// Passes a line on, or counts it as lost when the writer is behind.
     pub(super) fn put(&self, line: Vec<u8>) {
-        match self.queue.try_send(line) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.figures.behind.fetch_add(1, Ordering::Relaxed);
-            }
+        let length = line.len();
+        let waiting = self.figures.waiting_octets.fetch_add(length, Ordering::Relaxed);
+        if waiting + length > WAITING_OCTETS || self.queue.try_send(Item::Line(line)).is_err() {
+            self.figures.waiting_octets.fetch_sub(length, Ordering::Relaxed);
+            self.figures.behind.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Has files opened anew, for when another program has moved them away.
+    pub(super) fn reopen(&self) {
+        if self.queue.try_send(Item::Reopen).is_err() {
+            tracing::warn!("the writer is behind; files are not opened anew");
         }
     }
 
@@ -97,12 +114,12 @@ pub(super) fn start(output: &Output) -> Result<(Lines, JoinHandle<()>)> {
     Ok((Lines { queue, figures }, thread))
 }
 
-fn write(waiting: &Receiver<Vec<u8>>, targets: &mut [Target], figures: &WriterFigures) {
+fn write(waiting: &Receiver<Item>, targets: &mut [Target], figures: &WriterFigures) {
     loop {
         let ended = match waiting.recv_timeout(FLUSH_INTERVAL) {
-            Ok(line) => {
-                for line in std::iter::once(line).chain(waiting.try_iter().take(WAITING_LINES)) {
-                    targets.iter_mut().for_each(|target| target.take(&line));
+            Ok(first) => {
+                for item in std::iter::once(first).chain(waiting.try_iter().take(WAITING_LINES)) {
+                    handle(&item, targets, figures);
                 }
                 false
             }
@@ -121,6 +138,16 @@ fn write(waiting: &Receiver<Vec<u8>>, targets: &mut [Target], figures: &WriterFi
     }
 }
 
+fn handle(item: &Item, targets: &mut [Target], figures: &WriterFigures) {
+    match item {
+        Item::Line(line) => {
+            figures.waiting_octets.fetch_sub(line.len(), Ordering::Relaxed);
+            targets.iter_mut().for_each(|target| target.take(line));
+        }
+        Item::Reopen => targets.iter_mut().for_each(Target::reopen),
+    }
+}
+
 impl Target {
     fn new(name: &'static str, sink: Box<dyn Sink + Send>) -> Self {
         Self { name, sink, taken: 0, complained: None }
@@ -134,6 +161,11 @@ impl Target {
 
     fn flush(&mut self) {
         let outcome = self.sink.flush();
+        self.complain(outcome);
+    }
+
+    fn reopen(&mut self) {
+        let outcome = self.sink.reopen();
         self.complain(outcome);
     }
 

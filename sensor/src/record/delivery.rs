@@ -12,7 +12,7 @@ use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Shown, Text, 
 use super::headers::shown_value;
 use super::http::{Http, Url, UserAgent, domain};
 use crate::http::{Body, Coverage, Exchange, Request};
-use crate::webhook::{Delivery, Signature, started};
+use crate::webhook::{Delivery, Replay, Signature, started};
 
 #[derive(Serialize)]
 pub(super) struct DeliveryRecord<'a> {
@@ -42,7 +42,8 @@ impl<'a> DeliveryRecord<'a> {
         let flow = &exchange.flow;
         let request = exchange.request.as_ref();
         let http = Http::new(delivery);
-        let agent = request.and_then(|request| shown_value(&request.headers, "user-agent"));
+        let agent = request
+            .and_then(|request| shown_value(&request.headers, "user-agent", &delivery.roles));
         let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
         let domain = request.and_then(domain);
         Self {
@@ -99,7 +100,7 @@ impl Network {
 #[derive(Serialize)]
 struct Webhook<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'static str>,
+    provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,14 +110,36 @@ struct Webhook<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    signature: Option<SignatureFields>,
+    signature: Option<SignatureFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<&'static str>,
     body: WebhookBody<'a>,
 }
 
 /// `webhook.signature.*`.
 #[derive(Serialize)]
-struct SignatureFields {
+struct SignatureFields<'a> {
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp_skew_ms: Option<i64>,
+}
+
+impl<'a> From<&'a Signature> for SignatureFields<'a> {
+    fn from(signature: &'a Signature) -> Self {
+        Self {
+            status: signature.status.name(),
+            scheme: signature.scheme,
+            reason: signature.reason.as_ref().map(ToString::to_string),
+            key_id: signature.key_id.as_deref(),
+            timestamp_skew_ms: signature.skew_ms,
+        }
+    }
 }
 
 /// `webhook.body.*`.
@@ -131,18 +154,14 @@ struct WebhookBody<'a> {
 
 impl<'a> Webhook<'a> {
     fn new(delivery: &'a Delivery, request: &'a Request) -> Self {
-        let status = match delivery.signature {
-            Signature::Missing => Some("missing"),
-            Signature::Unchecked => Some("unchecked"),
-            Signature::NotApplicable => None,
-        };
         Self {
-            provider: delivery.provider,
-            endpoint: delivery.endpoint.as_deref(),
+            provider: delivery.provider.as_deref().map(|provider| provider.name.as_str()),
+            endpoint: delivery.endpoint.as_deref().map(|endpoint| endpoint.name.as_str()),
             event_type: delivery.event_type.as_deref(),
             delivery_id: delivery.delivery_id.as_deref(),
             attempt: delivery.attempt,
-            signature: status.map(|status| SignatureFields { status }),
+            signature: delivery.signature.as_ref().map(SignatureFields::from),
+            replay: delivery.replay.map(Replay::name),
             body: WebhookBody::new(&request.body),
         }
     }

@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::fields::Text;
 use super::redact;
 use crate::http::Headers;
+use crate::webhook::Roles;
 
 /// Fields that a record shows. Real deliveries have under forty; common servers refuse over a
 /// hundred.
@@ -35,14 +36,14 @@ struct Field<'a> {
 }
 
 impl<'a> HeaderFields<'a> {
-    pub(super) fn new(headers: &'a Headers) -> Self {
+    pub(super) fn new(headers: &'a Headers, roles: &Roles) -> Self {
         let mut shown = Self { names: Vec::with_capacity(256), fields: Vec::new(), cut: false };
         for (name, value) in headers.iter() {
             if shown.fields.len() == MAX_FIELDS {
                 shown.cut = true;
                 break;
             }
-            shown.push(name, value);
+            shown.push(name, value, roles);
         }
         shown
     }
@@ -52,10 +53,10 @@ impl<'a> HeaderFields<'a> {
         self.cut
     }
 
-    fn push(&mut self, name: &[u8], value: &'a [u8]) {
+    fn push(&mut self, name: &[u8], value: &'a [u8], roles: &Roles) {
         let start = self.names.len();
         self.names.extend(name.iter().take(MAX_NAME_BYTES).map(u8::to_ascii_lowercase));
-        let (value, is_cut) = cut(redact::header_value(&self.names[start..], value));
+        let (value, is_cut) = cut(redact::header_value(&self.names[start..], value, roles));
         self.cut |= name.len() > MAX_NAME_BYTES || is_cut;
         self.fields.push(Field { name: start..self.names.len(), value });
     }
@@ -78,9 +79,13 @@ impl<'a> HeaderFields<'a> {
 }
 
 /// The value of the first header called `name`, in lower case, as it may be shown.
-pub(super) fn shown_value<'a>(headers: &'a Headers, name: &'a str) -> Option<Text<'a>> {
+pub(super) fn shown_value<'a>(
+    headers: &'a Headers,
+    name: &'a str,
+    roles: &Roles,
+) -> Option<Text<'a>> {
     let value = headers.first(name)?;
-    Some(Text(cut(redact::header_value(name.as_bytes(), value)).0))
+    Some(Text(cut(redact::header_value(name.as_bytes(), value, roles)).0))
 }
 
 /// Leaves out the end of a value that is too long, between characters, and says whether it did.

@@ -62,10 +62,10 @@ impl<'a> HttpRequest<'a> {
         Self {
             id: delivery.request_id.as_deref(),
             method: Text::from(&*request.method),
-            referrer: shown_value(&request.headers, "referer"),
+            referrer: shown_value(&request.headers, "referer", &delivery.roles),
             bytes: request.wire_bytes,
             body: BodyBytes { bytes: request.body.bytes },
-            headers: HeaderFields::new(&request.headers),
+            headers: HeaderFields::new(&request.headers, &delivery.roles),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
-use crate::webhook::{HeaderRole, header_role};
+use crate::webhook::{HeaderRole, Roles};
 
 /// What stands in the place of a secret.
 const REDACTED: &[u8] = b"[redacted]";
@@ -23,10 +23,10 @@ const SECRET_PARTS: [&[u8]; 7] = [b"auth", b"hmac", b"jwt", b"key", b"pass", b"p
 /// (RFC 6749, section 4.1.2); `country_code` is not one.
 const SECRET_PARAMETERS: [&[u8]; 1] = [b"code"];
 
-/// `value` of the header `name`, which is in lower case: covered whole when the name is that of a
-/// secret, and else where it holds a URL with one.
-pub(super) fn header_value<'a>(name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
-    if is_secret_header(name) {
+/// `value` of the header `name`, which is in lower case and may have a role: covered whole when the
+/// name is that of a secret, and else where it holds a URL with one.
+pub(super) fn header_value<'a>(name: &[u8], value: &'a [u8], roles: &Roles) -> Cow<'a, [u8]> {
+    if is_secret_header(name, roles) {
         Cow::Borrowed(REDACTED)
     } else if name.ends_with(b"host") {
         target(value)
@@ -53,7 +53,7 @@ fn may_hold_secret(value: &[u8]) -> bool {
     value.iter().fold(false, |found, byte| found | matches!(byte, b'?' | b'#' | b'@'))
 }
 
-fn is_secret_header(name: &[u8]) -> bool {
+fn is_secret_header(name: &[u8], roles: &Roles) -> bool {
     // Nearly every delivery has these, and looking for parts of secrets in them takes longer.
     if matches!(
         name,
@@ -67,7 +67,7 @@ fn is_secret_header(name: &[u8]) -> bool {
     ) {
         return false;
     }
-    match header_role(name) {
+    match roles.of(name) {
         Some(HeaderRole::Signature) => true,
         Some(HeaderRole::Identifier) => false,
         None => is_secret_name(name),

@@ -16,7 +16,7 @@ use crate::golden;
 use crate::http::{
     Anomaly, Body, ClientHello, Coverage, Exchange, Headers, Protocol, Response, Version,
 };
-use crate::webhook::{deliver, fixture};
+use crate::webhook::fixture;
 
 const GITHUB: &str = "Host: hooks.example.com:8080\n\
     User-Agent: GitHub-Hookshot/044aadd\n\
@@ -49,12 +49,19 @@ fn check(name: &str, record: &impl Serialize) {
 }
 
 fn check_delivery(name: &str, exchange: Box<Exchange>) {
-    let endpoints = [crate::config::Endpoint {
+    let endpoint = crate::config::Endpoint {
         name: "github".to_owned(),
         port: 8080,
         path_prefix: "/hooks/github".to_owned(),
-    }];
-    check(name, &delivery(&deliver(exchange, &endpoints), &observer()));
+        ..crate::config::Endpoint::default()
+    };
+    let content = exchange.request.as_ref().and_then(|request| request.body.content.clone());
+    let mut delivered = fixture::deliver_to(exchange, vec![endpoint]);
+    // As where the configuration asks for contents.
+    if let Some(request) = &mut delivered.exchange.request {
+        request.body.content = content;
+    }
+    check(name, &delivery(&delivered, &observer()));
 }
 
 fn response(status: u16) -> Response {
@@ -129,7 +136,7 @@ fn secrets() {
         X-Original-URL: /hook?token=S3CRET";
     let target = "http://u:S3CRET@hooks.example.com/hook?a=1&Access_Token=S3CRET&b=2";
     let exchange = answered(target, lines, 200);
-    let text = line(&delivery(&deliver(exchange.clone(), &[]), &observer()));
+    let text = line(&delivery(&fixture::deliver(exchange.clone()), &observer()));
     assert!(!text.contains("S3CRET"), "{text}");
     check_delivery("redaction", exchange);
 }
@@ -185,7 +192,7 @@ fn ipv6() {
 #[test]
 fn bounds() {
     let cut = |lines: &str| -> Value {
-        let delivered = deliver(answered("/", lines, 200), &[]);
+        let delivered = fixture::deliver(answered("/", lines, 200));
         serde_json::from_str(&line(&delivery(&delivered, &observer()))).unwrap()
     };
     let many =
@@ -273,7 +280,7 @@ proptest! {
         let last = end + u32::try_from(value.len()).unwrap();
         let head = Bytes::from([name, value].concat());
         request.headers = Headers::new(head, vec![(0..end, end..last), (0..end, end..last)]);
-        let text = line(&delivery(&deliver(exchange, &[]), &observer()));
+        let text = line(&delivery(&fixture::deliver(exchange), &observer()));
         prop_assert!(!text.contains(char::is_control));
         let record: Value = serde_json::from_str(&text).unwrap();
         prop_assert!(record["http"]["request"]["headers"].is_object());
@@ -293,7 +300,7 @@ proptest! {
         let host = format!("S3CRET@h?{parameter}=S3CRET");
         let lines = format!("{header}: S3CRET\nReferer: {url}\nX-Url: {url}\nHost: {host}");
         for target in [&url[..], &url["https://".len()..], &url["https://u:S3CRET@h".len()..]] {
-            let text = line(&delivery(&deliver(answered(target, &lines, 200), &[]), &observer()));
+            let text = line(&delivery(&fixture::deliver(answered(target, &lines, 200)), &observer()));
             prop_assert!(!text.contains("S3CRET"), "{text}");
         }
     }

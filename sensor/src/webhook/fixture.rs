@@ -3,10 +3,13 @@
 //! It must not know what is tested.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::{Delivery, Knowledge, Memory, Webhooks};
 use crate::capture::Timestamp;
+use crate::config::{Config, Endpoint};
 use crate::http::{Body, Coverage, Exchange, Flow, Headers, Request, Version};
 
 /// Header fields from lines of `name: value`.
@@ -45,4 +48,16 @@ pub(crate) fn exchange(target: &str, lines: &str) -> Box<Exchange> {
         coverage: Coverage::FULL,
         anomalies: Vec::new(),
     })
+}
+
+/// The delivery that `exchange` is where these endpoints are configured, without secrets.
+pub(crate) fn deliver_to(exchange: Box<Exchange>, endpoints: Vec<Endpoint>) -> Delivery {
+    let config = Config { endpoints, ..Config::default() };
+    let knowledge = Arc::new(Knowledge::new(&config, Vec::new()));
+    Webhooks::new(knowledge, Memory::default()).deliver(exchange)
+}
+
+/// The delivery that `exchange` is where nothing is configured.
+pub(crate) fn deliver(exchange: Box<Exchange>) -> Delivery {
+    deliver_to(exchange, Vec::new())
 }

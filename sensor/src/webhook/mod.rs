@@ -1,20 +1,34 @@
-//! Turns an exchange into a [`Delivery`]: which provider sent it, and under which identifiers.
+//! Turns an exchange into a [`Delivery`]: which provider sent it, under which identifiers, whether
+//! it is genuine, and whether it came before.
 //!
 //! Pure: no clock, no I/O. It must not judge what it sees; that is `detect`'s part.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use crate::capture::Timestamp;
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Provider};
 use crate::http::{Exchange, Headers, Request};
 use crate::id::event_id;
+use crate::time::Timestamp;
 
-mod provider;
-mod providers;
+mod form;
+mod json;
+mod knowledge;
+mod memory;
+mod message;
+pub mod signature;
+mod stage;
+mod table;
 mod target;
 
-use provider::Provider;
-pub use provider::{HeaderRole, header_role};
+pub use knowledge::Knowledge;
+pub use memory::{Memory, Remembered, Replay, Why};
+pub use message::{Message, NoContent};
+pub use signature::{Reason, Secret, Signature, Status};
+pub use stage::Webhooks;
+pub use table::{HeaderRole, Roles, Table};
 pub use target::{Target, host_of};
 
 /// One webhook request with its response, as the provider understands it.
@@ -22,12 +36,12 @@ pub use target::{Target, host_of};
 pub struct Delivery {
     /// `event.id`: UUIDv7 made from the packet time and the connection, so a replay repeats it.
     pub id: Uuid,
-    /// What was on the wire.
+    /// What was on the wire. The content of the request's body is taken out of it.
     pub exchange: Box<Exchange>,
-    /// The provider's name in the provider table.
-    pub provider: Option<&'static str>,
+    /// The provider that the headers tell, or else the one the endpoint names.
+    pub provider: Option<Arc<Provider>>,
     /// The configured endpoint the request went to.
-    pub endpoint: Option<String>,
+    pub endpoint: Option<Arc<Endpoint>>,
     /// The provider's name for what happened.
     pub event_type: Option<String>,
     /// The provider's identifier, the same over retries.
@@ -36,41 +50,14 @@ pub struct Delivery {
     pub attempt: Option<u32>,
     /// The correlation identifier found (X-Request-Id, X-Correlation-Id, traceparent).
     pub request_id: Option<String>,
-    /// What is known of the signature.
-    pub signature: Signature,
-}
-
-/// What is known of a delivery's signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signature {
-    /// The provider signs, and the signature was not there.
-    Missing,
-    /// A signature was there and no secret is configured to check it.
-    Unchecked,
-    /// The sender is not known to sign.
-    NotApplicable,
-}
-
-/// Says what `exchange` was: which provider sent it, under which identifiers, to which of the
-/// `endpoints`.
-#[must_use]
-pub fn deliver(exchange: Box<Exchange>, endpoints: &[Endpoint]) -> Delivery {
-    let id = delivery_event_id(&exchange);
-    let request = exchange.request.as_ref();
-    let headers = request.map(|request| &request.headers);
-    let told = headers.and_then(|headers| Some((Provider::of(headers)?, headers)));
-    Delivery {
-        id,
-        provider: told.map(|(provider, _)| provider.name),
-        endpoint: request.and_then(|request| endpoint(request, &exchange, endpoints)),
-        event_type: told.and_then(|(provider, headers)| provider.event_type(headers)),
-        delivery_id: told.and_then(|(provider, headers)| provider.delivery_id(headers)),
-        attempt: told.and_then(|(provider, headers)| provider.attempt(headers)),
-        request_id: headers.and_then(request_id),
-        signature: told
-            .map_or(Signature::NotApplicable, |(provider, headers)| provider.signature(headers)),
-        exchange,
-    }
+    /// Whether it is no delivery but proves to the provider who owns the endpoint.
+    pub handshake: bool,
+    /// What is known of the signature; `None` when the sender is not known to sign.
+    pub signature: Option<Signature>,
+    /// Whether it came before; `None` when it has no identifier to tell by.
+    pub replay: Option<Replay>,
+    /// What each header is to the providers, for those who decide what may be shown.
+    pub roles: Arc<Roles>,
 }
 
 /// When the exchange began: the first octet of its request, or of its response where that is all
@@ -89,21 +76,16 @@ fn delivery_event_id(exchange: &Exchange) -> Uuid {
     event_id(started(exchange), &seed)
 }
 
-/// The name of the endpoint with the longest prefix of the request's path.
-fn endpoint(request: &Request, exchange: &Exchange, endpoints: &[Endpoint]) -> Option<String> {
-    let path = Target::parse(&request.method, &request.target).path?;
-    let port = exchange.flow.destination.port();
-    endpoints
-        .iter()
-        .filter(|endpoint| endpoint.port == port)
-        .filter(|endpoint| path.starts_with(endpoint.path_prefix.as_bytes()))
-        .max_by_key(|endpoint| endpoint.path_prefix.len())
-        .map(|endpoint| endpoint.name.clone())
+/// The status of the response, and how long it took to begin.
+fn answer(request: &Request, exchange: &Exchange) -> Option<(u16, Duration)> {
+    let response = exchange.response.as_ref()?;
+    let took = response.started.nanoseconds_since(request.started);
+    Some((response.status, Duration::from_nanos(took)))
 }
 
 /// The identifier by which the sender, or a proxy before us, follows the request.
 fn request_id(headers: &Headers) -> Option<String> {
-    let named = |name| headers.first(name).and_then(provider::identifier);
+    let named = |name| headers.first(name).and_then(message::identifier);
     named("x-request-id")
         .or_else(|| named("x-correlation-id"))
         .or_else(|| headers.first("traceparent").and_then(trace_id))

@@ -2,10 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::fixture::exchange;
-use super::provider::Mark;
-use super::providers::PROVIDERS;
+use super::fixture::{deliver, deliver_to, exchange};
 use super::*;
+use crate::config::{Mark, Part, Source};
 use crate::http::Response;
 
 /// What the headers in `lines` say: provider, event type, delivery id, attempt and signature.
@@ -13,20 +12,24 @@ fn check(
     lines: &str,
     (provider, event_type, delivery_id): (&str, Option<&str>, Option<&str>),
     attempt: Option<u32>,
-    signature: Signature,
+    signature: Option<Status>,
 ) {
-    let delivery = deliver(exchange("/", lines), &[]);
-    assert_eq!(delivery.provider, Some(provider), "{lines}");
+    let delivery = deliver(exchange("/", lines));
+    assert_eq!(name(&delivery), Some(provider), "{lines}");
     assert_eq!(delivery.event_type.as_deref(), event_type, "{lines}");
     assert_eq!(delivery.delivery_id.as_deref(), delivery_id, "{lines}");
     assert_eq!(delivery.attempt, attempt, "{lines}");
-    assert_eq!(delivery.signature, signature, "{lines}");
+    assert_eq!(delivery.signature.map(|signature| signature.status), signature, "{lines}");
+}
+
+fn name(delivery: &Delivery) -> Option<&str> {
+    delivery.provider.as_deref().map(|provider| provider.name.as_str())
 }
 
 #[test]
 fn providers_with_identifiers() {
-    use Signature::{Missing, NotApplicable, Unchecked};
-    let check_signed = |lines, expected| check(lines, expected, None, Unchecked);
+    use Status::{Missing, Unchecked};
+    let check_signed = |lines, expected| check(lines, expected, None, Some(Unchecked));
     check_signed(
         "X-GitHub-Event: push\nX-GitHub-Delivery: 72d3162e\nX-Hub-Signature-256: sha256=ab",
         ("github", Some("push"), Some("72d3162e")),
@@ -54,25 +57,25 @@ fn providers_with_identifiers() {
         "X-Event-Key: repo:push\nX-Hook-UUID: 1\nX-Request-UUID: 2\nX-Attempt-Number: 2",
         ("bitbucket", Some("repo:push"), Some("2")),
         Some(2),
-        Missing,
+        Some(Missing),
     );
     check(
         "X-Slack-Signature: v0=ab\nX-Slack-Retry-Num: 1",
         ("slack", None, None),
         Some(2),
-        Unchecked,
+        Some(Unchecked),
     );
     check(
         "x-amz-sns-message-type: Notification\nx-amz-sns-message-id: 22b80b92",
         ("aws-sns", Some("Notification"), Some("22b80b92")),
         None,
-        NotApplicable,
+        Some(Missing),
     );
     check(
-        "User-Agent: facebookexternalua\nX-Hub-Signature-256: s",
+        "User-Agent: facebookexternalua\nX-Hub-Signature-256: sha256=ab",
         ("meta", None, None),
         None,
-        Unchecked,
+        Some(Unchecked),
     );
 }
 
@@ -80,43 +83,88 @@ fn providers_with_identifiers() {
 fn a_header_that_a_provider_shares_does_not_tell_it() {
     for lines in ["X-Hub-Signature-256: sha256=ab", "X-Event-Key: other", "User-Agent: curl/8", ""]
     {
-        let delivery = deliver(exchange("/", lines), &[]);
+        let delivery = deliver(exchange("/", lines));
         assert_eq!(delivery.provider, None, "{lines}");
-        assert_eq!(delivery.signature, Signature::NotApplicable, "{lines}");
+        assert_eq!(delivery.signature, None, "{lines}");
     }
 }
 
 #[test]
 fn every_row_is_told_by_each_of_its_marks() {
-    for provider in PROVIDERS {
-        for Mark { header, value_prefix } in provider.marks {
-            let delivery = deliver(exchange("/", &format!("{header}: {value_prefix}x")), &[]);
-            assert_eq!(delivery.provider, Some(provider.name), "{header}");
+    for provider in Table::new(&[]).providers() {
+        for Mark { source, value } in &provider.recognise {
+            let Source::Header(header) = source else { panic!("{source} tells no provider") };
+            let delivery = deliver(exchange("/", &format!("{header}: {value}x")));
+            assert_eq!(name(&delivery), Some(provider.name.as_str()), "{header}");
         }
     }
 }
 
 #[test]
-fn names_in_the_table_are_unique_and_in_lower_case() {
-    for (index, provider) in PROVIDERS.iter().enumerate() {
-        assert!(PROVIDERS[..index].iter().all(|other| other.name != provider.name));
-        let marks = provider.marks.iter().map(|mark| &mark.header);
-        for name in marks.chain(provider.event_type).chain(provider.delivery_id) {
-            assert_eq!(**name, name.to_ascii_lowercase());
-        }
-        for name in provider.signatures {
-            assert_eq!(*name, name.to_ascii_lowercase());
-            assert_eq!(header_role(name.as_bytes()), Some(HeaderRole::Signature));
+fn the_built_in_table_is_whole() {
+    let table = Table::new(&[]);
+    assert!(table.providers().len() >= 26);
+    for (index, provider) in table.providers().iter().enumerate() {
+        assert_eq!(table.position(&provider.name), Some(index), "a name is there twice");
+        let dated = provider.networks_as_of.parse::<jiff::civil::Date>().is_ok();
+        assert!(provider.networks.is_empty() || dated, "{}: undated networks", provider.name);
+        assert!(!provider.signature.is_empty(), "{}: no scheme", provider.name);
+        for scheme in &provider.signature {
+            let needs = |part| scheme.signed.0.contains(&part);
+            assert!(scheme.separator.len() <= 1, "{}", provider.name);
+            assert!(!needs(Part::Timestamp) || !scheme.timestamp.is_empty(), "{}", provider.name);
+            assert!(
+                scheme.tolerance.is_zero() || !scheme.timestamp.is_empty(),
+                "{}",
+                provider.name
+            );
         }
     }
-    assert_eq!(header_role(b"x-github-delivery"), Some(HeaderRole::Identifier));
-    assert_eq!(header_role(b"user-agent"), None);
+    let roles = table.roles();
+    assert_eq!(roles.of(b"x-hub-signature-256"), Some(HeaderRole::Signature));
+    assert_eq!(roles.of(b"x-gitlab-token"), Some(HeaderRole::Signature));
+    assert_eq!(roles.of(b"x-github-delivery"), Some(HeaderRole::Identifier));
+    assert_eq!(roles.of(b"user-agent"), None);
+}
+
+#[test]
+fn a_provider_of_the_configuration_takes_ten_lines() {
+    let text = r#"
+        [[provider]]
+        name = "acme"
+        recognise = ["header x-acme-event"]
+        event_type = ["header x-acme-event"]
+        delivery_id = ["json /id"]
+        [[provider.signature]]
+        algorithm = "hmac-sha256"
+        signature = "header x-acme-proof"
+        prefix = "sha256="
+        [[provider]]
+        name = "stripe"
+        recognise = ["header x-not-stripe"]
+    "#;
+    let config = crate::config::Config::parse(text, "test").unwrap();
+    let knowledge = Arc::new(Knowledge::new(&config, Vec::new()));
+    let mut webhooks = Webhooks::new(knowledge, Memory::default());
+    let mut told = |lines: &str| {
+        let mut exchange = exchange("/", lines);
+        let body = &mut exchange.request.as_mut().unwrap().body;
+        (body.content, body.bytes) = (Some(bytes::Bytes::from_static(b"{\"id\":\"i1\"}")), 11);
+        webhooks.deliver(exchange)
+    };
+    let delivery = told("X-Acme-Event: order\nX-Acme-Proof: sha256=ab");
+    assert_eq!(name(&delivery), Some("acme"));
+    assert_eq!(delivery.event_type.as_deref(), Some("order"));
+    assert_eq!(delivery.delivery_id.as_deref(), Some("i1"));
+    assert_eq!(delivery.roles.of(b"x-acme-proof"), Some(HeaderRole::Signature));
+    assert_eq!(delivery.exchange.request.unwrap().body.content, None);
+    assert_eq!(name(&told("Stripe-Signature: t=1,v1=ab")), None);
 }
 
 #[test]
 fn correlation_identifiers() {
     let check = |lines: &str, expected: Option<&str>| {
-        let delivery = deliver(exchange("/", lines), &[]);
+        let delivery = deliver(exchange("/", lines));
         assert_eq!(delivery.request_id.as_deref(), expected, "{lines}");
     };
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -135,6 +183,7 @@ fn the_longest_prefix_names_the_endpoint() {
         name: name.to_owned(),
         port,
         path_prefix: path_prefix.to_owned(),
+        ..Endpoint::default()
     };
     let endpoints = [
         named("all", 8080, "/"),
@@ -142,8 +191,9 @@ fn the_longest_prefix_names_the_endpoint() {
         named("other port", 9090, "/hooks/github/a"),
     ];
     let check = |target: &str, expected: Option<&str>| {
-        let delivery = deliver(exchange(target, ""), &endpoints);
-        assert_eq!(delivery.endpoint.as_deref(), expected, "{target}");
+        let delivery = deliver_to(exchange(target, ""), endpoints.to_vec());
+        let named = delivery.endpoint.as_deref().map(|endpoint| endpoint.name.as_str());
+        assert_eq!(named, expected, "{target}");
     };
     check("/hooks/github/a?x=/", Some("github"));
     check("http://example.com/hooks/github", Some("github"));
@@ -153,11 +203,11 @@ fn the_longest_prefix_names_the_endpoint() {
 
 #[test]
 fn identifiers_differ_by_exchange_and_not_by_run() {
-    let first = deliver(exchange("/", ""), &[]);
+    let first = deliver(exchange("/", ""));
     let mut next = exchange("/", "");
     next.index = 1;
-    assert_eq!(first.id, deliver(exchange("/", ""), &[]).id);
-    assert_ne!(first.id, deliver(next, &[]).id);
+    assert_eq!(first.id, deliver(exchange("/", "")).id);
+    assert_ne!(first.id, deliver(next).id);
 }
 
 #[test]
@@ -165,8 +215,8 @@ fn a_response_alone_is_a_delivery_without_request() {
     let mut alone = exchange("/", "");
     let Request { started, version, headers, body, .. } = alone.request.take().unwrap();
     alone.response = Some(Response { started, status: 200, version, headers, body, wire_bytes: 0 });
-    let delivery = deliver(alone, &[]);
-    assert_eq!(delivery.id, deliver(exchange("/", ""), &[]).id);
+    let delivery = deliver(alone);
+    assert_eq!(delivery.id, deliver(exchange("/", "")).id);
     assert_eq!((delivery.provider, delivery.endpoint), (None, None));
 }
 
@@ -174,6 +224,6 @@ proptest! {
     #[test]
     fn no_header_is_a_panic(name in "[a-zA-Z-]{0,20}|traceparent|X-Slack-Retry-Num", value in "\\PC{0,80}") {
         let lines = format!("X-Slack-Signature: x\n{name}: {value}");
-        prop_assert_eq!(deliver(exchange(&value, &lines), &[]).provider.is_some(), true);
+        prop_assert_eq!(deliver(exchange(&value, &lines)).provider.is_some(), true);
     }
 }

@@ -1,0 +1,75 @@
+//! Reading the configuration again while the agent runs: all of it takes effect, or none.
+//!
+//! It must not know what a setting does.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use super::desk::Desk;
+use super::keys::know;
+use crate::config::Config;
+use crate::control::Reloaded;
+use crate::decide::Policy;
+use crate::webhook::Knowledge;
+
+impl Desk {
+    /// Brings everything that can change while running to the configuration as it is now.
+    pub(super) fn reload(&mut self) -> Result<Reloaded> {
+        let path = self.source.path.as_ref().context(
+            "the agent was started without a configuration file; there is nothing to read again",
+        )?;
+        let config = Arc::new(Config::load(path)?.with(self.source.overrides.clone())?);
+        let knowledge = Arc::new(know(&config)?);
+        self.lines.reopen();
+        let before = (Arc::clone(&self.config), Arc::clone(&self.knowledge));
+        if let Err(error) = self.change_to(&config, &knowledge) {
+            self.change_to(&before.0, &before.1)
+                .context("and what was before could not be restored")?;
+            return Err(error.context("the configuration stays as it was"));
+        }
+        self.let_go()?;
+        let need_restart = restart_keys(&self.first_config, &config);
+        Ok(Reloaded { enforce: config.enforce, need_restart })
+    }
+
+    /// Attaches what is named, and only then changes what the programs do. Nothing is detached.
+    fn change_to(&mut self, config: &Arc<Config>, knowledge: &Arc<Knowledge>) -> Result<()> {
+        let kernel = self.enforcer.kernel();
+        self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
+        self.enforcer.configure(config)?;
+        self.config = Arc::clone(config);
+        self.knowledge = Arc::clone(knowledge);
+        let lifted = self.choke_point.set_policy(Policy::from(&**config), self.enforcer.now());
+        for decision in lifted {
+            self.choke_point.commit(&decision);
+            self.report(&decision);
+        }
+        self.protect()?;
+        self.tell_shard()
+    }
+
+    /// Detaches from the interfaces that are no longer named.
+    fn let_go(&mut self) -> Result<()> {
+        let interfaces = self.config.interfaces.clone();
+        self.enforcer.kernel().detach_others(&interfaces)
+    }
+}
+
+/// The keys that changed since the start and are read at the start alone.
+fn restart_keys(old: &Config, new: &Config) -> Vec<String> {
+    let kernel = |config: &Config| {
+        let mut kernel = config.kernel.clone();
+        (kernel.sample_one_in, kernel.payload_bytes) = (0, 0);
+        kernel
+    };
+    let changed = [
+        ("kernel", kernel(old) != kernel(new)),
+        ("http", old.http != new.http),
+        ("output", old.output != new.output),
+        ("control", old.control != new.control),
+        ("metrics", old.metrics != new.metrics),
+        ("log", old.log != new.log),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
+}

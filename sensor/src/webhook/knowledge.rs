@@ -1,0 +1,154 @@
+//! Everything that is configured about webhooks, put together for quick use: providers, endpoints,
+//! the keys of each endpoint for each provider.
+//!
+//! It must not know where secrets were read from.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Target;
+use super::signature::{Check, Secret, Terms};
+use super::table::Table;
+use crate::config::{Config, Endpoint, Provider};
+use crate::http::{Exchange, Request};
+
+/// Providers, endpoints and keys. Shared by every shard, and replaced as a whole on a reload.
+#[derive(Debug)]
+pub struct Knowledge {
+    table: Table,
+    endpoints: Vec<Watched>,
+    /// For each provider, the check without a key.
+    keyless: Vec<Check>,
+    secrets: Vec<Secret>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    endpoint: Arc<Endpoint>,
+    /// The only provider that sends here, if the configuration names one.
+    provider: Option<usize>,
+    /// For each provider, the check with this endpoint's keys.
+    checks: Vec<Check>,
+}
+
+/// What is known beforehand of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'k> {
+    pub(super) endpoint: Option<&'k Arc<Endpoint>>,
+    pub(super) provider: Option<&'k Arc<Provider>>,
+    /// The check for the provider, with the keys of the endpoint.
+    pub(super) check: Option<&'k Check>,
+}
+
+impl Knowledge {
+    /// Puts together what `config` says and `secrets`, those of each endpoint in its order.
+    #[must_use]
+    pub fn new(config: &Config, secrets: Vec<Vec<Secret>>) -> Self {
+        let table = Table::new(&config.providers);
+        let ranges = ranges(&secrets);
+        let secrets: Vec<Secret> = secrets.into_iter().flatten().collect();
+        let watched = |(index, endpoint): (usize, &Endpoint)| {
+            let range = ranges.get(index).cloned().unwrap_or_default();
+            Watched {
+                provider: table.position(&endpoint.provider),
+                endpoint: Arc::new(endpoint.clone()),
+                checks: checks(&table, &secrets[range]),
+            }
+        };
+        let endpoints = config.endpoints.iter().enumerate().map(watched).collect();
+        Self { endpoints, keyless: checks(&table, &[]), secrets, table }
+    }
+
+    /// The providers.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Endpoints with a secret that is no key of the provider they name, or of any: the reason why
+    /// they would check nothing.
+    pub fn keyless_endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(|watched| !watched.endpoint.secrets.is_empty()).filter_map(
+            |watched| {
+                let has_keys = match watched.provider {
+                    Some(provider) => watched.checks[provider].has_keys(),
+                    None => watched.checks.iter().any(Check::has_keys),
+                };
+                (!has_keys).then_some(&*watched.endpoint)
+            },
+        )
+    }
+
+    /// Where `request` went and who sent it: the endpoint with the longest prefix of its path, and
+    /// the provider that its headers tell, or else the endpoint names.
+    pub(super) fn place(&self, request: &Request, exchange: &Exchange) -> Place<'_> {
+        let watched = self.watched(request, exchange.flow.destination.port());
+        let told = self.table.told_by(&request.headers);
+        // What is checked is what the endpoint expects; another provider's delivery has no
+        // signature by it.
+        let expected = watched.and_then(|watched| watched.provider).or(told);
+        let checks = watched.map_or(&self.keyless, |watched| &watched.checks);
+        Place {
+            endpoint: watched.map(|watched| &watched.endpoint),
+            provider: told.or(expected).map(|index| &self.table.providers()[index]),
+            check: expected.map(|index| &checks[index]),
+        }
+    }
+
+    /// The provider whose check [`Place`] holds: the endpoint's own, or else the one told.
+    pub(super) fn expected<'k>(&'k self, place: &Place<'k>) -> Option<&'k Arc<Provider>> {
+        let named = place.endpoint.and_then(|endpoint| self.table.position(&endpoint.provider));
+        named.map(|index| &self.table.providers()[index]).or(place.provider)
+    }
+
+    /// What `endpoint` adds to a check of a request for `target`, whose URL is written to `url`.
+    pub(super) fn terms<'t>(
+        &'t self,
+        endpoint: Option<&'t Arc<Endpoint>>,
+        url: &'t str,
+        diagnose: bool,
+    ) -> Terms<'t> {
+        let subscription = endpoint.map_or("", |endpoint| endpoint.subscription.as_str());
+        Terms { url, subscription, others: &self.secrets, diagnose }
+    }
+
+    fn watched(&self, request: &Request, port: u16) -> Option<&Watched> {
+        if self.endpoints.is_empty() {
+            return None;
+        }
+        let path = Target::parse(&request.method, &request.target).path?;
+        self.endpoints
+            .iter()
+            .filter(|watched| watched.endpoint.port == port)
+            .filter(|watched| path.starts_with(watched.endpoint.path_prefix.as_bytes()))
+            .max_by_key(|watched| watched.endpoint.path_prefix.len())
+    }
+}
+
+/// The URL by which the provider reached `endpoint` with `target`: the public URL in the place of
+/// the path prefix. Empty when there is no public URL.
+pub(super) fn public_url(endpoint: &Endpoint, method: &[u8], target: &[u8]) -> String {
+    if endpoint.public_url.is_empty() {
+        return String::new();
+    }
+    let parts = Target::parse(method, target);
+    let path = parts.path.unwrap_or_default();
+    let rest = path.get(endpoint.path_prefix.len()..).unwrap_or_default();
+    let query = parts.query.map(|query| format!("?{}", String::from_utf8_lossy(query)));
+    let rest = String::from_utf8_lossy(rest);
+    format!("{}{rest}{}", endpoint.public_url, query.unwrap_or_default())
+}
+
+fn ranges(secrets: &[Vec<Secret>]) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let next = |of_one: &Vec<Secret>| {
+        let start = end;
+        end += of_one.len();
+        start..end
+    };
+    secrets.iter().map(next).collect()
+}
+
+fn checks(table: &Table, secrets: &[Secret]) -> Vec<Check> {
+    table.providers().iter().map(|provider| Check::new(provider, secrets)).collect()
+}

@@ -1,0 +1,114 @@
+//! A request as one place to look values up in: headers, the JSON or the form of its body.
+//!
+//! It must not know what a value means.
+
+use std::borrow::Cow;
+
+use crate::config::{Mark, Source};
+use crate::http::{Coverage, Exchange, Headers, Request};
+
+use super::{form, json};
+
+/// Longest identifier or event type that is taken. Providers use up to 64 octets; what is several
+/// times longer is not an identifier, and would only make records large.
+const MAX_IDENTIFIER_BYTES: usize = 256;
+
+/// A request and what is known of its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// The method.
+    pub method: &'a [u8],
+    /// The request target.
+    pub target: &'a [u8],
+    /// The header fields.
+    pub headers: &'a Headers,
+    /// The content, or why it is not there whole.
+    pub content: Result<&'a [u8], NoContent>,
+}
+
+/// Why the content of a body is not there, or not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoContent {
+    /// Bodies of this port are not kept.
+    NotKept,
+    /// It ended early, or is longer than what is kept.
+    Cut,
+    /// Segments are missing.
+    Gap,
+    /// Its connection was not being copied up.
+    Sampled,
+}
+
+impl<'a> Message<'a> {
+    /// The message that `request` of `exchange` was.
+    pub(super) fn new(request: &'a Request, exchange: &Exchange) -> Self {
+        Self {
+            method: &request.method,
+            target: &request.target,
+            headers: &request.headers,
+            content: content(request, exchange.coverage),
+        }
+    }
+
+    /// The value at `source`, as it was sent; a JSON number or truth value as its text.
+    pub(super) fn find(&self, source: &Source) -> Option<Cow<'a, [u8]>> {
+        match source {
+            Source::Header(name) => first(self.headers, name).map(Cow::Borrowed),
+            Source::Json(pointer) => {
+                json::at(self.content.ok()?, pointer).map(|text| Cow::Owned(text.into_bytes()))
+            }
+            Source::Form(name) => {
+                let mut fields = form::fields(self.content.ok()?);
+                let value = fields.find(|(field, _)| **field == *name.as_bytes())?.1;
+                Some(Cow::Owned(value.into_owned()))
+            }
+            Source::Item(_) => None,
+        }
+    }
+
+    /// The identifier at the first of `sources` that has one.
+    pub(super) fn identifier(&self, sources: &[Source]) -> Option<String> {
+        sources.iter().find_map(|source| identifier(&self.find(source)?))
+    }
+
+    /// Whether `mark` is on the message: a header starts as it says, any other value is it.
+    pub(super) fn bears(&self, mark: &Mark) -> bool {
+        let value = mark.value.as_bytes();
+        self.find(&mark.source).is_some_and(|found| match mark.source {
+            Source::Header(_) => found.starts_with(value),
+            Source::Json(_) | Source::Form(_) | Source::Item(_) => {
+                value.is_empty() || *found == *value
+            }
+        })
+    }
+}
+
+/// The first header of this name, which is in lower case. Lengths are compared first, because this
+/// is asked several times of every delivery.
+fn first<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
+    headers
+        .iter()
+        .find(|(key, _)| key.len() == name.len() && key.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value)
+}
+
+fn content(request: &Request, coverage: Coverage) -> Result<&[u8], NoContent> {
+    let body = &request.body;
+    match &body.content {
+        Some(content) if !body.truncated => Ok(content),
+        _ if coverage.has(Coverage::GAP) || coverage.has(Coverage::MIDSTREAM) => {
+            Err(NoContent::Gap)
+        }
+        _ if coverage.has(Coverage::SAMPLED) => Err(NoContent::Sampled),
+        _ if body.truncated || coverage.has(Coverage::TRUNCATED) => Err(NoContent::Cut),
+        _ if body.bytes == 0 => Ok(&[]),
+        _ => Err(NoContent::NotKept),
+    }
+}
+
+/// `value` as an identifier: not empty, and not too long to be one.
+pub(super) fn identifier(value: &[u8]) -> Option<String> {
+    let value = value.trim_ascii();
+    let fits = (1..=MAX_IDENTIFIER_BYTES).contains(&value.len());
+    fits.then(|| String::from_utf8_lossy(value).into_owned())
+}

@@ -1,0 +1,150 @@
+//! What an invalid signature would match: the mistakes on which engineers lose days.
+//!
+//! It must not be asked of more deliveries than the caller can afford.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize as _;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
+
+use super::key::{Key, Secret};
+use super::sign::Signed;
+use crate::config::Scheme;
+
+/// Octets of a body that is looked into. Every guess hashes it again.
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// Other secrets that are tried. More endpoints than this on one host are rare.
+const MAX_OTHERS: usize = 64;
+
+/// Under which condition a signature would be valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guess {
+    /// With a secret of another endpoint, by its reference.
+    OtherSecret(Arc<str>),
+    /// If the body had no line ending at its end.
+    TrimmedNewline,
+    /// If the body had a line feed at its end.
+    AddedNewline,
+    /// If the lines of the body ended in LF alone.
+    LineFeeds,
+    /// If the body's JSON had no white space.
+    CompactJson,
+    /// If the body's JSON had a space after each comma and colon.
+    SpacedJson,
+    /// If the body's JSON were indented.
+    IndentedJson,
+    /// If the body were empty.
+    EmptyBody,
+}
+
+impl fmt::Display for Guess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherSecret(reference) => write!(f, "with the secret {reference}"),
+            Self::TrimmedNewline => f.write_str("without the line ending at the end of the body"),
+            Self::AddedNewline => f.write_str("with a line feed added to the body"),
+            Self::LineFeeds => f.write_str("if the body's lines ended in LF, not CRLF"),
+            Self::CompactJson => f.write_str("over the body's JSON without white space"),
+            Self::SpacedJson => f.write_str("over the body's JSON with spaces after , and :"),
+            Self::IndentedJson => f.write_str("over the body's JSON indented by two spaces"),
+            Self::EmptyBody => f.write_str("over an empty body"),
+        }
+    }
+}
+
+/// The condition under which one of `signatures` would be valid, if it is one of the known.
+pub(super) fn guess(
+    scheme: &Scheme,
+    keys: &[Key],
+    others: &[Secret],
+    signatures: &[Vec<u8>],
+    mut signed: Signed<'_>,
+) -> Option<Guess> {
+    if signed.content.len() > MAX_BODY_BYTES {
+        return None;
+    }
+    let other = others.iter().take(MAX_OTHERS).find(|secret| {
+        let key = Key::new(secret, scheme.algorithm, scheme.key);
+        key.is_ok_and(|key| key.made(signatures, &mut |sink| signed.feed(sink)))
+    });
+    if let Some(secret) = other {
+        return Some(Guess::OtherSecret(Arc::clone(secret.reference())));
+    }
+    for (body, guess) in other_bodies(&signed.content.clone()) {
+        signed.content = Cow::Owned(body);
+        if keys.iter().any(|key| key.made(signatures, &mut |sink| signed.feed(sink))) {
+            return Some(guess);
+        }
+    }
+    None
+}
+
+/// What the body may have been when it was signed.
+fn other_bodies(body: &[u8]) -> Vec<(Vec<u8>, Guess)> {
+    let mut bodies = vec![
+        (body.trim_ascii_end().to_vec(), Guess::TrimmedNewline),
+        ([body, b"\n"].concat(), Guess::AddedNewline),
+        (without_carriage_returns(body), Guess::LineFeeds),
+        (Vec::new(), Guess::EmptyBody),
+    ];
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
+        bodies.push((written(&value, CompactFormatter), Guess::CompactJson));
+        bodies.push((written(&value, Spaced), Guess::SpacedJson));
+        bodies.push((written(&value, PrettyFormatter::new()), Guess::IndentedJson));
+    }
+    bodies
+}
+
+fn without_carriage_returns(body: &[u8]) -> Vec<u8> {
+    let is_ending = |place: usize| body[place] == b'\r' && body.get(place + 1) == Some(&b'\n');
+    (0..body.len()).filter(|place| !is_ending(*place)).map(|place| body[place]).collect()
+}
+
+fn written(value: &serde_json::Value, formatter: impl Formatter) -> Vec<u8> {
+    let mut text = Vec::new();
+    value
+        .serialize(&mut Serializer::with_formatter(&mut text, formatter))
+        .expect("a value has text keys, and memory takes every write");
+    text
+}
+
+/// JSON as Python writes it: a space after each comma and colon, and only ASCII.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W>(&mut self, writer: &mut W) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        writer.write_all(b": ")
+    }
+
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        for unit in fragment.encode_utf16() {
+            match u8::try_from(unit) {
+                Ok(octet) if octet.is_ascii() => writer.write_all(&[octet])?,
+                _ => write!(writer, "\\u{unit:04x}")?,
+            }
+        }
+        Ok(())
+    }
+}

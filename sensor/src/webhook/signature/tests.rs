@@ -1,0 +1,305 @@
+//! Signatures made by the providers' own libraries and by the standards, and every way to spoil
+//! one.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::time::Timestamp;
+use crate::webhook::fixture;
+use crate::webhook::message::Message;
+use crate::webhook::table::Table;
+
+/// A signed request and the secret that signed it.
+#[derive(Debug, Clone, Deserialize)]
+struct Vector {
+    provider: String,
+    source: String,
+    secret: String,
+    headers: std::collections::BTreeMap<String, String>,
+    #[serde(deserialize_with = "body")]
+    body: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    subscription: String,
+    /// Seconds since the Unix epoch.
+    #[serde(default)]
+    clock: u64,
+}
+
+/// The vectors made by libraries, by `tests/vectors/make.sh`.
+const LIBRARIES: &str = include_str!("../../../../tests/vectors/signatures.json");
+
+/// A form is given as its fields.
+fn body<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Text(String),
+        Form(Vec<(String, String)>),
+    }
+
+    Ok(match Body::deserialize(deserializer)? {
+        Body::Text(text) => text,
+        Body::Form(fields) => {
+            let field =
+                |(name, value): &(String, String)| format!("{name}={}", value.replace('+', "%2B"));
+            fields.iter().map(field).collect::<Vec<_>>().join("&")
+        }
+    })
+}
+
+fn secret(name: &str, text: &str) -> Secret {
+    Secret::new(name, Zeroizing::new(text.as_bytes().to_vec()))
+}
+
+impl Vector {
+    /// The result with these secrets, the request being sent so many seconds after it was signed.
+    fn judge(&self, secrets: &[Secret], others: &[Secret], late: i64) -> Signature {
+        self.judge_content(Ok(self.body.as_bytes()), secrets, others, late)
+    }
+
+    fn judge_content(
+        &self,
+        content: Result<&[u8], NoContent>,
+        secrets: &[Secret],
+        others: &[Secret],
+        late: i64,
+    ) -> Signature {
+        let table = Table::new(&[]);
+        let name = self.provider.trim_end_matches("-cloud");
+        let provider = &table.providers()[table.position(name).unwrap()];
+        let mut lines: Vec<_> =
+            self.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        if self.provider == "twilio" && !self.body.starts_with('{') {
+            lines.push("Content-Type: application/x-www-form-urlencoded".to_owned());
+        }
+        let headers = fixture::headers(&lines.join("\n"));
+        let message = Message { method: b"POST", target: b"/", headers: &headers, content };
+        let now = Timestamp(self.clock.saturating_add_signed(late) * 1_000_000_000);
+        let terms =
+            Terms { url: &self.url, subscription: &self.subscription, others, diagnose: true };
+        Check::new(provider, secrets).judge(provider, &message, now, terms).unwrap()
+    }
+
+    fn secrets(&self) -> [Secret; 1] {
+        [secret("own", &self.secret)]
+    }
+
+    fn tolerance(&self) -> Duration {
+        let table = Table::new(&[]);
+        let name = self.provider.trim_end_matches("-cloud");
+        let provider = &table.providers()[table.position(name).unwrap()];
+        provider.signature.iter().map(|scheme| scheme.tolerance).max().unwrap_or_default()
+    }
+}
+
+/// What every vector must do: be valid, and be spoilt by each spoiling.
+fn check(vector: &Vector) {
+    let what = &vector.source;
+    let own = vector.secrets();
+    let valid = vector.judge(&own, &[], 0);
+    assert_eq!((valid.status, &valid.reason), (Status::Valid, &None), "{what}");
+    assert_eq!(valid.key_id.as_deref(), Some("own"), "{what}");
+    let rotated = [secret("new", "d2hzZWNfbmV3"), secret("own", &vector.secret)];
+    assert_eq!(vector.judge(&rotated, &[], 0).key_id.as_deref(), Some("own"), "{what}");
+    assert_eq!(vector.judge(&[], &[], 0).status, Status::Unchecked, "{what}");
+
+    let mut changed = vector.clone();
+    changed.body = vector.body.replacen(|c: char| c.is_ascii_alphanumeric(), "#", 1);
+    let changed_url = if vector.body.is_empty() { "https://changed.example/" } else { &vector.url };
+    changed.url = changed_url.to_owned();
+    let spoilt = changed.judge(&own, &[], 0).status;
+    assert!(matches!(spoilt, Status::Invalid), "{what}: {spoilt:?} after a change");
+
+    let mut bare = vector.clone();
+    bare.headers.retain(|name, _| {
+        let name = name.to_lowercase();
+        !["-sig", "hmac"].iter().any(|part| name.contains(part))
+    });
+    let is_in_body = vector.provider == "aws-sns";
+    let expected = if is_in_body { Status::Valid } else { Status::Missing };
+    assert_eq!(bare.judge(&own, &[], 0).status, expected, "{what}");
+
+    for why in [NoContent::Cut, NoContent::Gap, NoContent::Sampled, NoContent::NotKept] {
+        let cut = vector.judge_content(Err(why), &own, &[], 0);
+        let expected = (Status::Unverifiable, Some(Reason::Body(why)));
+        assert_eq!((cut.status, cut.reason), expected, "{what}");
+    }
+    check_time(vector);
+}
+
+fn check_time(vector: &Vector) {
+    let (what, own) = (&vector.source, vector.secrets());
+    let tolerance = i64::try_from(vector.tolerance().as_secs()).unwrap();
+    if tolerance == 0 {
+        return;
+    }
+    let at = |late| {
+        let result = vector.judge(&own, &[], late);
+        assert_eq!(result.skew_ms, Some(late * 1000), "{what}");
+        (result.status, result.reason)
+    };
+    assert_eq!(at(tolerance), (Status::Valid, None), "{what}");
+    assert_eq!(at(tolerance + 1), (Status::Stale, Some(Reason::TooOld)), "{what}");
+    assert_eq!(at(-tolerance), (Status::Valid, None), "{what}");
+    assert_eq!(at(-tolerance - 1), (Status::Stale, Some(Reason::InFuture)), "{what}");
+}
+
+fn vectors(text: &str) -> Vec<Vector> {
+    serde_json::from_str(text).unwrap()
+}
+
+fn vector(provider: &str) -> Vector {
+    vectors(LIBRARIES).into_iter().find(|vector| vector.provider == provider).unwrap()
+}
+
+#[test]
+fn made_by_libraries() {
+    let vectors = vectors(LIBRARIES);
+    assert!(vectors.len() >= 10);
+    vectors.iter().for_each(check);
+}
+
+/// More vectors, which are not ours to hand on, from the file that `HOOKSENSOR_VECTORS` names.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that checks nothing has to say so")]
+fn published_by_providers() {
+    let Some(path) = std::env::var_os("HOOKSENSOR_VECTORS") else {
+        eprintln!("not checked: HOOKSENSOR_VECTORS names no file of vectors");
+        return;
+    };
+    vectors(&std::fs::read_to_string(path).unwrap()).iter().for_each(check);
+}
+
+#[test]
+fn what_an_invalid_signature_would_match() {
+    let check = |body: &str, expected: Option<Guess>| {
+        let mut vector = vector("github");
+        let sent = std::mem::replace(&mut vector.body, body.to_owned());
+        let result = vector.judge(&vector.secrets(), &[], 0);
+        let expected = expected.map_or(Reason::Mismatch, Reason::WouldMatch);
+        assert_eq!(result.reason, Some(expected), "{body:?} for {sent:?}");
+    };
+    let body = vector("github").body;
+    let value: serde_json::Value = serde_json::from_str(&body).unwrap();
+    check(&format!("{body}\r\n"), Some(Guess::TrimmedNewline));
+    check(&serde_json::to_string_pretty(&value).unwrap(), Some(Guess::CompactJson));
+    check(&body.replace("opened", "closed"), None);
+
+    let other = vector("github");
+    let secrets = [secret("wrong", "wrong"), secret("elsewhere", &other.secret)];
+    let result = other.judge(&secrets[..1], &secrets, 0);
+    let guess = Guess::OtherSecret("elsewhere".into());
+    assert_eq!(result.reason, Some(Reason::WouldMatch(guess)));
+}
+
+#[test]
+fn guesses_at_other_bodies() {
+    // Signed, and what arrives when something on the way has changed it.
+    let check = |signed: &str, arrived: &str, expected: Guess| {
+        use hmac::{Hmac, KeyInit as _, Mac as _};
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"key").unwrap();
+        mac.update(signed.as_bytes());
+        let digits: String =
+            mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+        let mut vector = vector("github");
+        vector.secret = "key".to_owned();
+        vector.body = arrived.to_owned();
+        vector.headers = [("X-Hub-Signature-256".to_owned(), format!("sha256={digits}"))].into();
+        let reason = vector.judge(&vector.secrets(), &[], 0).reason;
+        assert_eq!(reason, Some(Reason::WouldMatch(expected)), "{arrived:?}");
+    };
+    check("a\n", "a", Guess::AddedNewline);
+    check("a", "a\n", Guess::TrimmedNewline);
+    check("a\nb", "a\r\nb", Guess::LineFeeds);
+    check("", "a", Guess::EmptyBody);
+    check(r#"{"a":[1,2]}"#, r#"{ "a": [1, 2] }"#, Guess::CompactJson);
+    check(r#"{"a": [1, 2], "b": "\u00e9"}"#, "{\"a\":[1,2],\"b\":\"\u{e9}\"}", Guess::SpacedJson);
+    check("{\n  \"a\": 1\n}", r#"{"a":1}"#, Guess::IndentedJson);
+}
+
+#[test]
+fn what_is_needed_and_not_there() {
+    let mut twilio = vector("twilio");
+    twilio.url.clear();
+    let result = twilio.judge(&twilio.secrets(), &[], 0);
+    assert_eq!((result.status, result.reason), (Status::Unverifiable, Some(Reason::NoPublicUrl)));
+
+    let mut slack = vector("slack");
+    slack.headers.retain(|name, _| !name.to_lowercase().contains("timestamp"));
+    let result = slack.judge(&slack.secrets(), &[], 0);
+    assert_eq!((result.status, result.reason), (Status::Invalid, Some(Reason::NoTimestamp)));
+
+    let svix = vector("svix");
+    let result = svix.judge(&[secret("own", "no base64!")], &[], 0);
+    assert_eq!((result.status, result.reason), (Status::Unverifiable, Some(Reason::NoUsableKey)));
+
+    let mut github = vector("github");
+    github.headers = [("X-Hub-Signature-256".to_owned(), "sha256=xyz".to_owned())].into();
+    let result = github.judge(&github.secrets(), &[], 0);
+    assert_eq!((result.status, result.reason), (Status::Invalid, Some(Reason::Malformed)));
+}
+
+#[test]
+fn a_weaker_signature_does_not_stand_in_for_a_stronger() {
+    let mut github = vector("github");
+    // RFC 2104 with SHA-1 over the same body would be valid alone; the other one decides.
+    github.headers.insert("X-Hub-Signature".to_owned(), "sha1=00".to_owned());
+    assert_eq!(github.judge(&github.secrets(), &[], 0).status, Status::Valid);
+    let strong = github.headers.iter_mut().find(|(name, _)| name.ends_with("256")).unwrap();
+    *strong.1 = format!("sha256={}", "00".repeat(32));
+    assert_eq!(github.judge(&github.secrets(), &[], 0).scheme, Some("hmac-sha256"));
+    assert_eq!(github.judge(&github.secrets(), &[], 0).status, Status::Invalid);
+}
+
+#[test]
+fn tokens_are_compared_whole() {
+    let gitlab = Vector {
+        provider: "gitlab".to_owned(),
+        source: "a token".to_owned(),
+        secret: "glwt-secret".to_owned(),
+        headers: [("X-Gitlab-Token".to_owned(), "glwt-secret".to_owned())].into(),
+        body: "{}".to_owned(),
+        url: String::new(),
+        subscription: String::new(),
+        clock: 0,
+    };
+    assert_eq!(gitlab.judge(&gitlab.secrets(), &[], 0).status, Status::Valid);
+    for wrong in ["glwt-secre", "glwt-secret1", "x"] {
+        assert_eq!(
+            gitlab.judge(&[secret("own", wrong)], &[], 0).status,
+            Status::Invalid,
+            "{wrong}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_header_is_a_panic(header in "\\PC{0,60}", body: Vec<u8>) {
+        for name in ["github", "stripe", "svix", "sendgrid", "discord", "paypal", "twilio"] {
+            let table = Table::new(&[]);
+            let provider = &table.providers()[table.position(name).unwrap()];
+            let lines: Vec<_> = provider
+                .signature
+                .iter()
+                .filter_map(|scheme| match &scheme.signature {
+                    crate::config::Source::Header(name) => Some(format!("{name}: {header}")),
+                    _ => None,
+                })
+                .collect();
+            let headers = fixture::headers(&lines.join("\n"));
+            let message = Message { method: b"POST", target: b"/", headers: &headers, content: Ok(&body) };
+            let secrets = [secret("own", &header), secret("key", "aGVsbG8=")];
+            let check = Check::new(provider, &secrets);
+            let terms = Terms { url: "https://h/", diagnose: true, ..Terms::default() };
+            let result = check.judge(provider, &message, Timestamp(0), terms);
+            prop_assert!(result.is_none_or(|result| result.status != Status::Valid));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The stage itself: knowledge that may be replaced, and the memory that goes on.
+//!
+//! It must not know how any of its parts works.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::knowledge::{Knowledge, Place, public_url};
+use super::memory::{Memory, Seen};
+use super::message::Message;
+use super::{Delivery, Replay, Signature, Status, answer, delivery_event_id, request_id};
+use crate::config::Provider;
+use crate::http::{Exchange, Request};
+use crate::time::Timestamp;
+
+/// Invalid signatures a second that are looked into for what they would match. A person debugs one
+/// sender; an attacker sends thousands, and each look hashes the body some ten times.
+const DIAGNOSES_PER_SECOND: u32 = 20;
+
+/// Octets of a body below which two equal ones prove nothing.
+const MIN_BODY_BYTES: u64 = 64;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Turns exchanges into deliveries.
+#[derive(Debug)]
+pub struct Webhooks {
+    knowledge: Arc<Knowledge>,
+    roles: Arc<super::Roles>,
+    memory: Memory,
+    budget: Budget,
+}
+
+/// What may be spent within one second of packet time.
+#[derive(Debug, Default)]
+struct Budget {
+    second: u64,
+    spent: u32,
+}
+
+impl Webhooks {
+    /// A stage that knows this much, and remembers what `memory` does.
+    #[must_use]
+    pub fn new(knowledge: Arc<Knowledge>, memory: Memory) -> Self {
+        let roles = Arc::new(knowledge.table().roles().clone());
+        Self { knowledge, roles, memory, budget: Budget::default() }
+    }
+
+    /// Takes on other knowledge; what is remembered stays.
+    pub fn learn(&mut self, knowledge: Arc<Knowledge>) {
+        self.roles = Arc::new(knowledge.table().roles().clone());
+        self.knowledge = knowledge;
+    }
+
+    /// What is remembered of earlier deliveries.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Says what `exchange` was.
+    #[must_use]
+    pub fn deliver(&mut self, exchange: Box<Exchange>) -> Delivery {
+        let mut delivery = Delivery {
+            id: delivery_event_id(&exchange),
+            exchange,
+            provider: None,
+            endpoint: None,
+            event_type: None,
+            delivery_id: None,
+            attempt: None,
+            request_id: None,
+            handshake: false,
+            signature: None,
+            replay: None,
+            roles: Arc::clone(&self.roles),
+        };
+        if let Some(mut request) = delivery.exchange.request.take() {
+            self.understand(&mut delivery, &request);
+            // Nobody after this stage may see a body, and 25 MB are too many to carry along.
+            request.body.content = None;
+            delivery.exchange.request = Some(request);
+        }
+        delivery
+    }
+
+    fn understand(&mut self, delivery: &mut Delivery, request: &Request) {
+        let knowledge = Arc::clone(&self.knowledge);
+        let place = knowledge.place(request, &delivery.exchange);
+        delivery.endpoint = place.endpoint.cloned();
+        delivery.request_id = request_id(&request.headers);
+        let Some(provider) = place.provider else { return };
+        let message = Message::new(request, &delivery.exchange);
+        delivery.event_type = message.identifier(&provider.event_type);
+        delivery.delivery_id = message.identifier(&provider.delivery_id);
+        delivery.attempt = message.identifier(&provider.attempt).and_then(|number| {
+            number.parse::<u32>().ok()?.checked_sub(provider.first_attempt)?.checked_add(1)
+        });
+        delivery.handshake = provider.handshake.iter().any(|mark| message.bears(mark));
+        delivery.signature = self.check(&knowledge, &place, &message, request.started);
+        delivery.provider = Some(Arc::clone(provider));
+        delivery.replay = self.remember(delivery, &message, request);
+    }
+
+    fn check(
+        &mut self,
+        knowledge: &Knowledge,
+        place: &Place<'_>,
+        message: &Message<'_>,
+        now: Timestamp,
+    ) -> Option<Signature> {
+        let (check, provider) = (place.check?, knowledge.expected(place)?);
+        let url = place
+            .endpoint
+            .map(|endpoint| public_url(endpoint, message.method, message.target))
+            .unwrap_or_default();
+        let terms = knowledge.terms(place.endpoint, &url, self.budget.is_left(now));
+        let signature = check.judge(provider, message, now, terms)?;
+        self.budget.spend(&signature);
+        Some(signature)
+    }
+
+    fn remember(
+        &mut self,
+        delivery: &Delivery,
+        message: &Message<'_>,
+        request: &Request,
+    ) -> Option<Replay> {
+        if delivery.handshake {
+            return None;
+        }
+        let provider = delivery.provider.as_ref()?;
+        let signature = delivery.signature.as_ref().map(|signature| signature.status);
+        let body = name_of_body(provider, message, request, signature);
+        let seen = Seen {
+            provider,
+            delivery_id: delivery.delivery_id.as_deref()?,
+            source: delivery.exchange.client,
+            time: request.started,
+            answer: answer(request, &delivery.exchange),
+            body: body.as_deref(),
+            signature,
+        };
+        Some(self.memory.judge(&seen))
+    }
+}
+
+/// What tells the body from any other: its hash, where that was computed on the way, or a valid
+/// signature of it, which spares computing one.
+fn name_of_body<'m>(
+    provider: &Provider,
+    message: &Message<'m>,
+    request: &Request,
+    signature: Option<Status>,
+) -> Option<Cow<'m, [u8]>> {
+    if request.body.bytes < MIN_BODY_BYTES {
+        return None;
+    }
+    if let Some(hash) = request.body.sha256 {
+        return Some(Cow::Owned(hash.to_vec()));
+    }
+    let mut schemes = provider.signature.iter().filter(|_| signature == Some(Status::Valid));
+    schemes.find_map(|scheme| message.find(&scheme.signature))
+}
+
+impl Budget {
+    fn is_left(&mut self, now: Timestamp) -> bool {
+        let second = now.0 / SECOND;
+        if self.second != second {
+            *self = Self { second, spent: 0 };
+        }
+        self.spent < DIAGNOSES_PER_SECOND
+    }
+
+    fn spend(&mut self, signature: &Signature) {
+        if signature.status == Status::Invalid {
+            self.spent = self.spent.saturating_add(1);
+        }
+    }
+}

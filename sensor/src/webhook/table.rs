@@ -1,0 +1,137 @@
+//! The table of providers: the built-in ones, those of the configuration, and how a request tells
+//! which one sent it.
+//!
+//! It must not know any provider by name; those are in `providers.toml`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::{Provider, Source, built_in_providers};
+use crate::http::Headers;
+
+/// Every known provider, and the columns of the table turned around.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The first that is told is taken.
+    providers: Vec<Arc<Provider>>,
+    /// What tells a provider, by the length of the header's name: with the length alone nearly
+    /// every header of a request is known to tell nothing.
+    marks: Vec<Vec<HeaderMark>>,
+    roles: Roles,
+}
+
+/// A header that tells the provider of this index.
+#[derive(Debug, PartialEq, Eq)]
+struct HeaderMark {
+    name: String,
+    value_prefix: String,
+    provider: usize,
+}
+
+/// What the table says of a header, for those who decide what may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderRole {
+    /// It holds a signature or a shared secret of a provider.
+    Signature,
+    /// It holds an identifier or an event type of a provider.
+    Identifier,
+}
+
+/// The role of each header that has one, by its name in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roles(HashMap<Box<[u8]>, HeaderRole>);
+
+impl Roles {
+    /// The role of the header `name`, in lower case, in any row of the table. One that is both to
+    /// different providers is a signature.
+    #[must_use]
+    pub fn of(&self, name: &[u8]) -> Option<HeaderRole> {
+        self.0.get(name).copied()
+    }
+
+    fn new(providers: &[Arc<Provider>]) -> Self {
+        let mut roles = HashMap::new();
+        for provider in providers {
+            for source in provider.delivery_id.iter().chain(&provider.event_type) {
+                if let Source::Header(name) = source {
+                    roles.entry(name.as_bytes().into()).or_insert(HeaderRole::Identifier);
+                }
+            }
+        }
+        for scheme in providers.iter().flat_map(|provider| &provider.signature) {
+            if let Source::Header(name) = &scheme.signature {
+                roles.insert(name.as_bytes().into(), HeaderRole::Signature);
+            }
+        }
+        Self(roles)
+    }
+}
+
+impl Table {
+    /// The built-in providers after those `configured`, less the ones these take the place of.
+    #[must_use]
+    pub fn new(configured: &[Provider]) -> Self {
+        let is_replaced = |name: &str| configured.iter().any(|provider| provider.name == name);
+        let rest = built_in_providers().iter().filter(|provider| !is_replaced(&provider.name));
+        let providers: Vec<_> = configured.iter().chain(rest).cloned().map(Arc::new).collect();
+        Self { marks: marks(&providers), roles: Roles::new(&providers), providers }
+    }
+
+    /// Every provider, in the order in which they are told.
+    #[must_use]
+    pub fn providers(&self) -> &[Arc<Provider>] {
+        &self.providers
+    }
+
+    /// The index of the provider of this name.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.providers.iter().position(|provider| provider.name == name)
+    }
+
+    /// The index of the provider that these headers tell.
+    #[must_use]
+    pub fn told_by(&self, headers: &Headers) -> Option<usize> {
+        let marks = |name: &[u8]| self.marks.get(name.len()).map_or(&[][..], Vec::as_slice);
+        headers
+            .iter()
+            .flat_map(|(name, value)| {
+                marks(name).iter().filter(move |mark| mark.is_on(name, value))
+            })
+            .map(|mark| mark.provider)
+            .min()
+    }
+
+    /// What each header is to the providers.
+    #[must_use]
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+}
+
+impl HeaderMark {
+    fn is_on(&self, name: &[u8], value: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(self.name.as_bytes())
+            && value.starts_with(self.value_prefix.as_bytes())
+    }
+}
+
+fn marks(providers: &[Arc<Provider>]) -> Vec<Vec<HeaderMark>> {
+    let mut by_length: Vec<Vec<HeaderMark>> = Vec::new();
+    for (index, provider) in providers.iter().enumerate() {
+        for mark in &provider.recognise {
+            // Others are refused with the configuration: bodies are not kept before it is known
+            // who sent them.
+            let Source::Header(name) = &mark.source else { continue };
+            if by_length.len() <= name.len() {
+                by_length.resize_with(name.len() + 1, Vec::new);
+            }
+            by_length[name.len()].push(HeaderMark {
+                name: name.clone(),
+                value_prefix: mark.value.clone(),
+                provider: index,
+            });
+        }
+    }
+    by_length
+}

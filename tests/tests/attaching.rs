@@ -1,0 +1,92 @@
+//! Where the programs are attached, and what is left of them when they are no longer wanted.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use harness::agent::{Agent, Settings, binary};
+use harness::network::{Network, SERVER_V4};
+use harness::server::Server;
+use hooksensor::config::{self, XdpMode};
+use hooksensor::kernel::Kernel;
+use nix::sys::signal::Signal;
+
+const PORT: u16 = 8080;
+
+/// How long a connection that is dropped takes to be given up.
+const CONNECT: Duration = Duration::from_millis(700);
+
+fn settings(network: &Network) -> Settings {
+    Settings { enforce: true, stay_attached: true, ..Settings::new(network.interfaces(), PORT) }
+}
+
+fn connects(network: &Network) -> bool {
+    let target = SocketAddr::new(SERVER_V4.into(), PORT);
+    let client = &network.clients[0].namespace;
+    client.run(|| TcpStream::connect_timeout(&target, CONNECT)).unwrap().is_ok()
+}
+
+fn run<'a>(agent: &Agent<'a>, arguments: &[&str]) -> (bool, String) {
+    let output = agent.verb(arguments).unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The programs of another pin path, which no agent steers, take XDP and let everything pass.
+#[test]
+fn where_xdp_is_taken_a_classifier_drops() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let pin_path = network.clients[0].namespace.pin_path();
+    let take = || {
+        let mut other =
+            Kernel::load(&config::Kernel { pin_path, ..config::Kernel::default() }).unwrap();
+        other.attach(&network.interfaces(), XdpMode::Native).unwrap();
+        other
+    };
+    let mut other = network.server.run(take).unwrap();
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
+    let interface = &agent.status().unwrap()["interfaces"][0];
+    assert_eq!(interface["mode"], "tc");
+    assert!(interface["why"].as_str().unwrap().contains("another XDP program"), "{interface}");
+    assert!(connects(&network));
+    let client = network.clients[0].address_like(SERVER_V4.into()).to_string();
+    agent.done(&["ban", &client, "--duration", "1h", "--reason", "test"]).unwrap();
+    assert!(!connects(&network), "a ban drops behind XDP too");
+    network.server.run(|| other.detach()).unwrap().unwrap();
+}
+
+#[test]
+fn detach_needs_no_agent_and_leaves_nothing() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
+    let config = agent.config().to_str().unwrap().to_owned();
+    let (done, said) = run(&agent, &["detach", "--config", &config]);
+    assert!(!done && said.contains("stop it first"), "{said}");
+    let client = network.clients[0].address_like(SERVER_V4.into()).to_string();
+    agent.done(&["ban", &client, "--duration", "1h", "--reason", "test"]).unwrap();
+    agent.stop(Signal::SIGTERM).unwrap();
+    assert!(!connects(&network), "the ban holds without an agent");
+    let (done, said) = run(&agent, &["detach", "--config", &config]);
+    assert!(done && said.contains("link1"), "{said}");
+    assert!(connects(&network));
+    assert!(!network.server.pin_path().exists());
+    let (done, said) = run(&agent, &["detach", "--config", &config]);
+    assert!(done && said.contains("nothing"), "{said}");
+}
+
+#[test]
+fn another_versions_pins_are_refused_and_left_alone() {
+    let network = Network::new(1).unwrap();
+    let agent = Agent::prepare(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
+    let other = network.server.pin_path().join("v1");
+    fs::create_dir_all(&other).unwrap();
+    let (done, said) = run(&agent, &["run", "--config", agent.config().to_str().unwrap()]);
+    assert!(!done && said.contains("hooksensor detach"), "{said}");
+    assert!(other.exists());
+    let (done, said) = run(&agent, &["detach", "--config", agent.config().to_str().unwrap()]);
+    assert!(done, "{said}");
+    assert!(!other.exists());
+}
