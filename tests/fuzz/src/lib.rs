@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 
 use hooksensor::capture::pcap::{Frame, LinkType, Reader};
 use hooksensor::capture::{Segment, TcpFlags, Timestamp, decode};
-use hooksensor::http::{Engine, Observation, Options};
+use hooksensor::config::Config;
+use hooksensor::http::{Engine, Observation, Options, PortFilter};
 use hooksensor::pipeline::Replay;
 use hooksensor::tcp::{Limits, Table};
+use hooksensor::webhook::Knowledge;
 
 /// Octets that say how one segment is cut and ordered.
 const CONTROL: usize = 4;
@@ -19,7 +21,8 @@ const SEGMENT: u8 = 64;
 /// A capture file, from its header to the records that come out.
 pub fn capture(octets: &[u8]) {
     let mut lines = 0;
-    let mut replay = Replay::new(None, hooksensor::http::PortFilter::Any);
+    let mut replay =
+        Replay::new(None, Knowledge::new(&Config::default(), Vec::new()), PortFilter::Any);
     let mut check = |line: &[u8]| {
         assert!(!line.iter().any(u8::is_ascii_control), "a record is one line of text");
         lines += 1;
