@@ -1,0 +1,173 @@
+//! Where octets of strangers enter: each function takes any, and panics when a promise is broken.
+//!
+//! It must not know who makes the octets up: cargo-fuzz, or the test that runs beside all others.
+
+use std::net::SocketAddr;
+
+use hooksensor::capture::pcap::{Frame, LinkType, Reader};
+use hooksensor::capture::{Segment, TcpFlags, Timestamp, decode};
+use hooksensor::config::Config;
+use hooksensor::http::{Engine, Observation, Options, PortFilter};
+use hooksensor::pipeline::Replay;
+use hooksensor::tcp::{Limits, Table};
+use hooksensor::webhook::Knowledge;
+
+/// Octets that say how one segment is cut and ordered.
+const CONTROL: usize = 4;
+
+/// Octets at most of a segment that is cut out of a stream.
+const SEGMENT: u8 = 64;
+
+/// A capture file, from its header to the records that come out.
+pub fn capture(octets: &[u8]) {
+    let mut lines = 0;
+    let mut replay =
+        Replay::new(None, Knowledge::new(&Config::default(), Vec::new()), PortFilter::Any);
+    let mut check = |line: &[u8]| {
+        assert!(!line.iter().any(u8::is_ascii_control), "a record is one line of text");
+        lines += 1;
+    };
+    // A damaged file is no fault; what was read of it is still put out.
+    replay.capture(octets, &mut check).ok();
+    let summary = replay.finish(&mut check);
+    assert!(summary.deliveries <= lines);
+    let mut reader = Reader::new(octets);
+    while let Ok(Some(_)) = reader.as_mut().map_or(Ok(None), Reader::next_frame) {}
+}
+
+/// A frame of the link type that the first octet chooses.
+pub fn frame(octets: &[u8]) {
+    let Some((link, data)) = octets.split_first() else { return };
+    let frame = Frame {
+        time: Timestamp(0),
+        interface: 0,
+        link: LinkType::from_number(u16::from(*link)),
+        data,
+        wire_length: u32::try_from(data.len()).unwrap_or(u32::MAX),
+    };
+    if let Ok(segment) = decode::segment(&frame) {
+        assert!(segment.payload.len() <= data.len());
+    }
+}
+
+/// Segments of two sides in any order, with any numbers and flags.
+pub fn reassembly(octets: &[u8]) {
+    let mut table = Table::new(Limits { held_octets: 1 << 12, ..Limits::default() }, 1);
+    let (mut delivered, mut time) = (0, 1);
+    for piece in octets.chunks(CONTROL + usize::from(SEGMENT)) {
+        let Some((control, payload)) = piece.split_at_checked(CONTROL) else { break };
+        time += 1 << (control[3] % 40);
+        let (from, to) = if control[0] & 1 == 0 { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let segment = Segment {
+            sequence: u32::from(control[1]),
+            acknowledgement: u32::from(control[2]),
+            flags: TcpFlags(control[0] >> 1),
+            time: Timestamp(time),
+            ..segment(from.into(), to.into(), payload)
+        };
+        table.segment(&segment, &mut |_| delivered += 1);
+    }
+    table.finish(&mut |_| delivered += 1);
+    assert_eq!(table.open_connections(), 0);
+}
+
+/// What a client says first: request heads, the header of a proxy, a hello of TLS. The first octet
+/// says how long its segments are.
+pub fn requests(octets: &[u8]) {
+    converse(octets, b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+}
+
+/// The chunks of a body.
+pub fn body(octets: &[u8]) {
+    converse(octets, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"");
+}
+
+/// What a server answers.
+pub fn responses(octets: &[u8]) {
+    let Some((length, said)) = octets.split_first() else { return };
+    let mut engine = Conversation::open();
+    engine.say(
+        CLIENT.into(),
+        SERVER.into(),
+        b"GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+        SEGMENT,
+    );
+    engine.say(SERVER.into(), CLIENT.into(), said, *length);
+    engine.finish();
+}
+
+fn converse(octets: &[u8], before: &[u8], answer: &[u8]) {
+    let Some((length, said)) = octets.split_first() else { return };
+    let mut engine = Conversation::open();
+    engine.say(CLIENT.into(), SERVER.into(), before, SEGMENT);
+    engine.say(CLIENT.into(), SERVER.into(), said, *length);
+    engine.say(SERVER.into(), CLIENT.into(), answer, SEGMENT);
+    engine.finish();
+}
+
+const CLIENT: ([u8; 4], u16) = ([192, 0, 2, 1], 40_000);
+const SERVER: ([u8; 4], u16) = ([192, 0, 2, 2], 80);
+
+/// A connection through an engine, without loss.
+struct Conversation {
+    engine: Engine,
+    /// Octets that the client and the server have sent.
+    sent: [u32; 2],
+    exchanges: u64,
+}
+
+impl Conversation {
+    fn open() -> Self {
+        let mut conversation =
+            Self { engine: Engine::new(Options::default()), sent: [0; 2], exchanges: 0 };
+        let syn = segment(CLIENT.into(), SERVER.into(), b"");
+        conversation
+            .engine
+            .segment(&Segment { flags: TcpFlags(TcpFlags::SYN), ..syn }, &mut |_| {});
+        conversation.sent = [1; 2];
+        conversation
+    }
+
+    fn say(&mut self, from: SocketAddr, to: SocketAddr, octets: &[u8], length: u8) {
+        let side = usize::from(from == SERVER.into());
+        for piece in octets.chunks(usize::from(length.clamp(1, SEGMENT))) {
+            let numbered = Segment {
+                sequence: self.sent[side],
+                acknowledgement: self.sent[1 - side],
+                ..segment(from, to, piece)
+            };
+            self.sent[side] = self.sent[side].wrapping_add(numbered.payload_length);
+            let exchanges = &mut self.exchanges;
+            self.engine.segment(&numbered, &mut |seen| *exchanges += count(&seen));
+        }
+    }
+
+    fn finish(mut self) {
+        let exchanges = &mut self.exchanges;
+        self.engine.finish(&mut |seen| *exchanges += count(&seen));
+        let counters = self.engine.counters();
+        assert_eq!(counters.exchanges(), self.exchanges, "every exchange is counted once");
+        assert_eq!(counters.requests + counters.orphan_responses, self.exchanges);
+        assert_eq!(self.engine.buffered(), 0, "nothing is kept of what has ended");
+    }
+}
+
+fn count(seen: &Observation) -> u64 {
+    u64::from(matches!(seen, Observation::Exchange(_)))
+}
+
+fn segment(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Segment<'_> {
+    Segment {
+        time: Timestamp(1),
+        source,
+        destination,
+        sequence: 0,
+        acknowledgement: 0,
+        flags: TcpFlags(TcpFlags::ACK),
+        payload,
+        payload_length: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+        vlan: None,
+        interface: 1,
+        sampling: 1,
+    }
+}
