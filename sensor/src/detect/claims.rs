@@ -146,6 +146,8 @@ fn provider(delivery: &Delivery) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::Endpoint;
     use crate::webhook::fixture::{deliver_to, exchange};
@@ -162,7 +164,10 @@ mod tests {
         };
         let mut exchange = exchange("/", lines);
         exchange.client = source.parse().unwrap();
-        let delivery = deliver_to(exchange, vec![endpoint]);
+        let mut delivery = deliver_to(exchange, vec![endpoint]);
+        if let Some(told) = delivery.provider.as_mut().filter(|told| told.name == "github") {
+            Arc::make_mut(told).networks = vec!["140.82.112.0/20".parse().unwrap()];
+        }
         let mut claims = Claims::new();
         let mut found = Vec::new();
         claims.look(&delivery, &mut |finding| found.push(finding));
