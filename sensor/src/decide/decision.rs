@@ -68,6 +68,16 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The action as records and counters name it: in simulation a ban is one that would have been.
+    #[must_use]
+    pub const fn action_name(&self) -> &'static str {
+        match (self.action, self.enforced) {
+            (Action::Ban, true) => "ban",
+            (Action::Ban, false) => "would_ban",
+            (Action::Unban, _) => "unban",
+        }
+    }
+
     /// When it ends by itself.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {

@@ -20,7 +20,7 @@ use crate::config::{Config, Overrides};
 use crate::control::{
     AllowedPrefix, Ban, DecisionView, Outcome, Question, RefusedTarget, Reply, Request,
 };
-use crate::decide::{self, Action, ChokePoint, Decision, Refusal};
+use crate::decide::{self, ChokePoint, Decision, Refusal};
 use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, BanError, Kernel};
@@ -193,11 +193,7 @@ impl Desk {
 
     /// Puts a decision that has taken effect on record.
     pub(super) fn report(&mut self, decision: &Decision) {
-        let action = match (decision.action, decision.enforced) {
-            (Action::Ban, true) => "ban",
-            (Action::Ban, false) => "would_ban",
-            (Action::Unban, _) => "unban",
-        };
+        let action = decision.action_name();
         *self.figures.decisions.entry(action).or_default() += 1;
         tracing::info!(
             action, target = %decision.target, reason = decision.reason, "decision carried out"

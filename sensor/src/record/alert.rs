@@ -72,10 +72,11 @@ pub(super) struct DecisionRecord<'a> {
 
 impl<'a> DecisionRecord<'a> {
     pub(super) fn new(decision: &'a Decision, observer: &'a Observer) -> Self {
-        let (action, kinds): (_, &[_]) = match (decision.action, decision.enforced) {
-            (Action::Ban, true) => ("ban", &["denied"]),
-            (Action::Ban, false) => ("would_ban", &["info"]),
-            (Action::Unban, _) => ("unban", &["allowed"]),
+        let action = decision.action_name();
+        let kinds: &[_] = match (decision.action, decision.enforced) {
+            (Action::Ban, true) => &["denied"],
+            (Action::Ban, false) => &["info"],
+            (Action::Unban, _) => &["allowed"],
         };
         let rule = match decision.origin {
             Origin::Rule(rule) => Some(rule.into()),

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::Observer;
-use super::community_id::community_id;
 use super::delivery::hexadecimal;
-use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Shown, Text, Time};
+use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Text, Time};
+use super::network::Network;
 use crate::http::{ClientHello, Opaque, Protocol};
 use crate::id::event_id;
 
@@ -44,7 +44,7 @@ impl<'a> ConnectionRecord<'a> {
             event: event(connection),
             source: peer(flow.source),
             destination: peer(flow.destination),
-            network: Network::new(connection),
+            network: Network::new(flow, protocol(connection)),
             http: (connection.protocol == Protocol::Http2).then_some(Http { version: "2" }),
             tls: hello
                 .map(|hello| Tls { client: TlsClient { server_name: name, ja4: &hello.ja4 } }),
@@ -58,41 +58,6 @@ impl<'a> ConnectionRecord<'a> {
             },
             observer: ObserverFields::new(observer, Some(flow.interface)),
             ecs: Ecs::CURRENT,
-        }
-    }
-}
-
-/// `network.*`.
-#[derive(Serialize)]
-struct Network {
-    transport: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'static str>,
-    direction: &'static str,
-    community_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vlan: Option<Vlan>,
-}
-
-/// `network.vlan.*`.
-#[derive(Serialize)]
-struct Vlan {
-    id: Shown<u16>,
-}
-
-impl Network {
-    fn new(connection: &Opaque) -> Self {
-        let flow = &connection.flow;
-        Self {
-            transport: "tcp",
-            protocol: match connection.protocol {
-                Protocol::Tls(_) => Some("tls"),
-                Protocol::Http2 => Some("http"),
-                Protocol::Unknown => None,
-            },
-            direction: "inbound",
-            community_id: community_id(flow.source, flow.destination),
-            vlan: flow.vlan.map(|id| Vlan { id: Shown(id) }),
         }
     }
 }
@@ -165,4 +130,13 @@ fn event(connection: &Opaque) -> Event<'_> {
 
 fn peer(address: SocketAddr) -> Peer {
     Peer { ip: Some(address.ip()), port: Some(address.port()) }
+}
+
+/// The protocol in the words of ECS, where it is known.
+const fn protocol(connection: &Opaque) -> Option<&'static str> {
+    match connection.protocol {
+        Protocol::Tls(_) => Some("tls"),
+        Protocol::Http2 => Some("http"),
+        Protocol::Unknown => None,
+    }
 }

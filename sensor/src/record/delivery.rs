@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use serde::{Serialize, Serializer};
 
 use super::Observer;
-use super::community_id::community_id;
-use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Shown, Text, Time};
+use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Text, Time};
 use super::headers::shown_value;
 use super::http::{Http, Url, UserAgent, domain};
+use super::network::Network;
 use crate::http::{Body, Coverage, Exchange, Request};
 use crate::webhook::{Delivery, Replay, Signature, started};
 
@@ -55,7 +55,7 @@ impl<'a> DeliveryRecord<'a> {
                 port: Some(flow.destination.port()),
             },
             client: Peer { ip: Some(exchange.client), port: None },
-            network: Network::new(exchange),
+            network: Network::new(&exchange.flow, None),
             http,
             url: request.map(|request| Url::new(request, domain)),
             user_agent: agent.map(|original| UserAgent { original }),
@@ -64,34 +64,6 @@ impl<'a> DeliveryRecord<'a> {
             related: Related { ip: addresses(exchange), hosts: domain.map(|host| [host.into()]) },
             observer: ObserverFields::new(observer, Some(flow.interface)),
             ecs: Ecs::CURRENT,
-        }
-    }
-}
-
-/// `network.*`.
-#[derive(Serialize)]
-struct Network {
-    transport: &'static str,
-    direction: &'static str,
-    community_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vlan: Option<Vlan>,
-}
-
-/// `network.vlan.*`.
-#[derive(Serialize)]
-struct Vlan {
-    id: Shown<u16>,
-}
-
-impl Network {
-    fn new(exchange: &Exchange) -> Self {
-        let flow = &exchange.flow;
-        Self {
-            transport: "tcp",
-            direction: "inbound",
-            community_id: community_id(flow.source, flow.destination),
-            vlan: flow.vlan.map(|id| Vlan { id: Shown(id) }),
         }
     }
 }

@@ -19,6 +19,7 @@ mod fields;
 mod headers;
 mod http;
 mod json;
+mod network;
 mod redact;
 
 pub use json::write_line;
