@@ -78,12 +78,27 @@ pub(crate) trait Frame: Load {
 
     /// Copies `length` octets from `offset` to the front of `target`; whether that could be done.
     /// `length` is bounded here again, where the verifier can see it.
+    #[inline(always)]
     fn copy<const N: usize>(
         &self,
         offset: usize,
         target: &mut MaybeUninit<[u8; N]>,
         length: usize,
-    ) -> bool;
+    ) -> bool {
+        let length = opaque(length);
+        if length == 0 || length > N {
+            return false;
+        }
+        // SAFETY: `target` holds `N` octets and `length` is at most that.
+        unsafe { self.load(low32(offset as u64), target.as_mut_ptr().cast(), low32(length as u64)) }
+    }
+
+    /// Copies octets by the helper of the hook.
+    ///
+    /// # Safety
+    ///
+    /// `target` must have room for `length` octets.
+    unsafe fn load(&self, offset: u32, target: *mut u8, length: u32) -> bool;
 
     /// `N` octets by copy, wherever in the frame they are.
     #[inline(always)]
@@ -193,25 +208,9 @@ impl Frame for XdpBuffer {
     }
 
     #[inline(always)]
-    fn copy<const N: usize>(
-        &self,
-        offset: usize,
-        target: &mut MaybeUninit<[u8; N]>,
-        length: usize,
-    ) -> bool {
-        let length = opaque(length);
-        if length == 0 || length > N {
-            return false;
-        }
-        // SAFETY: `target` holds `N` octets and `length` is at most that.
-        unsafe {
-            bpf_xdp_load_bytes(
-                self.context.ctx,
-                low32(offset as u64),
-                target.as_mut_ptr().cast(),
-                low32(length as u64),
-            ) == 0
-        }
+    unsafe fn load(&self, offset: u32, target: *mut u8, length: u32) -> bool {
+        // SAFETY: the context is the kernel's, and the caller vouches for the target.
+        unsafe { bpf_xdp_load_bytes(self.context.ctx, offset, target.cast(), length) == 0 }
     }
 }
 
@@ -281,25 +280,9 @@ impl Frame for SocketBuffer {
     }
 
     #[inline(always)]
-    fn copy<const N: usize>(
-        &self,
-        offset: usize,
-        target: &mut MaybeUninit<[u8; N]>,
-        length: usize,
-    ) -> bool {
-        let length = opaque(length);
-        if length == 0 || length > N {
-            return false;
-        }
-        // SAFETY: `target` holds `N` octets and `length` is at most that.
-        unsafe {
-            bpf_skb_load_bytes(
-                self.context.as_ptr(),
-                low32(offset as u64),
-                target.as_mut_ptr().cast(),
-                low32(length as u64),
-            ) == 0
-        }
+    unsafe fn load(&self, offset: u32, target: *mut u8, length: u32) -> bool {
+        // SAFETY: the context is the kernel's, and the caller vouches for the target.
+        unsafe { bpf_skb_load_bytes(self.context.as_ptr(), offset, target.cast(), length) == 0 }
     }
 }
 
