@@ -202,6 +202,7 @@ fn step<S: FnMut(Observation)>(
         EventKind::Gap { side, position, length } => {
             conversation.gap(side, position, length, context);
         }
+        EventKind::Contradicted { side, position } => conversation.contradict(side, position),
         EventKind::Finished { side } => conversation.finished(side, context),
         EventKind::Closed(reason) => conversation.closed(reason, context),
         EventKind::Opened(_) => {}
