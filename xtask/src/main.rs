@@ -11,6 +11,7 @@ mod bench;
 mod build;
 mod demo;
 mod lint;
+mod npm;
 mod setup;
 mod shell;
 mod test;
@@ -57,7 +58,8 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<()> {
     if matches!(task, Task::Setup) {
-        return setup::run();
+        setup::run()?;
+        return npm::ensure();
     }
     setup::ensure()?;
     match task {

@@ -5,10 +5,15 @@
 use anyhow::{Result, ensure};
 use nix::unistd::Uid;
 
+use crate::npm;
 use crate::shell::{self, cargo};
 
 pub(crate) fn run() -> Result<()> {
-    shell::run_all(&[("tests of the host code", host), ("kernel and end-to-end tests", kernel)])
+    shell::run_all(&[
+        ("payloads and schemas of npm", npm::ensure),
+        ("tests of the host code", host),
+        ("kernel and end-to-end tests", kernel),
+    ])
 }
 
 fn host() -> Result<()> {

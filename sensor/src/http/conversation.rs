@@ -16,7 +16,7 @@ use super::queue::Queue;
 use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
 use super::{
-    Anomaly, BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
+    Anomaly, BodyPolicies, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
 };
 use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
@@ -25,7 +25,7 @@ use crate::tcp::{CloseReason, Opening, Side};
 pub(super) struct Context<'a, S> {
     pub(super) ports: &'a PortFilter,
     pub(super) proxies: &'a TrustedProxies,
-    pub(super) body: BodyPolicy,
+    pub(super) bodies: &'a BodyPolicies,
     pub(super) allowance: &'a Allowance,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
