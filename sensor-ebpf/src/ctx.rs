@@ -85,10 +85,12 @@ pub(crate) trait Frame: Load {
         target: &mut MaybeUninit<[u8; N]>,
         length: usize,
     ) -> bool {
-        let length = opaque(length);
-        if length == 0 || length > N {
+        // Without the first octet: Linux 6.1 learns no bound from a comparison with zero.
+        let rest = opaque(length.wrapping_sub(1));
+        if rest >= N {
             return false;
         }
+        let length = rest + 1;
         // SAFETY: `target` holds `N` octets and `length` is at most that.
         unsafe { self.load(low32(offset as u64), target.as_mut_ptr().cast(), low32(length as u64)) }
     }
@@ -185,7 +187,8 @@ impl Frame for XdpBuffer {
 
     #[inline(always)]
     fn number(&self, offset: usize) -> Option<u32> {
-        match self.window::<4>(offset) {
+        // Linux 6.1 forgets the bound that was tested on a copy of the offset in another register.
+        match self.window::<4>(opaque(offset)) {
             Some(window) => Some(u32::from_be(window.word::<0>())),
             None => self.octets(offset).map(u32::from_be_bytes),
         }

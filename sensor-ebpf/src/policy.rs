@@ -149,10 +149,16 @@ pub(crate) fn limited(
     length: usize,
     method: Method,
 ) -> Reason {
-    let key = SourceKey { address: settings.source_of(&network.source), slot };
+    let [a, b, c, d] = settings.source_of(&network.source).words();
     let traits = u32::from(observe::opens(transport)) * OPENS
         + u32::from(!matches!(method, Method::None)) * ASKS;
-    match hooksensor_limit(&raw const key, length as u64, traits, transport.acknowledgement) {
+    match hooksensor_limit(
+        pair(a, b),
+        pair(c, d),
+        pair(slot, traits),
+        length as u64,
+        transport.acknowledgement,
+    ) {
         CLEAN => Reason::Clean,
         PACKETS => against(settings, network, Banned::Guarded, Reason::DropLimited),
         CONNECTIONS => against(settings, network, Banned::Guarded, Reason::DropConnections),
@@ -161,20 +167,31 @@ pub(crate) fn limited(
     }
 }
 
+/// Two words as one number: a function of the programs takes five numbers and no more.
+#[inline(always)]
+fn pair(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
 /// A function of its own for the verifier, which looks at it once: followed from each way through
 /// the headers, its branches would pass the limit of a million instructions.
+///
+/// The address comes by value, for Linux 6.1 asks no map for a key that lies in the caller's frame.
 #[unsafe(no_mangle)]
 #[inline(never)]
 #[expect(unsafe_code, reason = "the verifier looks apart only at functions with external linkage")]
 extern "C" fn hooksensor_limit(
-    key: *const SourceKey,
+    front: u64,
+    back: u64,
+    slot_and_traits: u64,
     bytes: u64,
-    traits: u32,
     acknowledgement: u32,
 ) -> u32 {
-    // SAFETY: the verifier knows the pointer as one to a whole key, or null, which this tests.
-    let Some(key) = (unsafe { key.as_ref() }) else { return CLEAN };
-    let Some(port) = maps::WATCHED.get(key.slot) else { return CLEAN };
+    let halves = |pair: u64| [ctx::low32(pair), ctx::low32(pair >> 32)];
+    let ([a, b], [c, d]) = (halves(front), halves(back));
+    let [slot, traits] = halves(slot_and_traits);
+    let key = &SourceKey { address: Address::v6([a, b, c, d]), slot };
+    let Some(port) = maps::WATCHED.get(slot) else { return CLEAN };
     let segment = Segment {
         key,
         bytes,
