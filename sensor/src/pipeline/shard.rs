@@ -152,8 +152,8 @@ impl Shard {
 
     fn read_batch(&mut self) -> usize {
         let Self { ring, clock, stages, slots, lines, desk, figures, .. } = self;
-        let mut out = |output| put(output, lines, desk, figures);
-        ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
+        let mut out = |output: Output<'_>| put(output, lines, desk, figures);
+        let count = ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
             Some(Record::OverLimit { source, slot, time }) => {
                 if let Some(port) = slots.get(&slot) {
@@ -163,13 +163,16 @@ impl Shard {
             None => {
                 figures.unreadable.fetch_add(1, Ordering::Relaxed);
             }
-        })
+        });
+        lines.flush();
+        count
     }
 
     fn tick(&mut self) {
         self.clock.refresh();
         let Self { clock, stages, lines, desk, figures, .. } = self;
         stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        lines.flush();
         self.figures.publish(&self.stages);
     }
 
@@ -183,11 +186,12 @@ impl Shard {
     fn finish(&mut self) {
         let Self { stages, lines, desk, figures, .. } = self;
         stages.finish(&mut |output| put(output, lines, desk, figures));
+        lines.flush();
         self.figures.publish(&self.stages);
     }
 }
 
-fn put(output: Output, lines: &Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
+fn put(output: Output<'_>, lines: &mut Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
     match output {
         Output::Delivery(line) => {
             figures.deliveries.fetch_add(1, Ordering::Relaxed);

@@ -45,8 +45,8 @@ fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
 
 fn run_through(mut stages: Stages, wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
     let (mut records, mut rules) = (Vec::new(), Vec::new());
-    let mut put = |output| match output {
-        Output::Delivery(line) => records.push(serde_json::from_slice(&line).unwrap()),
+    let mut put = |output: Output<'_>| match output {
+        Output::Delivery(line) => records.push(serde_json::from_slice(line).unwrap()),
         Output::Finding(finding) => rules.push(finding.rule.id),
         Output::Connection(line) => panic!("{line:?}"),
     };
