@@ -64,6 +64,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<String> {
         kernel
     };
     let changed = [
+        ("state_dir", old.state_dir != new.state_dir),
         ("kernel", kernel(old) != kernel(new)),
         ("http", old.http != new.http),
         ("output", old.output != new.output),
