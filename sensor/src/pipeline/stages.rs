@@ -9,7 +9,8 @@ use crate::capture::Segment;
 use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
 use crate::http::{
-    BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
+    BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
+    TrustedProxies,
 };
 use crate::record::{self, Observer};
 use crate::tcp;
@@ -68,10 +69,10 @@ impl Stages {
             content_octets: config.http.memory,
             ..Limits::default()
         };
-        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
+        let bodies = bodies(config);
         let proxies = TrustedProxies(config.http.trusted_proxies.clone());
         Self {
-            engine: Engine::new(Options { ports, limits, body, proxies, seed }),
+            engine: Engine::new(Options { ports, limits, bodies, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
                 ban: config.ban.clone(),
@@ -89,6 +90,7 @@ impl Stages {
         observer: Arc<Observer>,
     ) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
+        self.engine.set_bodies(bodies(config));
         if self.rest.ban != config.ban {
             self.rest.detector = Detector::new(&config.ban);
             self.rest.ban = config.ban.clone();
@@ -149,10 +151,17 @@ impl Stages {
     }
 }
 
-/// Octets of a body that are kept, if it is needed at all: a signature is over all of it.
-fn content_cap(config: &Config) -> usize {
-    let checks = config.endpoints.iter().any(|endpoint| !endpoint.secrets.is_empty());
-    if checks { MAX_BODY_BYTES.min(config.http.memory) } else { 0 }
+/// What is kept of bodies: all of them where a signature is checked over it, nothing elsewhere.
+fn bodies(config: &Config) -> BodyPolicies {
+    let sha256 = config.http.body_sha256;
+    let mut bodies = BodyPolicies::all(BodyPolicy { sha256, content_cap: 0 });
+    let content = MAX_BODY_BYTES.min(config.http.memory);
+    for endpoint in &config.endpoints {
+        let content_cap = if endpoint.secrets.is_empty() { 0 } else { content };
+        let policy = BodyPolicy { sha256, content_cap };
+        bodies.add(endpoint.port, endpoint.path_prefix.as_bytes(), policy);
+    }
+    bodies
 }
 
 impl Rest {

@@ -27,14 +27,23 @@ const BODY: &str = "Hello, World!";
 /// GitHub's own example: `BODY` signed with "It's a Secret to Everybody".
 const SIGNATURE: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
-/// The records and the rules of the findings that the requests of one connection lead to.
-fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
+/// Settings with the keys and the observer that go with them.
+fn settings() -> (Config, Arc<Knowledge>, Arc<Observer>) {
     let config = Config::parse(CONFIG, "test").unwrap();
     let secret = |name: &str, text: &str| Secret::new(name, Zeroizing::new(text.into()));
     let secrets = vec![secret("env:OLD", "older"), secret("env:NEW", "It's a Secret to Everybody")];
     let knowledge = Arc::new(Knowledge::new(&config, vec![secrets, Vec::new()]));
     let observer = Observer { hostname: String::new(), version: "0", interfaces: BTreeMap::new() };
-    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, Arc::new(observer), 0);
+    (config, knowledge, Arc::new(observer))
+}
+
+/// The records and the rules of the findings that the requests of one connection lead to.
+fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
+    let (config, knowledge, observer) = settings();
+    run_through(Stages::new(&config, knowledge, PortFilter::Any, observer, 0), wire)
+}
+
+fn run_through(mut stages: Stages, wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
     let (mut records, mut rules) = (Vec::new(), Vec::new());
     let mut put = |output| match output {
         Output::Delivery(line) => records.push(serde_json::from_slice(&line).unwrap()),
@@ -90,6 +99,19 @@ fn each_status_reaches_its_record() {
     ];
     assert_eq!(found, expected);
     assert_eq!(rules, ["replayed-delivery", "invalid-signature", "missing-signature"]);
+}
+
+#[test]
+fn a_secret_that_a_reload_adds_is_used_at_once() {
+    let (mut config, knowledge, observer) = settings();
+    let nothing = Config::default();
+    let unknowing = Arc::new(Knowledge::new(&nothing, Vec::new()));
+    let mut stages = Stages::new(&nothing, unknowing, PortFilter::Any, Arc::clone(&observer), 0);
+    config.ports.insert(80);
+    stages.configure(&config, knowledge, observer);
+    let wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
+    let (records, _) = run_through(stages, &wire);
+    assert_eq!(said(&records[0]), ("valid", "env:NEW", "first"));
 }
 
 #[test]
