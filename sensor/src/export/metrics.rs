@@ -254,6 +254,12 @@ fn records(page: &Page, snapshot: &Snapshot) -> Result<()> {
         "Records lost, by cause.",
         &["cause"],
         by_name(&snapshot.records.lost),
+    )?;
+    page.counter(
+        "state_saves_total",
+        "Times the state was saved for the next run, by outcome.",
+        &["outcome"],
+        by_name(&snapshot.state_saves),
     )
 }
 

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub streams: StreamFigures,
     /// What became of records.
     pub records: RecordFigures,
+    /// Times the state was saved for the next run, by outcome.
+    pub state_saves: BTreeMap<String, u64>,
     /// Bans and decisions.
     pub bans: BanFigures,
 }

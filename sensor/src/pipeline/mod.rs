@@ -13,6 +13,7 @@ mod replay;
 mod report;
 mod shard;
 mod stages;
+mod state;
 mod writer;
 
 pub use agent::run;

@@ -124,6 +124,14 @@ impl Stages {
         self.engine.finish(&mut |observation| rest.observe(observation, out));
     }
 
+    pub(super) fn webhooks(&self) -> &Webhooks {
+        &self.rest.webhooks
+    }
+
+    pub(super) fn webhooks_mut(&mut self) -> &mut Webhooks {
+        &mut self.rest.webhooks
+    }
+
     /// What the engine counts.
     #[must_use]
     pub fn counters(&self) -> &Counters {
