@@ -145,9 +145,9 @@ impl<'a> ser::Serializer for Encoder<'a> {
     fn serialize_i64(self, number: i64) -> Result<(), Error> {
         let magnitude = number.unsigned_abs();
         if number < 0 {
-            self.negative(magnitude)
+            self.negative(magnitude);
         } else {
-            self.positive(magnitude)
+            self.positive(magnitude);
         }
         Ok(())
     }
