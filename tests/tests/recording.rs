@@ -198,6 +198,39 @@ fn five_hundred_deliveries_a_second_are_all_recorded() {
     assert_eq!(metrics.sum("hooksensor_requests_unrecorded", &[]), 0);
 }
 
+/// What the kernel counted of each source, whatever was copied up.
+#[test]
+fn sources_are_listed_with_what_they_sent_and_got() {
+    let network = Network::new(2).unwrap();
+    let (_server, agent) = start(&network);
+    let refused = LOCATIONS.iter().find(|(_, status)| (400..500).contains(status)).unwrap().0;
+    let send = |client: usize, path: &str, count: u64| {
+        let load = Load { path: path.to_owned(), ..load(500, count, 2, true) };
+        network.clients[client].namespace.run(|| load.run(&Progress::default())).unwrap();
+    };
+    send(0, LOCATIONS[0].0, 30);
+    send(1, refused, 20);
+    let list = |by: &str| -> Value {
+        let text = agent.done(&["sources", "--by", by, "--top", "1", "-o", "json"]).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()[0].clone()
+    };
+    let network_of = |client: usize| json!(format!("{}/32", network.clients[client].v4));
+    let busiest = [
+        ("/source", network_of(0)),
+        ("/port", json!(PORT)),
+        ("/established", json!(true)),
+        ("/connections", json!(2)),
+        ("/requests", json!(30)),
+        ("/responses/2xx", json!(30)),
+    ];
+    check(&list("requests"), &busiest);
+    let failing =
+        [("/source", network_of(1)), ("/requests", json!(20)), ("/responses/4xx", json!(20))];
+    check(&list("failures"), &failing);
+    let text = agent.done(&["sources"]).unwrap();
+    assert!(text.contains("OVER LIMIT") && text.lines().count() == 3, "{text}");
+}
+
 /// Tagged segments of both ends, sent as they are: the sensor sees them at the interface whether
 /// or not the hosts have a VLAN device.
 #[test]

@@ -12,6 +12,7 @@ mod providers;
 mod reload;
 mod replay;
 mod run;
+mod sources;
 mod status;
 mod verify;
 
@@ -44,6 +45,8 @@ enum Verb {
     Replay(replay::Arguments),
     /// Show the agent's health and counters.
     Status(Listing),
+    /// Show who sends to the watched ports, exactly counted.
+    Sources(sources::Arguments),
     /// Ban addresses or networks.
     Ban(bans::BanArguments),
     /// Lift bans on exactly these addresses or networks.
@@ -87,6 +90,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Run(arguments) => run::run(arguments),
         Verb::Replay(arguments) => replay::run(&arguments),
         Verb::Status(listing) => status::run(&agent, listing.output),
+        Verb::Sources(arguments) => sources::run(&agent, &arguments),
         Verb::Ban(arguments) => bans::ban(&agent, arguments),
         Verb::Unban(arguments) => bans::unban(&agent, arguments),
         Verb::Decisions(bans::Decisions::List(listing)) => bans::list(&agent, listing.output),

@@ -2,6 +2,7 @@
 //!
 //! It must not know any verb.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -116,6 +117,16 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The figures that are not zero.
+pub(super) fn list(figures: &BTreeMap<String, u64>) -> String {
+    let shown: Vec<_> = figures
+        .iter()
+        .filter(|(_, figure)| **figure > 0)
+        .map(|(name, figure)| format!("{name} {figure}"))
+        .collect();
+    if shown.is_empty() { String::from("none") } else { shown.join(", ") }
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 //!
 //! It must not know where figures come from.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use super::output::{Failure, Format, json, print, table};
+use super::output::{Failure, Format, json, list, print, table};
 use super::{Agent, mismatch};
 use crate::control::{Reply, Request};
 use crate::export::{PortFigures, Snapshot};
@@ -100,14 +99,4 @@ fn coverage(snapshot: &Snapshot) -> String {
         (unrecorded > 0).then(|| format!("coverage   port {}: no record {unrecorded}", one.port))
     });
     endpoints.chain(rest).collect::<Vec<_>>().join("\n")
-}
-
-/// The figures that are not zero.
-fn list(figures: &BTreeMap<String, u64>) -> String {
-    let shown: Vec<_> = figures
-        .iter()
-        .filter(|(_, figure)| **figure > 0)
-        .map(|(name, figure)| format!("{name} {figure}"))
-        .collect();
-    if shown.is_empty() { String::from("none") } else { shown.join(", ") }
 }

@@ -13,5 +13,6 @@ pub use client::{ClientError, ask};
 pub use http::serve as serve_http;
 pub use protocol::{
     AllowedPrefix, Ban, BanScope, DecisionView, Outcome, RefusedTarget, Reloaded, Reply, Request,
+    SourceOrder, SourceView,
 };
 pub use server::{Question, SocketGuard, bind, put, serve};

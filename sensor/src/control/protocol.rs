@@ -2,7 +2,8 @@
 //!
 //! It must not know sockets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,13 @@ pub enum Request {
     Decisions,
     /// The protected set.
     AllowList,
+    /// The sources that have most of something.
+    Sources {
+        /// Of what.
+        by: SourceOrder,
+        /// So many at most.
+        top: NonZeroU32,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -69,10 +77,71 @@ pub enum Reply {
     Decisions(Vec<DecisionView>),
     /// The protected set.
     AllowList(Vec<AllowedPrefix>),
+    /// Sources, the one that has most first.
+    Sources(Vec<SourceView>),
     /// The configuration was read again.
     Reloaded(Reloaded),
     /// The request could not be carried out.
     Failed(String),
+}
+
+/// What sources are put in order by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceOrder {
+    /// Packets that arrived.
+    #[default]
+    Packets,
+    /// Octets that arrived.
+    Bytes,
+    /// Connections asked for.
+    Connections,
+    /// Requests.
+    Requests,
+    /// Responses of the classes 4xx and 5xx.
+    Failures,
+    /// Events that were over a limit.
+    OverLimit,
+}
+
+/// A source on one port, as the kernel counted it since it was first seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// Its address, or the network that counts as one source.
+    pub source: IpNet,
+    /// The watched port.
+    pub port: u16,
+    /// Whether it completed a handshake.
+    pub established: bool,
+    /// Packets that arrived, but for those a ban met.
+    pub packets: u64,
+    /// Their octets, headers included.
+    pub bytes: u64,
+    /// Connections asked for.
+    pub connections: u64,
+    /// Requests.
+    pub requests: u64,
+    /// Responses it was sent, by class.
+    pub responses: BTreeMap<String, u64>,
+    /// Events that were over a limit.
+    pub over_limit: u64,
+}
+
+impl SourceView {
+    /// What it is put in order by.
+    #[must_use]
+    pub fn rank(&self, by: SourceOrder) -> u64 {
+        match by {
+            SourceOrder::Packets => self.packets,
+            SourceOrder::Bytes => self.bytes,
+            SourceOrder::Connections => self.connections,
+            SourceOrder::Requests => self.requests,
+            SourceOrder::Failures => {
+                ["4xx", "5xx"].iter().filter_map(|class| self.responses.get(*class)).sum()
+            }
+            SourceOrder::OverLimit => self.over_limit,
+        }
+    }
 }
 
 /// What became of each target.

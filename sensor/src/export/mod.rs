@@ -11,9 +11,9 @@ mod stdout;
 pub use file::FileSink;
 pub use metrics::encode;
 pub use sink::Sink;
-pub(crate) use snapshot::named;
 pub use snapshot::{
     BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures, RecordFigures,
     Snapshot, StreamFigures,
 };
+pub(crate) use snapshot::{RESPONSE_CLASSES, named};
 pub use stdout::LineSink;

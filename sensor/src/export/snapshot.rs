@@ -180,8 +180,10 @@ impl From<&Totals> for KernelFigures {
     }
 }
 
+/// Names of the classes that the kernel counts responses in.
+pub(crate) const RESPONSE_CLASSES: [&str; 6] = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
 fn port_figures(port: u16, counters: &Counters) -> PortFigures {
-    let classes = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
     PortFigures {
         port,
         ingress_packets: counters.reasons.iter().sum(),
@@ -190,7 +192,7 @@ fn port_figures(port: u16, counters: &Counters) -> PortFigures {
         egress_bytes: counters.egress_bytes,
         connections: counters.connections,
         requests: named(Method::NAMES.into_iter().zip(counters.requests)),
-        responses: named(classes.into_iter().zip(counters.responses)),
+        responses: named(RESPONSE_CLASSES.into_iter().zip(counters.responses)),
         verdicts: reasons(counters),
         samples: counters.samples,
         samples_lost: named([

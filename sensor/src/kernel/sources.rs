@@ -2,10 +2,11 @@
 //!
 //! It must not know what the figures say of a source.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use anyhow::Result;
-use hooksensor_ebpf::abi::SourceState;
+use hooksensor_ebpf::abi::{SourceKey, SourceState};
 
 use super::maps::Maps;
 
@@ -22,21 +23,21 @@ pub struct Source {
     pub state: SourceState,
 }
 
+/// Entries read of a map at most. A map that changes while it is read starts over where the entry
+/// at hand has gone, and a flood from made-up addresses changes it without end.
+const MOST_READ: usize = 1 << 20;
+
 impl Maps {
-    /// Every source that is known, in no order.
+    /// Every source that is known, each once, in no order.
     pub(super) fn sources(&self) -> Result<Vec<Source>> {
-        let mut sources = Vec::new();
-        for (map, established) in [(&self.sources, true), (&self.newcomers, false)] {
-            for item in map {
-                let (key, state) = item?;
-                sources.push(Source {
-                    address: key.address.into(),
-                    slot: key.slot,
-                    established,
-                    state,
-                });
+        let mut sources = HashMap::new();
+        for (map, established) in [(&self.newcomers, false), (&self.sources, true)] {
+            for item in map.iter().take(MOST_READ) {
+                let (SourceKey { address, slot }, state) = item?;
+                let address = IpAddr::from(address).to_canonical();
+                sources.insert((address, slot), Source { address, slot, established, state });
             }
         }
-        Ok(sources)
+        Ok(sources.into_values().collect())
     }
 }

@@ -2,10 +2,19 @@
 //!
 //! It must not know who asks.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
 use anyhow::Result;
+use ipnet::IpNet;
 
 use super::desk::Desk;
-use crate::export::{BanFigures, InterfaceFigures, KernelFigures, RecordFigures, Snapshot, named};
+use crate::control::{SourceOrder, SourceView};
+use crate::export::{
+    BanFigures, InterfaceFigures, KernelFigures, RESPONSE_CLASSES, RecordFigures, Snapshot, named,
+};
+use crate::kernel::Source;
 
 impl Desk {
     /// Everything there is to say at this moment.
@@ -30,6 +39,26 @@ impl Desk {
         })
     }
 
+    /// The sources that have most of something, first those that have most.
+    pub(super) fn sources(&mut self, by: SourceOrder, top: NonZeroU32) -> Result<Vec<SourceView>> {
+        let kernel = self.enforcer.kernel();
+        let slots: BTreeMap<u32, u16> = kernel.slots()?.into_iter().collect();
+        let limit = &self.config.limit;
+        let mut views: Vec<_> = kernel
+            .sources()?
+            .into_iter()
+            .filter_map(|source| {
+                let port = *slots.get(&source.slot)?;
+                let bits = if source.address.is_ipv4() { limit.source_v4 } else { limit.source_v6 };
+                let network = IpNet::new(source.address, bits).ok()?;
+                Some(view(&source, network, port))
+            })
+            .collect();
+        views.sort_by_key(|one| (Reverse(one.rank(by)), one.source, one.port));
+        views.truncate(usize::try_from(top.get())?);
+        Ok(views)
+    }
+
     fn record_figures(&self) -> RecordFigures {
         let decisions = self.figures.decisions.values().sum();
         let writer = self.lines.figures();
@@ -50,6 +79,21 @@ impl Desk {
             written: named(sinks.iter().map(|(name, one)| (*name, one.taken - one.lost))),
             lost,
         }
+    }
+}
+
+fn view(source: &Source, network: IpNet, port: u16) -> SourceView {
+    let counts = &source.state.counts;
+    SourceView {
+        source: network,
+        port,
+        established: source.established,
+        packets: counts.packets,
+        bytes: counts.bytes,
+        connections: counts.connections,
+        requests: counts.requests,
+        responses: named(RESPONSE_CLASSES.into_iter().zip(counts.responses)),
+        over_limit: source.state.over_limit,
     }
 }
 
