@@ -270,7 +270,11 @@ impl<'a> Agent<'a> {
         &self.folder
     }
 
-    fn pid(&self) -> Result<u32> {
+    /// The identifier of its process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
         self.child.as_ref().map(Child::id).context("the agent is not running")
     }
 }
