@@ -8,6 +8,7 @@ mod bans;
 mod config;
 mod detach;
 mod output;
+mod progress;
 mod providers;
 mod reload;
 mod replay;

@@ -3,7 +3,7 @@
 //! It must not know how a capture is read or understood.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,14 +11,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::output::{Failure, Format, say};
+use super::progress::Progress;
 use crate::config::Config;
 use crate::http::PortFilter;
 use crate::pipeline::{Replay, Summary};
 use crate::secrets;
 use crate::webhook::Knowledge;
-
-/// Octets read from a capture at once.
-const READ_AHEAD: usize = 1 << 16;
 
 /// Octets written at once: some fifty records for a system call.
 const WRITE_BEHIND: usize = 1 << 16;
@@ -49,15 +47,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut replay =
         Replay::new(config.as_ref(), knowledge, ports(&arguments.ports, config.as_ref()));
     let mut output = Output::new(arguments.output);
+    let progress = Progress::new(octets(&arguments.files));
     let mut code = ExitCode::SUCCESS;
     for file in &arguments.files {
-        if let Err(message) = capture(&mut replay, file, &mut output) {
+        if let Err(message) = capture(&mut replay, file, &progress, &mut output) {
+            progress.clear();
             say(&format!("hooksensor: {}: {message}", file.display()));
             code = ExitCode::FAILURE;
         }
     }
     let summary = replay.finish(&mut |line| output.put(line));
     output.finish()?;
+    progress.clear();
     say(&describe(&summary));
     Ok(code)
 }
@@ -71,13 +72,27 @@ fn ports(named: &[u16], config: Option<&Config>) -> PortFilter {
     }
 }
 
-fn capture(replay: &mut Replay, file: &Path, output: &mut Output) -> Result<(), String> {
-    let mut put = |line: &[u8]| output.put(line);
+/// Octets of all captures, unless one of them has no size or cannot be looked at.
+fn octets(files: &[PathBuf]) -> Option<u64> {
+    let size = |file: &PathBuf| file.metadata().ok().filter(Metadata::is_file).map(|of| of.len());
+    files.iter().map(size).sum()
+}
+
+fn capture(
+    replay: &mut Replay,
+    file: &Path,
+    progress: &Progress,
+    output: &mut Output,
+) -> Result<(), String> {
+    let mut put = |line: &[u8]| {
+        progress.record();
+        output.put(line);
+    };
     let outcome = if file == Path::new("-") {
-        replay.capture(io::stdin().lock(), &mut put)
+        replay.capture(progress.count(io::stdin().lock()), &mut put)
     } else {
         let source = File::open(file).map_err(|error| error.to_string())?;
-        replay.capture(io::BufReader::with_capacity(READ_AHEAD, source), &mut put)
+        replay.capture(progress.count(source), &mut put)
     };
     outcome.map_err(|error| error.to_string())
 }

@@ -209,3 +209,48 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(batches: usize) -> (Lines, Receiver<Item>) {
+        let (queue, waiting) = sync_channel(batches);
+        let figures = Arc::new(WriterFigures::default());
+        (Lines { queue, figures, batch: Batch::default() }, waiting)
+    }
+
+    fn octets(waiting: &Receiver<Item>) -> Option<String> {
+        match waiting.try_recv().ok()? {
+            Item::Batch(batch) => Some(String::from_utf8(batch.octets).unwrap()),
+            Item::Reopen => panic!("nobody asked for it"),
+        }
+    }
+
+    #[test]
+    fn lines_wait_for_a_flush_or_a_full_batch() {
+        let (mut lines, waiting) = lines(2);
+        lines.put(b"one");
+        lines.put(b"two");
+        assert_eq!(octets(&waiting), None);
+        lines.flush();
+        lines.flush();
+        assert_eq!(octets(&waiting).as_deref(), Some("one\ntwo\n"));
+        assert_eq!(octets(&waiting), None);
+        lines.put(&vec![b'x'; BATCH_OCTETS]);
+        assert_eq!(octets(&waiting).map(|octets| octets.len()), Some(BATCH_OCTETS + 1));
+    }
+
+    #[test]
+    fn every_line_of_a_lost_batch_is_counted() {
+        let (mut lines, waiting) = lines(1);
+        lines.put(b"kept");
+        lines.flush();
+        lines.put(b"lost");
+        lines.put(b"lost");
+        lines.flush();
+        assert_eq!(lines.figures.behind(), 2);
+        assert_eq!(lines.figures.waiting_octets.load(Ordering::Relaxed), "kept\n".len());
+        assert_eq!(octets(&waiting).as_deref(), Some("kept\n"));
+    }
+}

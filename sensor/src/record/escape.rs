@@ -22,26 +22,35 @@ pub(super) fn text(octets: &[u8], line: &mut Vec<u8>) {
     }
 }
 
-/// Whether all `octets` are printable ASCII that stands for itself. Nearly all text is.
+/// Whether all `octets` are printable ASCII that stands for itself. Nearly all text is, and most of
+/// it is short: the last word may overlap the one before it, and half a word is read twice.
 fn is_plain(octets: &[u8]) -> bool {
-    let (words, rest) = octets.as_chunks::<WORD>();
-    words.iter().all(|word| is_plain_word(u64::from_ne_bytes(*word)))
-        && rest.iter().all(|octet| matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\'))
+    if let Some(last) = octets.last_chunk::<WORD>() {
+        return is_plain_word(*last)
+            && octets.as_chunks().0.iter().all(|word| is_plain_word(*word));
+    }
+    match (octets.first_chunk(), octets.last_chunk()) {
+        (Some([a, b, c, d]), Some([e, f, g, h])) => is_plain_word([*a, *b, *c, *d, *e, *f, *g, *h]),
+        _ => octets.iter().all(|octet| is_plain_word([*octet; WORD])),
+    }
 }
 
 /// As [`is_plain`], for all octets of a word at once. Of each test only the topmost bits of octets
 /// count, and a borrow from one octet into the next starts at one that fails itself.
-const fn is_plain_word(word: u64) -> bool {
+const fn is_plain_word(octets: [u8; WORD]) -> bool {
     const EACH: u64 = u64::MAX / 0xff;
     const TOP: u64 = EACH * 0x80;
-    const fn zero(word: u64) -> u64 {
-        word.wrapping_sub(EACH) & !word
-    }
+    let word = u64::from_ne_bytes(octets);
     let control = word.wrapping_sub(EACH * 0x20) & !word;
     let quotation = zero(word ^ (EACH * b'"' as u64));
     let backslash = zero(word ^ (EACH * b'\\' as u64));
     let delete = zero(word ^ (EACH * 0x7f));
     (word | control | quotation | backslash | delete) & TOP == 0
+}
+
+/// Sets the topmost bit of octets that are zero, in words without others set.
+const fn zero(word: u64) -> u64 {
+    word.wrapping_sub(u64::MAX / 0xff) & !word
 }
 
 fn escaped(character: char, line: &mut Vec<u8>) {
@@ -96,15 +105,17 @@ mod tests {
         check(b"a\xff\xc3b", "a\u{fffd}\u{fffd}b");
     }
 
-    /// Each octet at each place of a word, and after it.
+    /// Each octet at each place of texts shorter than a word, of one, and longer than one.
     #[test]
     fn plain_octets() {
         for octet in 0..=u8::MAX {
             let expected = matches!(octet, b' '..=b'~') && octet != b'"' && octet != b'\\';
-            for place in 0..=WORD {
-                let mut octets = [b'a'; WORD + 1];
-                octets[place] = octet;
-                assert_eq!(is_plain(&octets), expected, "{octet} at {place}");
+            for length in 1..=2 * WORD + 1 {
+                for place in 0..length {
+                    let mut octets = vec![b'a'; length];
+                    octets[place] = octet;
+                    assert_eq!(is_plain(&octets), expected, "{octet} at {place} of {length}");
+                }
             }
         }
     }

@@ -3,7 +3,6 @@
 //! It must not know the record around it.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -22,60 +21,111 @@ pub(super) const MAX_VALUE_BYTES: usize = 8 << 10;
 /// Octets of a name that a record shows. No registered name is half as long.
 const MAX_NAME_BYTES: usize = 256;
 
-/// Header fields, ready to be shown.
-pub(super) struct HeaderFields<'a> {
-    /// The names one after the other, in lower case.
-    names: Vec<u8>,
-    fields: Vec<Field<'a>>,
-    cut: bool,
+/// Octets of a value that has its place whatever is in it: covering a secret puts ten octets where
+/// there were at least four, with the name of the parameter or the marks around it.
+const SHORT_VALUE_BYTES: usize = MAX_VALUE_BYTES / 4;
+
+/// The lengths of names, as far as it takes to know that one is there once.
+#[derive(Default)]
+struct Lengths {
+    once: u128,
+    again: u128,
 }
 
-struct Field<'a> {
-    name: Range<usize>,
-    value: Cow<'a, [u8]>,
+/// Header fields, as a record shows them.
+pub(super) struct HeaderFields<'a> {
+    headers: &'a Headers,
+    roles: &'a Roles,
 }
 
 impl<'a> HeaderFields<'a> {
-    pub(super) fn new(headers: &'a Headers, roles: &Roles) -> Self {
-        let mut shown = Self { names: Vec::with_capacity(256), fields: Vec::new(), cut: false };
-        for (name, value) in headers.iter() {
-            if shown.fields.len() == MAX_FIELDS {
-                shown.cut = true;
-                break;
-            }
-            shown.push(name, value, roles);
-        }
-        shown
+    pub(super) fn new(headers: &'a Headers, roles: &'a Roles) -> Self {
+        Self { headers, roles }
     }
 
-    /// Whether a field, or the end of a name or value, was left out.
+    /// Whether a field, or the end of a name or value, is left out.
     pub(super) fn is_cut(&self) -> bool {
-        self.cut
+        let is_cut = |(name, value): (&[u8], &[u8])| {
+            name.len() > MAX_NAME_BYTES
+                || (value.len() > SHORT_VALUE_BYTES
+                    && shown(&name.to_ascii_lowercase(), value, self.roles).1)
+        };
+        self.headers.iter().nth(MAX_FIELDS).is_some() || self.headers.iter().any(is_cut)
     }
 
-    fn push(&mut self, name: &[u8], value: &'a [u8], roles: &Roles) {
-        let start = self.names.len();
-        self.names.extend(name.iter().take(MAX_NAME_BYTES).map(u8::to_ascii_lowercase));
-        let (value, is_cut) = cut(redact::header_value(&self.names[start..], value, roles));
-        self.cut |= name.len() > MAX_NAME_BYTES || is_cut;
-        self.fields.push(Field { name: start..self.names.len(), value });
+    /// The fields that are shown, with as much of their names as is.
+    fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let fields = self.headers.iter().take(MAX_FIELDS);
+        fields.map(|(name, value)| (&name[..name.len().min(MAX_NAME_BYTES)], value))
     }
 
-    fn name(&self, field: &Field<'_>) -> &[u8] {
-        &self.names[field.name.clone()]
+    fn lengths(&self) -> Lengths {
+        self.fields().fold(Lengths::default(), |mut lengths, (name, _)| {
+            let length = Lengths::bit(name);
+            lengths.again |= lengths.once & length;
+            lengths.once |= length;
+            lengths
+        })
     }
 
-    fn is_repeat(&self, index: usize) -> bool {
-        let name = self.name(&self.fields[index]);
-        self.fields[..index].iter().any(|field| self.name(field) == name)
+    /// The values of the fields called `name`, in lower case.
+    fn values(&self, name: &[u8]) -> Vec<Text<'a>> {
+        let fields = self.fields().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| Text(shown(name, value, self.roles).0)).collect()
     }
 
-    /// The values of the field at `index` and of every later one of the same name.
-    fn values_from(&self, index: usize) -> impl Iterator<Item = Text<'_>> {
-        let name = self.name(&self.fields[index]);
-        let fields = self.fields[index..].iter().filter(move |field| self.name(field) == name);
-        fields.map(|field| Text::from(&*field.value))
+    /// Whether the field at `index` comes after another one of its name, or before one.
+    fn is_repeated(&self, index: usize, name: &[u8]) -> (bool, bool) {
+        let (mut after, mut before) = (false, false);
+        for (place, (other, _)) in self.fields().enumerate() {
+            let is_same = place != index && other.eq_ignore_ascii_case(name);
+            after |= is_same && place < index;
+            before |= is_same && place > index;
+        }
+        (after, before)
     }
+}
+
+impl Lengths {
+    /// Whether there may be another name like this one: comparing every two takes long.
+    fn has_again(&self, name: &[u8]) -> bool {
+        self.again & Self::bit(name) != 0
+    }
+
+    const fn bit(name: &[u8]) -> u128 {
+        1 << (name.len() % u128::BITS as usize)
+    }
+}
+
+impl Serialize for HeaderFields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        let lengths = self.lengths();
+        let mut lower = [0; MAX_NAME_BYTES];
+        for (index, (name, value)) in self.fields().enumerate() {
+            let lower = &mut lower[..name.len()];
+            lower.copy_from_slice(name);
+            lower.make_ascii_lowercase();
+            let repeated = lengths.has_again(name).then(|| self.is_repeated(index, name));
+            match repeated.unwrap_or_default() {
+                (true, _) => {}
+                (false, true) => {
+                    object.serialize_entry(&Text::from(&*lower), &self.values(lower))?;
+                }
+                (false, false) => {
+                    let value = Text(shown(lower, value, self.roles).0);
+                    object.serialize_entry(&Text::from(&*lower), &value)?;
+                }
+            }
+        }
+        object.end()
+    }
+}
+
+/// The value of the header `name`, in lower case, as it may be shown, and whether its end is left
+/// out.
+fn shown<'v>(name: &[u8], value: &'v [u8], roles: &Roles) -> (Cow<'v, [u8]>, bool) {
+    cut(redact::header_value(name, value, roles))
 }
 
 /// The value of the first header called `name`, in lower case, as it may be shown.
@@ -85,7 +135,7 @@ pub(super) fn shown_value<'a>(
     roles: &Roles,
 ) -> Option<Text<'a>> {
     let value = headers.first(name)?;
-    Some(Text(cut(redact::header_value(name.as_bytes(), value, roles)).0))
+    Some(Text(shown(name.as_bytes(), value, roles).0))
 }
 
 /// Leaves out the end of a value that is too long, between characters, and says whether it did.
@@ -105,21 +155,4 @@ fn cut(value: Cow<'_, [u8]>) -> (Cow<'_, [u8]>, bool) {
         }
     };
     (shown, true)
-}
-
-impl Serialize for HeaderFields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(None)?;
-        for (index, field) in self.fields.iter().enumerate() {
-            if self.is_repeat(index) {
-                continue;
-            }
-            object.serialize_key(&Text::from(self.name(field)))?;
-            match self.values_from(index).count() {
-                1 => object.serialize_value(&Text::from(&*field.value))?,
-                _ => object.serialize_value(&self.values_from(index).collect::<Vec<_>>())?,
-            }
-        }
-        object.end()
-    }
 }

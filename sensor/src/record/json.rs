@@ -45,11 +45,6 @@ impl<'a> Encoder<'a> {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    fn negative(self, magnitude: u64) {
-        self.0.push(b'-');
-        self.positive(magnitude);
-    }
-
     fn positive(self, mut number: u64) {
         /// Digits of the largest number of 64 bits.
         const LONGEST: usize = 20;
@@ -143,12 +138,10 @@ impl<'a> ser::Serializer for Encoder<'a> {
     }
 
     fn serialize_i64(self, number: i64) -> Result<(), Error> {
-        let magnitude = number.unsigned_abs();
         if number < 0 {
-            self.negative(magnitude);
-        } else {
-            self.positive(magnitude);
+            self.0.push(b'-');
         }
+        self.positive(number.unsigned_abs());
         Ok(())
     }
 

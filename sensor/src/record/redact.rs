@@ -39,7 +39,11 @@ pub(super) fn header_value<'a>(name: &[u8], value: &'a [u8], roles: &Roles) -> C
 
 /// A request target with its secrets covered, and otherwise as it was sent.
 pub(super) fn target(target: &[u8]) -> Cow<'_, [u8]> {
-    cover(target, &url_secrets(target, Start::Target))
+    if may_hold_secret(target) {
+        cover(target, &url_secrets(target, Start::Target))
+    } else {
+        Cow::Borrowed(target)
+    }
 }
 
 /// A query, without its question mark, with its secrets covered.

@@ -116,7 +116,8 @@ struct Trial<'t, 'm> {
 impl Trial<'_, '_> {
     /// The key that made the signature, or why there is none.
     fn result(&self) -> Result<&Key, Reason> {
-        if self.presented.signatures.is_empty() {
+        let signatures = &self.presented.signatures(self.scheme);
+        if signatures.is_empty() {
             return Err(Reason::Malformed);
         }
         let ids: &[Source] = &self.provider.delivery_id;
@@ -126,7 +127,6 @@ impl Trial<'_, '_> {
         if self.keys.is_empty() {
             return Err(Reason::NoUsableKey);
         }
-        let signatures = &self.presented.signatures;
         for url in signed.urls() {
             signed.url = Cow::Owned(url);
             let key =

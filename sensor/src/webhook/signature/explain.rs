@@ -36,7 +36,7 @@ pub fn explain(
     };
     steps.push(format!(
         "{} signature(s) by {} in \"{}\".",
-        presented.signatures.len(),
+        presented.signatures(scheme).len(),
         scheme.algorithm.name(),
         scheme.signature,
     ));

@@ -19,8 +19,6 @@ const MAX_SIGNATURES: usize = 8;
 #[derive(Debug)]
 pub(super) struct Presented<'a> {
     header: Cow<'a, [u8]>,
-    /// The octets of each signature that is well written.
-    pub(super) signatures: Vec<Vec<u8>>,
 }
 
 impl<'a> Presented<'a> {
@@ -30,10 +28,14 @@ impl<'a> Presented<'a> {
             return None;
         }
         let header = message.find(&scheme.signature)?;
-        let mut texts = signatures(&header, scheme).take(MAX_SIGNATURES).peekable();
-        texts.peek()?;
-        let signatures = texts.filter_map(|text| decode(text, scheme)).collect();
-        Some(Self { header, signatures })
+        signatures(&header, scheme).next()?;
+        Some(Self { header })
+    }
+
+    /// The octets of each signature that is well written.
+    pub(super) fn signatures(&self, scheme: &Scheme) -> Vec<Vec<u8>> {
+        let texts = signatures(&self.header, scheme).take(MAX_SIGNATURES);
+        texts.filter_map(|text| decode(text, scheme)).collect()
     }
 
     /// The item of the header that starts with `prefix`, without it.
