@@ -14,8 +14,8 @@ use super::output::{Failure, Format, say};
 use crate::config::Config;
 use crate::http::PortFilter;
 use crate::pipeline::{Replay, Summary};
-use crate::secrets;
 use crate::webhook::Knowledge;
+use crate::{schemas, secrets};
 
 /// Octets read from a capture at once.
 const READ_AHEAD: usize = 1 << 16;
@@ -43,7 +43,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.as_deref().map(Config::load).transpose()?;
     let knowledge = match &config {
-        Some(config) => secrets::knowledge(config).map_err(Failure::from)?,
+        Some(config) => {
+            let schemas = schemas::of_endpoints(config).map_err(Failure::from)?;
+            secrets::knowledge(config).map_err(Failure::from)?.with_schemas(schemas)
+        }
         None => Knowledge::new(&Config::default(), Vec::new()),
     };
     let mut replay =

@@ -11,6 +11,7 @@ use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Text, Time};
 use super::headers::shown_value;
 use super::http::{Http, Url, UserAgent, domain};
 use super::network::Network;
+use super::payload::{PayloadFields, SchemaFields};
 use crate::http::{Body, Coverage, Exchange, Request};
 use crate::webhook::{Delivery, Replay, Signature, started};
 
@@ -85,6 +86,10 @@ struct Webhook<'a> {
     signature: Option<SignatureFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<PayloadFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<SchemaFields>,
     body: WebhookBody<'a>,
 }
 
@@ -134,6 +139,8 @@ impl<'a> Webhook<'a> {
             attempt: delivery.attempt,
             signature: delivery.signature.as_ref().map(SignatureFields::from),
             replay: delivery.replay.map(Replay::name),
+            payload: delivery.payload.as_ref().map(PayloadFields::from),
+            schema: delivery.payload.as_ref().and_then(SchemaFields::of),
             body: WebhookBody::new(&request.body),
         }
     }

@@ -20,6 +20,7 @@ mod headers;
 mod http;
 mod json;
 mod network;
+mod payload;
 mod redact;
 
 pub use json::write_line;
