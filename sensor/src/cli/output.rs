@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::config::ConfigError;
 use crate::control::ClientError;
+use crate::schemas::FileError;
 use crate::secrets::SecretError;
 
 const FAILED: u8 = 1;
@@ -60,6 +61,12 @@ impl From<ConfigError> for Failure {
 
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
         Self::usage(error.to_string())
     }
 }

@@ -15,8 +15,8 @@ use super::progress::Progress;
 use crate::config::Config;
 use crate::http::PortFilter;
 use crate::pipeline::{Replay, Summary};
-use crate::secrets;
 use crate::webhook::Knowledge;
+use crate::{schemas, secrets};
 
 /// Octets written at once: some fifty records for a system call.
 const WRITE_BEHIND: usize = 1 << 16;
@@ -41,7 +41,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.as_deref().map(Config::load).transpose()?;
     let knowledge = match &config {
-        Some(config) => secrets::knowledge(config).map_err(Failure::from)?,
+        Some(config) => {
+            let schemas = schemas::of_endpoints(config).map_err(Failure::from)?;
+            secrets::knowledge(config).map_err(Failure::from)?.with_schemas(schemas)
+        }
         None => Knowledge::new(&Config::default(), Vec::new()),
     };
     let mut replay =

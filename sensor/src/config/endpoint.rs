@@ -4,6 +4,9 @@
 
 #![expect(clippy::doc_markdown, reason = "the comments are the text of the sample configuration")]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,4 +45,49 @@ pub struct Endpoint {
     #[serde(default)]
     #[schemars(example = &"")]
     pub subscription: String,
+    /// What to look for in payloads: "content" that is not what is declared, "shape" that differs
+    /// from earlier deliveries of the same event, signs of "injection". [] looks for nothing.
+    #[serde(default)]
+    #[schemars(example = &["content", "shape", "injection"])]
+    pub checks: BTreeSet<PayloadCheck>,
+    /// Files of JSON Schema by event type; "*" is every other event. In a file with definitions
+    /// the one that is named for an event and its action is taken, as in issues$opened,
+    /// push$event, push_event or push; else the whole file.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "*": "/etc/hooksensor/schemas/github.json" }))]
+    pub schemas: BTreeMap<String, PathBuf>,
+    /// Deliveries of one event that its shape is learnt from before a difference is told, of
+    /// those with a valid signature or, where none is checked, an answer of 2xx. 0 is 100.
+    #[serde(default)]
+    #[schemars(example = &100)]
+    pub shape_after: u32,
+}
+
+/// Something to look for in payloads.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum PayloadCheck {
+    /// Content that is not what is declared, or not well-formed.
+    Content,
+    /// A shape other than that of earlier deliveries.
+    Shape,
+    /// Text that is meant for a shell, a template, a query or a page.
+    Injection,
+}
+
+impl Endpoint {
+    /// Whether anything is looked for in payloads.
+    #[must_use]
+    pub fn checks_payloads(&self) -> bool {
+        !self.checks.is_empty() || !self.schemas.is_empty()
+    }
+
+    /// Whether the bodies of deliveries are needed.
+    #[must_use]
+    pub fn needs_bodies(&self) -> bool {
+        !self.secrets.is_empty() || self.checks_payloads()
+    }
 }

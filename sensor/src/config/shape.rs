@@ -81,6 +81,10 @@ fn misplaced(name: &str, path: &str, value: &DeValue<'_>, schema: &Value) -> Opt
         (!tables).then(|| format!("this is a list of tables; write [[{path}]] for each of them"))
     } else if schema["type"] == "array" {
         (!value.is_array()).then(|| format!("this is a list; write it in brackets: {name} = [...]"))
+    } else if schema["type"] == "object" {
+        (!value.is_table()).then(|| {
+            format!("this holds names with their values; write {name} = {{ \"NAME\" = \"VALUE\" }}")
+        })
     } else {
         let single = !value.is_table() && !value.is_array();
         (!single).then(|| format!("this is a single value; write {name} = ..."))

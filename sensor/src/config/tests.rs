@@ -97,7 +97,8 @@ fn unknown_keys() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1\npath_prefix = \"/\"\npath = \"/\"\n",
         &["t.toml:5: unknown key \"path\" in [endpoint]; did you mean \"path_prefix\"? \
-           known keys: name, port, path_prefix, provider, secrets, public_url, subscription"],
+           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, \
+           checks, schemas, shape_after"],
     );
     let top = Config::parse("por = 1", "t.toml").unwrap_err().to_string();
     assert!(top.starts_with("t.toml:1: unknown key \"por\"; did you mean \"ports\"? "), "{top}");
@@ -153,6 +154,16 @@ fn bad_values() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1",
         &["t.toml:1: endpoint: missing field `path_prefix`"],
+    );
+    check(
+        "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nschemas = \"/a\"",
+        &["t.toml:6: endpoint.schemas: this holds names with their values; \
+           write schemas = { \"NAME\" = \"VALUE\" }"],
+    );
+    check(
+        "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\n\
+         schemas = { push = \"a.json\" }",
+        &["t.toml:6: endpoint[0].schemas.push: a.json is not an absolute path; begin it with /"],
     );
 }
 

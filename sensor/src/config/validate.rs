@@ -238,6 +238,9 @@ impl Check {
                     names.join(", ")
                 )
             });
+            for (event, path) in &endpoint.schemas {
+                self.absolute(path, &format!("{}.{event}", key("schemas")));
+            }
             let url = &endpoint.public_url;
             let is_url =
                 url.is_empty() || url.starts_with("https://") || url.starts_with("http://");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule};
+use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule, payload};
 use crate::capture::Timestamp;
 use crate::webhook::{Delivery, Replay, Status, Why, started};
 
@@ -36,7 +36,7 @@ const RULES: [(Rule, Claim); 6] = [
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Why a delivery's claim does not hold, in a sentence; `None` when it does.
-type Claim = fn(&Delivery) -> Option<String>;
+pub(super) type Claim = fn(&Delivery) -> Option<String>;
 
 /// What was said lately.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Claims {
         let source = delivery.exchange.client;
         let port = delivery.exchange.flow.destination.port();
         let time = started(&delivery.exchange);
-        for (rule, claim) in RULES {
+        for (rule, claim) in RULES.into_iter().chain(payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
             if self.is_news(rule, source, port, time) {
                 out(Finding::new(rule, time, source, port, reason, vec![delivery.id]));
@@ -72,7 +72,7 @@ impl Claims {
     }
 }
 
-const fn rule(id: &'static str) -> Rule {
+pub(super) const fn rule(id: &'static str) -> Rule {
     Rule { id, version: 1, consequence: Consequence::Alert }
 }
 
@@ -144,7 +144,7 @@ fn misplaced(delivery: &Delivery) -> Option<String> {
     })
 }
 
-fn provider(delivery: &Delivery) -> &str {
+pub(super) fn provider(delivery: &Delivery) -> &str {
     delivery.provider.as_ref().map_or("an unknown provider", |provider| &provider.name)
 }
 

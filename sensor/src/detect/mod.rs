@@ -4,6 +4,7 @@
 
 mod claims;
 mod failures;
+mod payload;
 mod sustained;
 
 use std::net::IpAddr;

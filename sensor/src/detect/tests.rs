@@ -42,6 +42,7 @@ fn delivery(number: u64, source: &str, second: u64, status: u16) -> Delivery {
         handshake: false,
         signature: None,
         replay: None,
+        payload: None,
         roles: std::sync::Arc::default(),
     }
 }

@@ -12,6 +12,7 @@ use super::headers::shown_value;
 use super::http::{Http, Url, UserAgent, domain};
 use super::moment::Time;
 use super::network::Network;
+use super::payload::{PayloadFields, SchemaFields};
 use crate::http::{Body, Coverage, Exchange, Request};
 use crate::webhook::{Delivery, Reason, Replay, Signature, started};
 
@@ -89,6 +90,10 @@ struct Webhook<'a> {
     signature: Option<SignatureFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<PayloadFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<SchemaFields>,
     body: WebhookBody<'a>,
 }
 
@@ -138,6 +143,8 @@ impl<'a> Webhook<'a> {
             attempt: delivery.attempt,
             signature: delivery.signature.as_ref().map(SignatureFields::from),
             replay: delivery.replay.map(Replay::name),
+            payload: delivery.payload.as_ref().map(PayloadFields::from),
+            schema: delivery.payload.as_ref().and_then(SchemaFields::of),
             body: WebhookBody::new(&request.body),
         }
     }

@@ -22,6 +22,7 @@ mod http;
 mod json;
 mod moment;
 mod network;
+mod payload;
 mod redact;
 
 pub use json::write_line;

@@ -142,6 +142,31 @@ fn secrets() {
 }
 
 #[test]
+fn payloads_with_faults_and_unjudged() {
+    use crate::webhook::payload::{Fault, Mismatch, Unjudged};
+    use crate::webhook::{Delivery, Payload};
+
+    let mut exchange = fixture::exchange("/hook", "X-GitHub-Event: push");
+    exchange.index = 1;
+    let mut delivered = fixture::deliver(exchange);
+    let mismatch = Mismatch { pointer: "/commits/0/id".to_owned(), keyword: "type".to_owned() };
+    let fields = |delivered: &Delivery| {
+        let record: Value = serde_json::from_str(&line(&delivery(delivered, &observer()))).unwrap();
+        [record["webhook"]["payload"].clone(), record["webhook"]["schema"].clone()]
+    };
+    delivered.payload = Some(Payload::unjudged(Unjudged::TooLarge));
+    let reason = "it is larger than is looked at";
+    let unjudged = serde_json::json!({ "status": "unjudged", "reason": reason });
+    assert_eq!(fields(&delivered), [unjudged, Value::Null]);
+    delivered.payload = Some(Payload { schema: Some(Ok(())), ..Payload::default() });
+    let expected = [r#"{"status":"sound"}"#, r#"{"valid":true}"#];
+    assert_eq!(fields(&delivered).map(|fields| fields.to_string()), expected);
+    let faults = vec![Fault::Schema(mismatch.clone())];
+    delivered.payload = Some(Payload { faults, schema: Some(Err(mismatch)), unjudged: None });
+    check("payload", &delivery(&delivered, &observer()));
+}
+
+#[test]
 fn hostile_octets() {
     let mut exchange = answered("/", "", 200);
     let (name, value) = (b"Bad\xffName\x01", b"\"a\xffb\0\n\"\\\x1b[31m\xc2\x9b");

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Target;
+use super::payload::Schemas;
 use super::signature::{Check, Secret, Terms};
 use super::table::Table;
 use crate::config::{Config, Endpoint, Provider};
@@ -29,6 +30,7 @@ struct Watched {
     provider: Option<usize>,
     /// For each provider, the check with this endpoint's keys.
     checks: Vec<Check>,
+    schemas: Schemas,
 }
 
 /// What is known beforehand of one request.
@@ -38,6 +40,8 @@ pub(super) struct Place<'k> {
     pub(super) provider: Option<&'k Arc<Provider>>,
     /// The check for the provider, with the keys of the endpoint.
     pub(super) check: Option<&'k Check>,
+    /// The schemas of the endpoint.
+    pub(super) schemas: Option<&'k Schemas>,
 }
 
 impl Knowledge {
@@ -53,10 +57,20 @@ impl Knowledge {
                 provider: table.position(&endpoint.provider),
                 endpoint: Arc::new(endpoint.clone()),
                 checks: checks(&table, &secrets[range]),
+                schemas: Schemas::default(),
             }
         };
         let endpoints = config.endpoints.iter().enumerate().map(watched).collect();
         Self { endpoints, keyless: checks(&table, &[]), secrets, table }
+    }
+
+    /// This, and the schemas of each endpoint in its order.
+    #[must_use]
+    pub fn with_schemas(mut self, schemas: Vec<Schemas>) -> Self {
+        for (watched, schemas) in self.endpoints.iter_mut().zip(schemas) {
+            watched.schemas = schemas;
+        }
+        self
     }
 
     /// The providers.
@@ -92,6 +106,7 @@ impl Knowledge {
             endpoint: watched.map(|watched| &watched.endpoint),
             provider: told.or(expected).map(|index| &self.table.providers()[index]),
             check: expected.map(|index| &checks[index]),
+            schemas: watched.map(|watched| &watched.schemas),
         }
     }
 

@@ -18,6 +18,7 @@ mod json;
 mod knowledge;
 mod memory;
 mod message;
+pub mod payload;
 mod remembered;
 pub mod signature;
 mod stage;
@@ -27,6 +28,7 @@ pub use crate::http::{Target, host_of};
 pub use knowledge::Knowledge;
 pub use memory::{Memory, Replay, Why};
 pub use message::{Message, NoContent};
+pub use payload::Payload;
 pub use signature::{Reason, Secret, Signature, Status};
 pub use stage::Webhooks;
 pub use table::{HeaderRole, Roles, Table};
@@ -56,6 +58,8 @@ pub struct Delivery {
     pub signature: Option<Signature>,
     /// Whether it came before; `None` when it has no identifier to tell by.
     pub replay: Option<Replay>,
+    /// What is known of its payload; `None` where its endpoint asks for no check of it.
+    pub payload: Option<Payload>,
     /// What each header is to the providers, for those who decide what may be shown.
     pub roles: Arc<Roles>,
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
 use super::message::Message;
-use super::{Delivery, Replay, Signature, Status, answer, delivery_event_id, request_id};
+use super::payload::{Origin, Payloads, Shapes};
+use super::{Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, request_id};
 use crate::config::Provider;
 use crate::http::{Exchange, Request};
 use crate::time::Timestamp;
@@ -28,6 +29,7 @@ pub struct Webhooks {
     knowledge: Arc<Knowledge>,
     roles: Arc<super::Roles>,
     memory: Memory,
+    payloads: Payloads,
     budget: Budget,
 }
 
@@ -43,13 +45,15 @@ impl Webhooks {
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, memory: Memory) -> Self {
         let roles = Arc::new(knowledge.table().roles().clone());
-        Self { knowledge, roles, memory, budget: Budget::default() }
+        let payloads = Payloads::default();
+        Self { knowledge, roles, memory, payloads, budget: Budget::default() }
     }
 
     /// Takes on other knowledge; what is remembered stays.
     pub fn learn(&mut self, knowledge: Arc<Knowledge>) {
         self.roles = Arc::new(knowledge.table().roles().clone());
         self.knowledge = knowledge;
+        self.payloads.renew();
     }
 
     /// What is remembered of earlier deliveries.
@@ -61,6 +65,17 @@ impl Webhooks {
     /// Remembers what `memory` does, and nothing else.
     pub fn recall(&mut self, memory: Memory) {
         self.memory = memory;
+    }
+
+    /// What is remembered of the shapes of payloads.
+    #[must_use]
+    pub fn shapes(&self) -> &Shapes {
+        self.payloads.shapes()
+    }
+
+    /// Goes on from the shapes that an earlier stage remembered.
+    pub fn restore_shapes(&mut self, shapes: Shapes) {
+        self.payloads = Payloads::new(shapes);
     }
 
     /// Says what `exchange` was.
@@ -78,6 +93,7 @@ impl Webhooks {
             handshake: false,
             signature: None,
             replay: None,
+            payload: None,
             roles: Arc::clone(&self.roles),
         };
         if let Some(mut request) = delivery.exchange.request.take() {
@@ -94,17 +110,48 @@ impl Webhooks {
         let place = knowledge.place(request, &delivery.exchange);
         delivery.endpoint = place.endpoint.cloned();
         delivery.request_id = request_id(&request.headers);
-        let Some(provider) = place.provider else { return };
         let message = Message::new(request, &delivery.exchange);
+        self.attribute(&knowledge, delivery, &place, &message, request);
+        delivery.payload = self.check_payload(delivery, &place, &message, request.started);
+    }
+
+    /// Says what the provider means by it, and what is known of that.
+    fn attribute(
+        &mut self,
+        knowledge: &Knowledge,
+        delivery: &mut Delivery,
+        place: &Place<'_>,
+        message: &Message<'_>,
+        request: &Request,
+    ) {
+        let Some(provider) = place.provider else { return };
         delivery.event_type = message.identifier(&provider.event_type);
         delivery.delivery_id = message.identifier(&provider.delivery_id);
         delivery.attempt = message.identifier(&provider.attempt).and_then(|number| {
             number.parse::<u32>().ok()?.checked_sub(provider.first_attempt)?.checked_add(1)
         });
         delivery.handshake = provider.handshake.iter().any(|mark| message.bears(mark));
-        delivery.signature = self.check(&knowledge, &place, &message, request.started);
+        delivery.signature = self.check(knowledge, place, message, request.started);
         delivery.provider = Some(Arc::clone(provider));
-        delivery.replay = self.remember(delivery, &message, request);
+        delivery.replay = self.remember(delivery, message, request);
+    }
+
+    fn check_payload(
+        &mut self,
+        delivery: &Delivery,
+        place: &Place<'_>,
+        message: &Message<'_>,
+        now: Timestamp,
+    ) -> Option<Payload> {
+        let origin = Origin {
+            endpoint: place.endpoint?,
+            schemas: place.schemas?,
+            provider: delivery.provider.as_ref().map_or("", |provider| &provider.name),
+            event_type: delivery.event_type.as_deref().unwrap_or_default(),
+            teaches: teaches(delivery),
+            now,
+        };
+        self.payloads.judge(origin, message)
     }
 
     fn check(
@@ -147,6 +194,20 @@ impl Webhooks {
             signature,
         };
         Some(self.memory.judge(&seen))
+    }
+}
+
+/// Whether a delivery is genuine, or where that is not known, was taken for it by who knows better.
+fn teaches(delivery: &Delivery) -> bool {
+    let is_checked =
+        delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty());
+    match delivery.signature.as_ref().map(|signature| signature.status) {
+        Some(Status::Valid) => true,
+        Some(Status::Invalid | Status::Missing | Status::Stale) if is_checked => false,
+        _ => {
+            let response = delivery.exchange.response.as_ref();
+            response.is_some_and(|response| (200..300).contains(&response.status))
+        }
     }
 }
 

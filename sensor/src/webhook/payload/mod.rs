@@ -1,0 +1,184 @@
+//! Checks of what a delivery says: that it is what it declares, what its schema and its past say,
+//! and that nothing in it is meant for a shell.
+//!
+//! Pure. It must not judge whether any of that matters; that is `detect`'s part. What was not seen
+//! whole is not judged.
+
+mod coding;
+mod content;
+mod document;
+mod fault;
+mod media;
+mod pointer;
+mod schema;
+mod shape;
+mod shapes;
+mod signs;
+
+use serde_json::Value;
+
+use super::message::Message;
+use crate::config::{Endpoint, PayloadCheck};
+use crate::time::Timestamp;
+
+pub use coding::Coding;
+pub use document::Malformed;
+pub use fault::{Fault, Payload, Unjudged};
+pub use schema::{Mismatch, Schema, SchemaError, Schemas};
+pub use shape::{Drift, Kinds, Shape};
+pub use shapes::{RememberedShape, Shapes};
+
+use content::Content;
+use pointer::Pointer;
+use schema::{Held, Validators};
+use shapes::Kind;
+
+/// Faults of one payload that are named; who reads of so many looks at the payload.
+const MAX_FAULTS: usize = 8;
+
+/// What is known beforehand of a payload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) schemas: &'a Schemas,
+    pub(super) provider: &'a str,
+    pub(super) event_type: &'a str,
+    /// Whether it is genuine enough to learn from.
+    pub(super) teaches: bool,
+    pub(super) now: Timestamp,
+}
+
+/// Everything that is remembered to check payloads by.
+#[derive(Debug, Default)]
+pub(super) struct Payloads {
+    shapes: Shapes,
+    validators: Validators,
+}
+
+impl Payloads {
+    /// What goes on from these shapes.
+    pub(super) fn new(shapes: Shapes) -> Self {
+        Self { shapes, validators: Validators::default() }
+    }
+
+    /// The shapes.
+    pub(super) fn shapes(&self) -> &Shapes {
+        &self.shapes
+    }
+
+    /// Lets go of schemas that were replaced; shapes stay.
+    pub(super) fn renew(&mut self) {
+        self.validators.forget();
+    }
+
+    /// Checks the payload of `message` as its endpoint asks; `None` when that asks for nothing.
+    pub(super) fn judge(&mut self, origin: Origin<'_>, message: &Message<'_>) -> Option<Payload> {
+        if !origin.endpoint.checks_payloads() {
+            return None;
+        }
+        let octets = match message.content {
+            Ok([]) => return Some(Payload::unjudged(Unjudged::Empty)),
+            Ok(octets) => octets,
+            Err(why) => return Some(Payload::unjudged(Unjudged::Body(why))),
+        };
+        let mut payload = Payload::default();
+        let content = content::read(message.headers, octets);
+        if origin.endpoint.checks.contains(&PayloadCheck::Content) {
+            payload.faults.extend(content.faults);
+        }
+        payload.unjudged = content.unjudged;
+        match &content.found {
+            Some(Content::Json(tree)) => self.judge_tree(origin, tree, octets.len(), &mut payload),
+            Some(Content::Form(fields)) if origin.looks_for(PayloadCheck::Injection) => {
+                for (name, value) in fields {
+                    look_for_signs(name, value, || Pointer::new(name), &mut payload);
+                }
+            }
+            _ => {}
+        }
+        Some(payload)
+    }
+
+    fn judge_tree(
+        &mut self,
+        origin: Origin<'_>,
+        tree: &Value,
+        octets: usize,
+        payload: &mut Payload,
+    ) {
+        match self.validators.hold(origin.schemas, origin.event_type, tree, origin.now) {
+            Held::Unasked => {}
+            Held::Busy => payload.unjudged = Some(Unjudged::Busy),
+            Held::Checked(result) => {
+                if let Err(mismatch) = &result {
+                    payload.faults.push(Fault::Schema(mismatch.clone()));
+                }
+                payload.schema = Some(result);
+            }
+        }
+        if origin.looks_for(PayloadCheck::Shape) {
+            let kind = origin.kind(tree);
+            let enough = origin.endpoint.shape_after;
+            let drifts = self.shapes.look(kind, (tree, octets as u64), enough, origin.teaches);
+            payload.faults.extend(drifts.into_iter().map(Fault::Shape));
+        }
+        if origin.looks_for(PayloadCheck::Injection) {
+            look_for_signs_in("", tree, &mut Pointer::default(), payload);
+        }
+        payload.faults.truncate(MAX_FAULTS);
+    }
+}
+
+impl<'a> Origin<'a> {
+    fn looks_for(&self, check: PayloadCheck) -> bool {
+        self.endpoint.checks.contains(&check)
+    }
+
+    fn kind(&self, tree: &'a Value) -> Kind<'a> {
+        Kind {
+            endpoint: &self.endpoint.name,
+            provider: self.provider,
+            event_type: self.event_type,
+            action: tree["action"].as_str().unwrap_or_default(),
+        }
+    }
+}
+
+/// Looks for signs of injection in every string below `value`, which stands under `member`.
+fn look_for_signs_in(member: &str, value: &Value, place: &mut Pointer, payload: &mut Payload) {
+    if payload.faults.len() >= MAX_FAULTS {
+        return;
+    }
+    match value {
+        Value::String(text) => look_for_signs(member, text, || place.clone(), payload),
+        Value::Object(members) => {
+            for (name, value) in members {
+                let mark = place.push(name);
+                look_for_signs_in(name, value, place, payload);
+                place.back(mark);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                let mark = place.push(&index.to_string());
+                look_for_signs_in(member, value, place, payload);
+                place.back(mark);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn look_for_signs(
+    member: &str,
+    text: &str,
+    place: impl FnOnce() -> Pointer,
+    payload: &mut Payload,
+) {
+    if let Some(rule) = signs::sign(member, text) {
+        payload.faults.push(Fault::Injection { rule, pointer: place().into_text() });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Payloads through the whole stage, with GitHub's own among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::http::{Coverage, Exchange, Response, Version};
+use crate::webhook::fixture::exchange;
+use crate::webhook::{Delivery, Knowledge, Memory, NoContent, Webhooks};
+
+const ALL: [PayloadCheck; 3] =
+    [PayloadCheck::Content, PayloadCheck::Shape, PayloadCheck::Injection];
+
+/// A stage with one endpoint that checks so much.
+fn stage(checks: &[PayloadCheck], schemas: Option<Schemas>) -> Webhooks {
+    let endpoint = Endpoint {
+        name: "hooks".to_owned(),
+        port: 8080,
+        path_prefix: "/".to_owned(),
+        checks: checks.iter().copied().collect::<BTreeSet<_>>(),
+        // The stage asks whether there are any, and takes them from its knowledge.
+        schemas: schemas.iter().map(|_| ("*".to_owned(), PathBuf::new())).collect(),
+        shape_after: 5,
+        ..Endpoint::default()
+    };
+    let config = crate::config::Config { endpoints: vec![endpoint], ..Default::default() };
+    let knowledge = Knowledge::new(&config, Vec::new()).with_schemas(schemas.into_iter().collect());
+    Webhooks::new(Arc::new(knowledge), Memory::default())
+}
+
+/// A delivery of GitHub's that was answered with success.
+fn posted(event: &str, body: &[u8]) -> Box<Exchange> {
+    let lines = format!("Content-Type: application/json\nX-GitHub-Event: {event}");
+    let mut exchange = exchange("/", &lines);
+    let request = exchange.request.as_mut().unwrap();
+    request.body.bytes = body.len() as u64;
+    request.body.content = Some(Bytes::copy_from_slice(body));
+    exchange.response = Some(Response {
+        started: request.started,
+        status: 200,
+        version: Version(1, 1),
+        headers: crate::http::Headers::default(),
+        body: crate::http::Body::default(),
+        wire_bytes: 0,
+    });
+    exchange
+}
+
+fn payload(delivery: Delivery) -> Payload {
+    delivery.payload.expect("the endpoint asks for checks")
+}
+
+#[test]
+fn what_was_not_seen_whole_is_not_judged() {
+    let check = |change: fn(&mut Exchange), expected: Unjudged| {
+        let mut exchange = posted("push", b"no json");
+        change(&mut exchange);
+        let payload = payload(stage(&ALL, None).deliver(exchange));
+        assert_eq!((payload.faults.len(), payload.unjudged), (0, Some(expected)));
+        assert_eq!(payload.status(), "unjudged");
+    };
+    assert_eq!(payload(stage(&ALL, None).deliver(posted("push", b"no json"))).status(), "unsound");
+    check(
+        |exchange| exchange.request.as_mut().unwrap().body.content = None,
+        Unjudged::Body(NoContent::NotKept),
+    );
+    check(
+        |exchange| {
+            exchange.request.as_mut().unwrap().body.content = None;
+            exchange.coverage.add(Coverage::GAP);
+        },
+        Unjudged::Body(NoContent::Gap),
+    );
+    check(
+        |exchange| {
+            exchange.request.as_mut().unwrap().body.content = None;
+            exchange.coverage.add(Coverage::SAMPLED);
+        },
+        Unjudged::Body(NoContent::Sampled),
+    );
+    check(
+        |exchange| exchange.request.as_mut().unwrap().body.truncated = true,
+        Unjudged::Body(NoContent::Cut),
+    );
+    check(
+        |exchange| {
+            let body = &mut exchange.request.as_mut().unwrap().body;
+            (body.bytes, body.content) = (0, None);
+        },
+        Unjudged::Empty,
+    );
+}
+
+#[test]
+fn only_what_is_asked_for_is_checked() {
+    let bad = br#"{"ref":"$(curl x)","ref":1}"#;
+    assert_eq!(stage(&[], None).deliver(posted("push", bad)).payload, None);
+    let faults = |checks: &[PayloadCheck], body: &[u8]| {
+        payload(stage(checks, None).deliver(posted("push", body))).faults
+    };
+    assert_eq!(faults(&[PayloadCheck::Content], bad), [Fault::Repeated("/ref".to_owned())]);
+    assert_eq!(faults(&[PayloadCheck::Shape], bad), []);
+    let bad = br#"{"commits":[{"ref":"$(curl x)"}]}"#;
+    let pointer = "/commits/0/ref".to_owned();
+    let sign = Fault::Injection { rule: "shell-command", pointer };
+    assert_eq!(faults(&[PayloadCheck::Injection], bad), [sign]);
+}
+
+#[test]
+fn a_shape_is_learnt_from_genuine_deliveries() {
+    let mut stage = stage(&[PayloadCheck::Shape], None);
+    let mut faults = |exchange| payload(stage.deliver(exchange)).faults.len();
+    (0..5).for_each(|_| assert_eq!(faults(posted("push", br#"{"a":1}"#)), 0));
+    let mut refused = posted("push", br#"{"a":"1"}"#);
+    refused.response.as_mut().unwrap().status = 401;
+    assert_eq!((faults(refused.clone()), faults(refused)), (1, 1));
+    // Nothing signs it, but the application took it: a change is news once.
+    let taken = posted("push", br#"{"a":"1"}"#);
+    assert_eq!((faults(taken.clone()), faults(taken)), (1, 0));
+    assert_eq!(faults(posted("issues", br#"{"b":1}"#)), 0);
+}
+
+#[test]
+fn no_words_hold_a_value() {
+    let schema = Schema::parse(br#"{"properties":{"a":{"type":"number"}}}"#).unwrap();
+    let schemas = Schemas::new(vec![("*".to_owned(), Arc::new(schema))]);
+    let mut stage = stage(&ALL, Some(schemas));
+    (0..5).for_each(|_| drop(stage.deliver(posted("push", br#"{"a":1}"#))));
+    for body in [r#"{"a":"hidden $(curl x)"}"#, r#"{"a":"hidden"#, r#"{"a":hidden}"#] {
+        let payload = payload(stage.deliver(posted("push", body.as_bytes())));
+        assert!(!payload.faults.is_empty());
+        assert!(!format!("{payload:?}").contains("hidden"), "{payload:?}");
+    }
+}
+
+/// Payloads of GitHub's documentation and of its schemas that the schemas themselves refuse, by
+/// event; ajv, another validator, refuses the same ones. Most are the first of their event, from
+/// the documentation, which is older than the schemas.
+const REFUSED: usize = 53;
+
+/// The folder of a package of npm that `cargo xtask setup` fetched.
+#[expect(clippy::print_stderr, reason = "a test that checks nothing has to say so")]
+fn package(name: &str) -> Option<PathBuf> {
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm/node_modules");
+    let folder = modules.join("@octokit").join(name);
+    if !folder.exists() {
+        assert!(std::env::var_os("CI").is_none(), "{} is not there", folder.display());
+        eprintln!("NOT CHECKED: {name} is not there; cargo xtask setup fetches it");
+        return None;
+    }
+    Some(folder)
+}
+
+/// Every payload with the event it is of, and the schema of all of them.
+struct GitHub {
+    payloads: Vec<(String, Value)>,
+    schema: Arc<Schema>,
+}
+
+fn github() -> Option<GitHub> {
+    let examples = package("webhooks-examples")?.join("api.github.com/index.json");
+    let schema = package("webhooks-schemas")?.join("schema.json");
+    let events: Value = serde_json::from_slice(&fs::read(examples).unwrap()).unwrap();
+    let payloads = events.as_array().unwrap().iter().flat_map(|event| {
+        let name = event["name"].as_str().unwrap();
+        event["examples"].as_array().unwrap().iter().map(|one| (name.to_owned(), one.clone()))
+    });
+    let schema = Schema::parse(&fs::read(schema).unwrap()).unwrap();
+    Some(GitHub { payloads: payloads.collect(), schema: Arc::new(schema) })
+}
+
+#[test]
+fn payloads_of_github_against_their_schemas() {
+    let Some(GitHub { payloads, schema }) = github() else { return };
+    assert_eq!(payloads.len(), 329);
+    let schemas = Schemas::new(vec![("*".to_owned(), schema)]);
+    let mut validators = Validators::default();
+    let mut second = 0;
+    let mut hold = |event: &str, payload: &Value| {
+        second += 1_000_000_000;
+        validators.hold(&schemas, event, payload, Timestamp(second))
+    };
+    let mut refused = BTreeMap::new();
+    for (event, payload) in &payloads {
+        match hold(event, payload) {
+            Held::Checked(Ok(())) => {
+                let mut names = payload.as_object().unwrap().keys();
+                let is_missed = names.any(|name| {
+                    let mut without = payload.clone();
+                    without.as_object_mut().unwrap().remove(name);
+                    hold(event, &without) != Held::Checked(Ok(()))
+                });
+                assert!(is_missed, "{event}: any member may be missing");
+            }
+            Held::Checked(Err(_)) => *refused.entry(event).or_insert(0) += 1,
+            other => panic!("{event}: {other:?}"),
+        }
+    }
+    assert_eq!(refused.values().sum::<usize>(), REFUSED, "{refused:?}");
+}
+
+#[test]
+fn payloads_of_github_have_no_signs_and_no_drift() {
+    let Some(GitHub { payloads, .. }) = github() else { return };
+    let mut stage = stage(&ALL, None);
+    for round in 0..6 {
+        for (event, payload) in &payloads {
+            let delivery = stage.deliver(posted(event, payload.to_string().as_bytes()));
+            let found = self::payload(delivery);
+            assert_eq!((&found.faults[..], found.unjudged), (&[][..], None), "{event}, {round}");
+        }
+    }
+    let renamed = json!({ "action": "opened", "pull_request": { "title": 1 } });
+    let found = payload(stage.deliver(posted("pull_request", renamed.to_string().as_bytes())));
+    assert!(!found.faults.is_empty());
+}
