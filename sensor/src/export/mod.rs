@@ -4,6 +4,7 @@
 
 mod file;
 mod metrics;
+mod receivers;
 mod sink;
 mod snapshot;
 mod stdout;
@@ -13,7 +14,7 @@ pub use metrics::encode;
 pub use sink::Sink;
 pub(crate) use snapshot::named;
 pub use snapshot::{
-    BanFigures, InterfaceFigures, KernelFigures, PortFigures, RecordFigures, Snapshot,
-    StreamFigures,
+    AnswerFigures, BanFigures, InterfaceFigures, KernelFigures, PortFigures, ReceiverFigures,
+    RecordFigures, Snapshot, StreamFigures,
 };
 pub use stdout::LineSink;
