@@ -14,7 +14,7 @@ pub use metrics::encode;
 pub use sink::Sink;
 pub(crate) use snapshot::named;
 pub use snapshot::{
-    AnswerFigures, BanFigures, InterfaceFigures, KernelFigures, PortFigures, ReceiverFigures,
-    RecordFigures, Snapshot, StreamFigures,
+    AnswerFigures, BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures,
+    ReceiverFigures, RecordFigures, Snapshot, StreamFigures,
 };
 pub use stdout::LineSink;

@@ -164,8 +164,8 @@ impl Shard {
 
     fn read_batch(&mut self) -> usize {
         let Self { ring, clock, stages, slots, lines, desk, figures, .. } = self;
-        let mut out = |output| put(output, lines, desk, figures);
-        ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
+        let mut out = |output: Output<'_>| put(output, lines, desk, figures);
+        let count = ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
             Some(Record::OverLimit { source, slot, time }) => {
                 if let Some(port) = slots.get(&slot) {
@@ -175,13 +175,16 @@ impl Shard {
             None => {
                 figures.unreadable.fetch_add(1, Ordering::Relaxed);
             }
-        })
+        });
+        lines.flush();
+        count
     }
 
     fn tick(&mut self) {
         self.clock.refresh();
         let Self { clock, stages, lines, desk, figures, .. } = self;
         stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        lines.flush();
         self.figures.publish(&self.stages);
     }
 
@@ -201,6 +204,7 @@ impl Shard {
     fn finish(mut self) {
         let Self { stages, lines, desk, figures, .. } = &mut self;
         stages.finish(&mut |output| put(output, lines, desk, figures));
+        lines.flush();
         self.figures.publish(&self.stages);
         if let Some(keeper) = self.keeper {
             keeper.finish(self.stages.state());
@@ -208,7 +212,7 @@ impl Shard {
     }
 }
 
-fn put(output: Output, lines: &Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
+fn put(output: Output<'_>, lines: &mut Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
     match output {
         Output::Delivery(line) => {
             figures.deliveries.fetch_add(1, Ordering::Relaxed);

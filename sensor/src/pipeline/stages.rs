@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::coverage::Covered;
 use crate::capture::Segment;
 use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit, Receivers};
+use crate::export::EndpointCoverage;
 use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
     TrustedProxies,
@@ -21,16 +23,13 @@ use crate::webhook::{Knowledge, Memory, Webhooks};
 /// caps its payloads at 25 MB.
 const MAX_BODY_BYTES: usize = 25 << 20;
 
-/// Octets made room for at the start of a line: most records fit, and never grow then.
-const USUAL_LINE: usize = 2 << 10;
-
 /// What understanding leads to.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<'a> {
     /// The record of a delivery, as one line without its ending.
-    Delivery(Vec<u8>),
+    Delivery(&'a [u8]),
     /// The record of a connection whose messages are not read, as such a line.
-    Connection(Vec<u8>),
+    Connection(&'a [u8]),
     /// Something to decide on.
     Finding(Box<Finding>),
 }
@@ -48,7 +47,10 @@ struct Rest {
     ban: Ban,
     receivers: Receivers,
     webhooks: Webhooks,
+    covered: Covered,
     observer: Arc<Observer>,
+    /// The line being made, in memory that is used again.
+    line: Vec<u8>,
 }
 
 impl Stages {
@@ -79,7 +81,9 @@ impl Stages {
                 ban: config.ban.clone(),
                 receivers: Receivers::default(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
+                covered: Covered::default(),
                 observer,
+                line: Vec::new(),
             },
         }
     }
@@ -103,32 +107,32 @@ impl Stages {
     }
 
     /// Understands one segment.
-    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output)) {
+    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.segment(segment, &mut |observation| rest.observe(observation, out));
     }
 
     /// Looks at a notice of the kernel.
-    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output)) {
+    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output<'_>)) {
         if let Some(finding) = self.rest.detector.over_limit(notice) {
             out(Output::Finding(Box::new(finding)));
         }
     }
 
     /// Lets go of connections that are silent at `now`.
-    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output)) {
+    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.tick(now, &mut |observation| rest.observe(observation, out));
         self.watch(now, out);
     }
 
     /// Looks for deliveries that should have come by `now`. A capture has no other tick.
-    pub fn watch(&mut self, now: Timestamp, out: &mut impl FnMut(Output)) {
+    pub fn watch(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
         self.rest.receivers.tick(now, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 
     /// Puts out what is unfinished.
-    pub fn finish(&mut self, out: &mut impl FnMut(Output)) {
+    pub fn finish(&mut self, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.finish(&mut |observation| rest.observe(observation, out));
     }
@@ -155,6 +159,12 @@ impl Stages {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         self.engine.counters()
+    }
+
+    /// Requests by endpoint and coverage.
+    #[must_use]
+    pub fn coverage(&self) -> Vec<EndpointCoverage> {
+        self.rest.covered.figures()
     }
 
     /// What reassembly counts.
@@ -184,19 +194,23 @@ fn bodies(config: &Config) -> BodyPolicies {
 }
 
 impl Rest {
-    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
+    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output<'_>)) {
         let exchange = match observation {
             Observation::Exchange(exchange) => exchange,
             Observation::Opaque(connection) => {
-                let mut line = Vec::new();
-                record::write_line(&record::connection(&connection, &self.observer), &mut line);
-                return out(Output::Connection(line));
+                self.line.clear();
+                record::write_line(
+                    &record::connection(&connection, &self.observer),
+                    &mut self.line,
+                );
+                return out(Output::Connection(&self.line));
             }
         };
         let delivery = self.webhooks.deliver(exchange);
-        let mut line = Vec::with_capacity(USUAL_LINE);
-        record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
-        out(Output::Delivery(line));
+        self.covered.count(&delivery);
+        self.line.clear();
+        record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
+        out(Output::Delivery(&self.line));
         let find = &mut |finding| out(Output::Finding(Box::new(finding)));
         self.detector.delivery(&delivery, find);
         self.receivers.delivery(&delivery, find);

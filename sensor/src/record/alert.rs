@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Observer;
-use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, RuleFields, Time};
+use super::fields::{Addresses, Ecs, Event, Id, ObserverFields, Peer, Related, RuleFields};
+use super::moment::Time;
 use crate::decide::{Action, Decision, Origin, Scope};
 use crate::detect::Finding;
 
@@ -48,7 +49,9 @@ impl<'a> FindingRecord<'a> {
                 .as_ref()
                 .map(|place| Receiver { provider: &place.provider, endpoint: &place.endpoint }),
             hooksensor: Cause { evidence: &finding.evidence },
-            related: finding.source.map(|address| Related { ip: vec![address], hosts: None }),
+            related: finding
+                .source
+                .map(|address| Related { ip: Addresses::new([address]), hosts: None }),
             observer: ObserverFields::new(observer, None),
             ecs: Ecs::CURRENT,
         }
@@ -104,7 +107,7 @@ impl<'a> DecisionRecord<'a> {
             rule,
             source: source.map(|address| Peer { ip: Some(address), port: None }),
             hooksensor: Verdict::new(decision),
-            related: source.map(|address| Related { ip: vec![address], hosts: None }),
+            related: source.map(|address| Related { ip: Addresses::new([address]), hosts: None }),
             observer: ObserverFields::new(observer, None),
             ecs: Ecs::CURRENT,
         }
