@@ -3,25 +3,35 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
 use harness::curl::Delivery;
+use harness::eventually;
 use harness::network::{Network, SERVER_V4};
 use harness::server::{LOCATIONS, Server};
+use harness::webhook::endpoint;
 
 const PORT: u16 = 8080;
+
+/// How long figures may take to be published.
+const SETTLE: Duration = Duration::from_secs(5);
 
 #[test]
 fn promtool_has_nothing_to_say() {
     let network = Network::new(1).unwrap();
     let _server = Server::start(&network.server, PORT).unwrap();
-    let settings = Settings::new(network.interfaces(), PORT);
+    let mut settings = Settings::new(network.interfaces(), PORT);
+    settings.tables = endpoint("orders", "/hooks/", "github", None);
     let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
     let target = SocketAddr::new(SERVER_V4.into(), PORT);
     for (path, _) in LOCATIONS {
         Delivery::new(target, path, "id", "{}").send(&network.clients[0].namespace).unwrap();
     }
-    let exposition = agent.get("/metrics").unwrap();
+    let exposition = eventually(SETTLE, "figures of a receiver", || {
+        agent.get("/metrics").ok().filter(|text| text.contains("hooksensor_answer_seconds_bucket"))
+    });
+    let exposition = exposition.unwrap();
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped());
     let mut child = promtool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

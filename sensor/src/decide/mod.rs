@@ -129,11 +129,12 @@ impl ChokePoint {
     ///
     /// The reason why it is not granted.
     pub fn finding(&mut self, finding: &Finding, now: Timestamp) -> Result<Decision, Refusal> {
-        if finding.rule.consequence == Consequence::Alert {
-            return Err(Refusal::AlertOnly);
-        }
+        let source = match (finding.rule.consequence, finding.source) {
+            (Consequence::Ban, Some(source)) => source,
+            (Consequence::Alert, _) | (Consequence::Ban, None) => return Err(Refusal::AlertOnly),
+        };
         let request = Request {
-            target: one_host(finding.source),
+            target: one_host(source),
             scope: Scope::WatchedPorts,
             duration: self.policy.ban.duration,
             reason: finding.reason.clone(),

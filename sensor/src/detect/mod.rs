@@ -4,18 +4,26 @@
 
 mod claims;
 mod failures;
+mod level;
 mod payload;
+mod receiver;
+mod rhythm;
+mod share;
 mod sustained;
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::capture::Timestamp;
 use crate::config;
 use crate::id::event_id;
 use crate::webhook::Delivery;
+
+pub use level::{ANSWER_BOUNDS, Level, Times};
+pub use receiver::{Receiver, Receivers};
 
 use claims::Claims;
 use failures::Failures;
@@ -53,14 +61,26 @@ pub struct Finding {
     pub rule: Rule,
     /// When the rule's condition became true, in packet time.
     pub time: Timestamp,
-    /// The source it is about: the client, where trusted proxies stand between.
-    pub source: IpAddr,
+    /// The source it is about: the client, where trusted proxies stand between. A finding about
+    /// a receiver of our own has none.
+    pub source: Option<IpAddr>,
+    /// The receiver it is about.
+    pub place: Option<Place>,
     /// The watched port it was seen on.
     pub port: u16,
     /// What was found, in a sentence.
     pub reason: String,
     /// `event.id` of each exchange that caused it; empty when packets, not exchanges, did.
     pub evidence: Vec<Uuid>,
+}
+
+/// A receiver of webhooks: an endpoint, and one provider that sends there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The provider's name.
+    pub provider: String,
 }
 
 /// The kernel's word that a source is over its packet limit on a port.
@@ -113,7 +133,22 @@ impl Finding {
         evidence: Vec<Uuid>,
     ) -> Self {
         let seed = format!("finding {} {source} {port}", rule.id);
-        Self { id: event_id(time, seed.as_bytes()), rule, time, source, port, reason, evidence }
+        let id = event_id(time, seed.as_bytes());
+        Self { id, rule, time, source: Some(source), place: None, port, reason, evidence }
+    }
+
+    /// A finding about a receiver of our own.
+    fn at(
+        place: Place,
+        rule: Rule,
+        time: Timestamp,
+        port: u16,
+        reason: String,
+        evidence: Vec<Uuid>,
+    ) -> Self {
+        let seed = format!("finding {} {} {}", rule.id, place.endpoint, place.provider);
+        let id = event_id(time, seed.as_bytes());
+        Self { id, rule, time, source: None, place: Some(place), port, reason, evidence }
     }
 }
 

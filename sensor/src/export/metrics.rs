@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use super::receivers::receivers;
 use super::snapshot::{PortFigures, Snapshot};
 
 const PREFIX: &str = "hooksensor";
@@ -24,6 +25,7 @@ pub fn encode(snapshot: &Snapshot) -> Result<String> {
     packets(&page, snapshot)?;
     messages(&page, snapshot)?;
     records(&page, snapshot)?;
+    receivers(&page, snapshot)?;
     let process = Registry::new();
     process.register(Box::new(ProcessCollector::for_self()))?;
     let mut families = page.registry.gather();
@@ -34,11 +36,11 @@ pub fn encode(snapshot: &Snapshot) -> Result<String> {
 }
 
 /// The metrics of one scrape. They are made anew each time, from figures that are kept elsewhere.
-struct Page {
-    registry: Registry,
+pub(super) struct Page {
+    pub(super) registry: Registry,
 }
 
-type Sample<'a> = (Vec<&'a str>, u64);
+pub(super) type Sample<'a> = (Vec<&'a str>, u64);
 
 /// The figures of each watched port, with the port as a label.
 struct Ports<'a>(Vec<(String, &'a PortFigures)>);
@@ -64,7 +66,7 @@ impl<'a> Ports<'a> {
 }
 
 impl Page {
-    fn counter<'a>(
+    pub(super) fn counter<'a>(
         &self,
         name: &str,
         help: &str,
@@ -78,7 +80,7 @@ impl Page {
         Ok(self.registry.register(Box::new(family))?)
     }
 
-    fn gauge<'a>(
+    pub(super) fn gauge<'a>(
         &self,
         name: &str,
         help: &str,
@@ -297,9 +299,19 @@ fn by_name(figures: &BTreeMap<String, u64>) -> impl Iterator<Item = Sample<'_>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::KernelFigures;
+    use crate::export::{AnswerFigures, KernelFigures, ReceiverFigures, named};
     use crate::kernel::Totals;
     use hooksensor_ebpf::abi::Counters;
+
+    fn receiver() -> ReceiverFigures {
+        ReceiverFigures {
+            endpoint: String::from("orders"),
+            provider: String::from("github"),
+            events: BTreeMap::from([(String::from("push"), named([("served", 3), ("late", 1)]))]),
+            answers: AnswerFigures { within: vec![(50, 2)], count: 3, milliseconds: 12_060 },
+            stopped: true,
+        }
+    }
 
     #[test]
     fn every_figure_has_its_line() {
@@ -310,6 +322,7 @@ mod tests {
         let snapshot = Snapshot {
             version: String::from("1.2.3"),
             kernel: KernelFigures::from(&totals),
+            receivers: vec![receiver()],
             ..Snapshot::default()
         };
         let text = encode(&snapshot).unwrap();
@@ -319,6 +332,12 @@ mod tests {
             r#"hooksensor_verdicts_total{port="8080",reason="drop_banned"} 7"#,
             r#"hooksensor_responses_total{class="4xx",port="8080"} 2"#,
             "hooksensor_enforce 0",
+            r#"hooksensor_deliveries_total{endpoint="orders",event_type="push",outcome="served",provider="github"} 3"#,
+            r#"hooksensor_deliveries_late_total{endpoint="orders",event_type="push",provider="github"} 1"#,
+            r#"hooksensor_deliveries_stopped{endpoint="orders",provider="github"} 1"#,
+            r#"hooksensor_answer_seconds_bucket{endpoint="orders",provider="github",le="0.05"} 2"#,
+            r#"hooksensor_answer_seconds_bucket{endpoint="orders",provider="github",le="+Inf"} 3"#,
+            r#"hooksensor_answer_seconds_sum{endpoint="orders",provider="github"} 12.06"#,
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is not in:\n{text}");
         }

@@ -4,6 +4,7 @@
 
 mod file;
 mod metrics;
+mod receivers;
 mod sink;
 mod snapshot;
 mod stdout;
@@ -12,8 +13,8 @@ pub use file::FileSink;
 pub use metrics::encode;
 pub use sink::Sink;
 pub use snapshot::{
-    BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures, RecordFigures,
-    Snapshot, StreamFigures,
+    AnswerFigures, BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures,
+    ReceiverFigures, RecordFigures, Snapshot, StreamFigures,
 };
 pub(crate) use snapshot::{RESPONSE_CLASSES, named};
 pub use stdout::LineSink;

@@ -32,6 +32,37 @@ pub struct Snapshot {
     pub state_saves: BTreeMap<String, u64>,
     /// Bans and decisions.
     pub bans: BanFigures,
+    /// How each endpoint serves each provider.
+    pub receivers: Vec<ReceiverFigures>,
+    /// Deliveries to more receivers than are followed.
+    pub receivers_untracked: u64,
+}
+
+/// How one endpoint serves one provider.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReceiverFigures {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The provider's name.
+    pub provider: String,
+    /// Of each event type, what became of its deliveries: `served`, `refused`, `broken`, `silent`,
+    /// and of these `late` and `retries`.
+    pub events: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Answers by how long they took.
+    pub answers: AnswerFigures,
+    /// Whether deliveries have stopped that should come.
+    pub stopped: bool,
+}
+
+/// Answers by how long they took.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AnswerFigures {
+    /// Milliseconds, and the answers that took at most so long.
+    pub within: Vec<(u64, u64)>,
+    /// All answers.
+    pub count: u64,
+    /// Milliseconds of all of them together.
+    pub milliseconds: u64,
 }
 
 /// One interface.

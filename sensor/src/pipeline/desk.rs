@@ -124,7 +124,7 @@ impl Desk {
                 }
             }
             Err(refusal) => {
-                tracing::debug!(source = %finding.source, %refusal, "a ban was refused");
+                tracing::debug!(source = ?finding.source, %refusal, "a ban was refused");
                 self.count_refusal(&refusal);
             }
         }

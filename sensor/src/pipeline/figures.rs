@@ -2,8 +2,11 @@
 //!
 //! It must not know who asks.
 
+use std::time::Duration;
+
 use super::stages::Stages;
-use crate::export::{StreamFigures, named};
+use crate::detect::{ANSWER_BOUNDS, Level, Place, Receiver, Receivers, Times};
+use crate::export::{AnswerFigures, ReceiverFigures, StreamFigures, named};
 
 /// The figures of one shard.
 pub(super) fn streams(stages: &Stages) -> StreamFigures {
@@ -43,4 +46,45 @@ pub(super) fn streams(stages: &Stages) -> StreamFigures {
     let open_connections = u64::try_from(stages.open_flows()).unwrap_or(u64::MAX);
     let endpoints = stages.coverage();
     StreamFigures { open_connections, totals, coverage, endpoints, idle_seconds: 0 }
+}
+
+/// The figures of every receiver, and the deliveries to others.
+pub(super) fn receivers(receivers: &Receivers) -> (Vec<ReceiverFigures>, u64) {
+    let figures = receivers.iter().map(|(place, one)| receiver(place, one)).collect();
+    (figures, receivers.untracked())
+}
+
+fn receiver(place: &Place, receiver: &Receiver) -> ReceiverFigures {
+    let of_event = |(name, level): (&str, &Level)| {
+        let figures = named([
+            ("served", level.served),
+            ("refused", level.refused),
+            ("broken", level.broken),
+            ("silent", level.silent),
+            ("late", level.late),
+            ("retries", level.retries),
+        ]);
+        (name.to_owned(), figures)
+    };
+    ReceiverFigures {
+        endpoint: place.endpoint.clone(),
+        provider: place.provider.clone(),
+        events: receiver.levels().map(of_event).collect(),
+        answers: answers(receiver.times()),
+        stopped: receiver.has_stopped(),
+    }
+}
+
+fn answers(times: &Times) -> AnswerFigures {
+    let mut sum = 0;
+    let within = ANSWER_BOUNDS.iter().zip(times.counts).map(|(bound, count)| {
+        sum += count;
+        (milliseconds(*bound), sum)
+    });
+    let within = within.collect();
+    AnswerFigures { within, count: times.count, milliseconds: milliseconds(times.sum) }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

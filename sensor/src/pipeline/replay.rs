@@ -25,10 +25,14 @@ use crate::enforce;
 use crate::export::StreamFigures;
 use crate::http::PortFilter;
 use crate::record::{self, Observer};
+use crate::time::Timestamp;
 use crate::webhook::Knowledge;
 
 /// The kernel repeats a notice about a source after this long (nanoseconds).
 const NOTICE_INTERVAL: u64 = 100_000_000;
+
+/// Time of packets between two looks for deliveries that should have come (nanoseconds).
+const WATCH_INTERVAL: u64 = 60_000_000_000;
 
 /// Seed of the connection table: a capture cannot adapt to it, and nothing depends on it.
 const SEED: u64 = 0;
@@ -53,6 +57,7 @@ pub struct Summary {
 /// A replay over one or several captures, in order.
 pub struct Replay {
     stages: Stages,
+    watched: Timestamp,
     after: After,
 }
 
@@ -96,7 +101,8 @@ impl Replay {
             Arc::clone(&observer),
             SEED,
         );
-        Self { stages, after: After { judges, observer, summary: Summary::default() } }
+        let watched = Timestamp::default();
+        Self { stages, watched, after: After { judges, observer, summary: Summary::default() } }
     }
 
     /// Runs over one capture; each line goes to `out`.
@@ -121,14 +127,18 @@ impl Replay {
 
     /// Puts out what is unfinished, and says what was seen.
     pub fn finish(mut self, out: &mut impl FnMut(&[u8])) -> Summary {
-        let Self { stages, after } = &mut self;
+        let Self { stages, after, .. } = &mut self;
         stages.finish(&mut |output| after.put(output, out));
         after.summary.streams = figures::streams(stages);
         self.after.summary
     }
 
     fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(&[u8])) {
-        let Self { stages, after } = self;
+        let Self { stages, watched, after } = self;
+        if segment.time.nanoseconds_since(*watched) >= WATCH_INTERVAL {
+            *watched = segment.time;
+            stages.watch(segment.time, &mut |output| after.put(output, out));
+        }
         stages.segment(segment, &mut |output| after.put(output, out));
         if let Some(notice) = after.judges.as_mut().and_then(|judges| judges.meter(segment)) {
             stages.over_limit(notice, &mut |output| after.put(output, out));

@@ -20,6 +20,7 @@ impl Desk {
     /// Everything there is to say at this moment.
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         let totals = self.enforcer.totals()?;
+        let (receivers, receivers_untracked) = self.shard_figures.receivers();
         Ok(Snapshot {
             state: String::from("running"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -30,6 +31,8 @@ impl Desk {
             streams: self.shard_figures.streams(),
             records: self.record_figures(),
             state_saves: named([("saved", self.saves.saved()), ("failed", self.saves.failed())]),
+            receivers,
+            receivers_untracked,
             bans: BanFigures {
                 active: figure(self.choke_point.active().len()),
                 protected: figure(self.choke_point.protected().entries().len()),

@@ -18,7 +18,7 @@ use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
 use crate::detect::{Finding, OverLimit};
-use crate::export::StreamFigures;
+use crate::export::{ReceiverFigures, StreamFigures};
 use crate::http::PortFilter;
 use crate::kernel::{Clock, Kernel, Ring};
 use crate::record::Observer;
@@ -74,6 +74,7 @@ pub(super) struct Handle {
 #[derive(Debug)]
 pub(super) struct ShardFigures {
     streams: Mutex<StreamFigures>,
+    receivers: Mutex<(Vec<ReceiverFigures>, u64)>,
     deliveries: AtomicU64,
     findings_lost: AtomicU64,
     unreadable: AtomicU64,
@@ -111,7 +112,7 @@ pub(super) fn start(
     let knowledge = Arc::clone(&first.knowledge);
     let observer = Arc::clone(&first.observer);
     let mut stages = Stages::new(&first.config, knowledge, ports, observer, seed);
-    stages.recall(&state.last);
+    stages.recall(&state.last, &first.config);
     let shard = Shard {
         ring,
         clock,
@@ -230,6 +231,7 @@ impl ShardFigures {
     fn new() -> Self {
         Self {
             streams: Mutex::default(),
+            receivers: Mutex::default(),
             deliveries: AtomicU64::new(0),
             findings_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
@@ -257,7 +259,14 @@ impl ShardFigures {
         streams
     }
 
+    /// The figures of each receiver, and the deliveries to others.
+    pub(super) fn receivers(&self) -> (Vec<ReceiverFigures>, u64) {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn publish(&self, stages: &Stages) {
+        let receivers = super::figures::receivers(stages.receivers());
+        *self.receivers.lock().unwrap_or_else(PoisonError::into_inner) = receivers;
         let figures = super::figures::streams(stages);
         *self.streams.lock().unwrap_or_else(PoisonError::into_inner) = figures;
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();

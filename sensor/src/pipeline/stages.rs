@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::coverage::Covered;
 use crate::capture::Segment;
 use crate::config::{Ban, Config};
-use crate::detect::{Detector, Finding, OverLimit};
+use crate::detect::{Detector, Finding, OverLimit, Receivers};
 use crate::export::EndpointCoverage;
 use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
@@ -45,6 +45,7 @@ struct Rest {
     detector: Detector,
     /// What the detector was made for: it forgets nothing while that stays.
     ban: Ban,
+    receivers: Receivers,
     webhooks: Webhooks,
     covered: Covered,
     observer: Arc<Observer>,
@@ -78,6 +79,7 @@ impl Stages {
             rest: Rest {
                 detector: Detector::new(&config.ban),
                 ban: config.ban.clone(),
+                receivers: Receivers::default(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
                 covered: Covered::default(),
                 observer,
@@ -99,6 +101,7 @@ impl Stages {
             self.rest.detector = Detector::new(&config.ban);
             self.rest.ban = config.ban.clone();
         }
+        self.rest.receivers.keep(&config.endpoints);
         self.rest.webhooks.learn(knowledge);
         self.rest.observer = observer;
     }
@@ -120,12 +123,28 @@ impl Stages {
     pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.tick(now, &mut |observation| rest.observe(observation, out));
+        self.watch(now, out);
+    }
+
+    /// Looks for deliveries that should have come by `now`. A capture has no other tick.
+    pub fn watch(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
+        self.rest.receivers.tick(now, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 
     /// Puts out what is unfinished.
     pub fn finish(&mut self, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.finish(&mut |observation| rest.observe(observation, out));
+    }
+
+    /// How our own receivers serve their senders.
+    #[must_use]
+    pub fn receivers(&self) -> &Receivers {
+        &self.rest.receivers
+    }
+
+    pub(super) fn receivers_mut(&mut self) -> &mut Receivers {
+        &mut self.rest.receivers
     }
 
     pub(super) fn webhooks(&self) -> &Webhooks {
@@ -192,7 +211,9 @@ impl Rest {
         self.line.clear();
         record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
         out(Output::Delivery(&self.line));
-        self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));
+        let find = &mut |finding| out(Output::Finding(Box::new(finding)));
+        self.detector.delivery(&delivery, find);
+        self.receivers.delivery(&delivery, find);
     }
 }
 

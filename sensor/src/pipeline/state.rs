@@ -9,11 +9,15 @@ use std::thread::JoinHandle;
 use anyhow::Result;
 
 use super::stages::Stages;
+use crate::config::Config;
 use crate::store::{Keeper, KeeperFigures, Sections, Store};
 use crate::webhook::Memory;
 
 /// The section of deliveries that were seen.
 const DELIVERIES: &str = "deliveries";
+
+/// The section of the rhythms in which deliveries come.
+const RHYTHMS: &str = "rhythms";
 
 /// What an earlier run left, and who keeps what this one will leave.
 pub(super) struct State {
@@ -53,11 +57,15 @@ impl Stages {
     /// What is worth finding again after a restart.
     #[must_use]
     pub fn state(&self) -> Sections {
-        Sections::default().with(DELIVERIES, self.webhooks().memory().to_octets())
+        Sections::default()
+            .with(DELIVERIES, self.webhooks().memory().to_octets())
+            .with(RHYTHMS, self.receivers().to_octets())
     }
 
-    /// Goes on from what an earlier run left.
-    pub fn recall(&mut self, state: &Sections) {
+    /// Goes on from what an earlier run left, as far as `config` still speaks of it.
+    pub fn recall(&mut self, state: &Sections, config: &Config) {
+        self.receivers_mut().recall(state.section(RHYTHMS));
+        self.receivers_mut().keep(&config.endpoints);
         self.webhooks_mut().recall(Memory::from_octets(state.section(DELIVERIES)));
     }
 }

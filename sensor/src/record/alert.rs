@@ -24,10 +24,14 @@ pub(super) struct FindingRecord<'a> {
     timestamp: Time,
     event: Event<'a>,
     rule: RuleFields,
-    source: Peer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Peer>,
     destination: Peer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<Receiver<'a>>,
     hooksensor: Cause<'a>,
-    related: Related<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related: Option<Related<'a>>,
     observer: ObserverFields<'a>,
     ecs: Ecs,
 }
@@ -38,14 +42,27 @@ impl<'a> FindingRecord<'a> {
             timestamp: Time(finding.time),
             event: event(finding.id, "hooksensor.finding", "detected", &["info"], &finding.reason),
             rule: finding.rule.into(),
-            source: Peer { ip: Some(finding.source), port: None },
+            source: finding.source.map(|address| Peer { ip: Some(address), port: None }),
             destination: Peer { ip: None, port: Some(finding.port) },
+            webhook: finding
+                .place
+                .as_ref()
+                .map(|place| Receiver { provider: &place.provider, endpoint: &place.endpoint }),
             hooksensor: Cause { evidence: &finding.evidence },
-            related: Related { ip: Addresses::new([finding.source]), hosts: None },
+            related: finding
+                .source
+                .map(|address| Related { ip: Addresses::new([address]), hosts: None }),
             observer: ObserverFields::new(observer, None),
             ecs: Ecs::CURRENT,
         }
     }
+}
+
+/// `webhook.*` of a finding about a receiver.
+#[derive(Serialize)]
+struct Receiver<'a> {
+    provider: &'a str,
+    endpoint: &'a str,
 }
 
 /// `hooksensor.*` of a finding.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::capture::Timestamp;
 use crate::decide::{Action, Origin, Scope};
-use crate::detect::{Consequence, Rule};
+use crate::detect::{Consequence, Place, Rule};
 use crate::golden;
 use crate::http::{
     Anomaly, Body, ClientHello, Coverage, Exchange, Headers, Protocol, Response, Version,
@@ -251,12 +251,29 @@ fn a_finding() {
         id: Uuid::from_u128(3),
         rule: RULE,
         time: Timestamp(1_700_000_000_000_000_000),
-        source: "198.51.100.7".parse().unwrap(),
+        source: Some("198.51.100.7".parse().unwrap()),
+        place: None,
         port: 8080,
         reason: "50 failed requests in 60s".to_owned(),
         evidence: ids(),
     };
     check("finding", &finding(&found, &observer()));
+}
+
+#[test]
+fn a_finding_about_a_receiver() {
+    let place = Place { endpoint: "orders".to_owned(), provider: "github".to_owned() };
+    let found = Finding {
+        id: Uuid::from_u128(3),
+        rule: Rule { id: "receiver-failing", version: 1, consequence: Consequence::Alert },
+        time: Timestamp(1_700_000_000_000_000_000),
+        source: None,
+        place: Some(place),
+        port: 8080,
+        reason: "5 of the last 7 deliveries were not answered with success".to_owned(),
+        evidence: ids(),
+    };
+    check("finding_receiver", &finding(&found, &observer()));
 }
 
 #[test]

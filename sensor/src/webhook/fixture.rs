@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{Delivery, Knowledge, Memory, Webhooks};
 use crate::capture::Timestamp;
 use crate::config::{Config, Endpoint};
-use crate::http::{Body, Coverage, Exchange, Flow, Headers, Request, Version};
+use crate::http::{Body, Coverage, Exchange, Flow, Headers, Request, Response, Version};
 
 /// Header fields from lines of `name: value`.
 pub(crate) fn headers(lines: &str) -> Headers {
@@ -48,6 +48,26 @@ pub(crate) fn exchange(target: &str, lines: &str) -> Box<Exchange> {
         coverage: Coverage::FULL,
         anomalies: Vec::new(),
     })
+}
+
+/// `exchange` at another time, with a response of this status after so many milliseconds.
+pub(crate) fn answered(
+    mut exchange: Box<Exchange>,
+    time: Timestamp,
+    answer: Option<(u16, u64)>,
+) -> Box<Exchange> {
+    if let Some(request) = &mut exchange.request {
+        request.started = time;
+    }
+    exchange.response = answer.map(|(status, took)| Response {
+        started: Timestamp(time.0 + took * 1_000_000),
+        version: Version(1, 1),
+        status,
+        headers: headers(""),
+        body: Body::default(),
+        wire_bytes: 0,
+    });
+    exchange
 }
 
 /// The delivery that `exchange` is where these endpoints are configured, without secrets.

@@ -64,6 +64,14 @@ pub struct Delivery {
     pub roles: Arc<Roles>,
 }
 
+impl Delivery {
+    /// The status of the response, and how long it took to begin; `None` when none was seen.
+    #[must_use]
+    pub fn answer(&self) -> Option<(u16, Duration)> {
+        answer(self.exchange.request.as_ref()?, &self.exchange)
+    }
+}
+
 /// When the exchange began: the first octet of its request, or of its response where that is all
 /// that was seen.
 #[must_use]
