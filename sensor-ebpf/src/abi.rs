@@ -13,7 +13,7 @@ mod source;
 
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -99,7 +99,8 @@ pub struct Settings {
     pub cidr_bans_v4: u32,
     /// IPv6 CIDR bans in force; 0 saves the lookup.
     pub cidr_bans_v6: u32,
-    /// One connection in this many is copied up; 0 copies none.
+    /// One connection in this many is copied up, and all of a source that is new, failing or
+    /// followed; 0 copies none.
     pub sample_one_in: u32,
     /// Payload octets copied of one packet, at most.
     pub payload_bytes: u32,
@@ -107,8 +108,8 @@ pub struct Settings {
     pub source_v4: u32,
     /// The bits of an IPv6 address, in network order, that make a source.
     pub source_v6: [u32; 4],
-    /// Keeps the size even.
-    pub reserved: u32,
+    /// Networks whose connections are copied up at any rate; 0 saves the lookup.
+    pub followed: u32,
 }
 
 impl Settings {
@@ -379,7 +380,7 @@ const _: () = assert!(size_of::<Limit>() == 16);
 const _: () = assert!(size_of::<Watched>() == 72);
 const _: () = assert!(size_of::<Ban>() == 24);
 const _: () = assert!(size_of::<SourceKey>() == 20);
-const _: () = assert!(size_of::<SourceState>() == 128);
+const _: () = assert!(size_of::<SourceState>() == 136);
 const _: () = assert!(size_of::<Counters>() == (Reason::COUNT + Method::COUNT + 6 + 9) * 8);
 const _: () = assert!(Sample::SIZE == 72);
 

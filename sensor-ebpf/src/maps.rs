@@ -35,6 +35,11 @@ pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::pinned(SLOT_COU
 #[map]
 pub(crate) static PROTECTED: LpmTrie<[u32; 4], u32> = LpmTrie::pinned(4096, BPF_F_NO_PREALLOC);
 
+/// Prefix of addresses (IPv4 as mapped) whose connections are copied up at any rate -> 1. The agent
+/// writes and refuses what does not fit.
+#[map]
+pub(crate) static FOLLOWED: LpmTrie<[u32; 4], u32> = LpmTrie::pinned(4096, BPF_F_NO_PREALLOC);
+
 /// IPv4 address -> ban. The agent writes and refuses when it is full; nothing evicts. *Configured.*
 #[map]
 pub(crate) static BANS_V4: HashMap<u32, Ban> = HashMap::pinned(100_000, BPF_F_NO_PREALLOC);

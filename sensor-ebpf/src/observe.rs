@@ -109,7 +109,7 @@ pub(crate) fn response<F: Frame>(
             *count += 1;
         }
         if let Some(source) = Source::find(&key) {
-            source.responded(class);
+            source.responded(class, ctx::coarse_now());
         }
     }
 }

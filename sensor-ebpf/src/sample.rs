@@ -2,14 +2,16 @@
 //!
 //! A segment larger than a record is copied in several. It must not decide what becomes of a
 //! packet.
-#![expect(unsafe_code, reason = "ring records are written through pointers")]
+#![expect(unsafe_code, reason = "ring records are written, and a key is read, through pointers")]
 
 use core::mem::MaybeUninit;
 
+use aya_ebpf::maps::lpm_trie::Key;
 use hooksensor_ebpf::abi::{Address, NO_VLAN, Sample, Settings, SourceKey, kind};
 use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
+use crate::source::Source;
 use crate::{maps, observe};
 
 /// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
@@ -24,6 +26,13 @@ const FULL_PART: u32 = ctx::low32(LARGE as u64);
 
 /// Records one packet may take: the longest IP payload in records of the largest size.
 const MAX_PARTS: usize = 0xffff / LARGE + 1;
+
+/// Requests up to which a source counts as new: what it wants has shown by then.
+const FEW_REQUESTS: u64 = 16;
+
+/// Nanoseconds that a source counts as failing after a response of 4xx or 5xx: long enough for its
+/// next attempt, which senders make within a minute.
+const FAILING: u64 = 60_000_000_000;
 
 const FIN_SYN_RST: u8 = 0x07;
 const FIN: u8 = 0x01;
@@ -120,7 +129,8 @@ fn segment<F: Frame>(
     if length == 0 && transport.flags & FIN_SYN_RST == 0 {
         return;
     }
-    if !keeps(settings, network, transport) {
+    let peer = if kind == kind::INGRESS { &network.source } else { &network.destination };
+    if !keeps(settings, network, transport) && !is_followed(settings, peer, slot) {
         observe::not_sampled(slot);
         return;
     }
@@ -154,6 +164,30 @@ fn keeps(settings: &Settings, network: &Network, transport: &Transport) -> bool 
     let ends = end_hash(&network.source, transport.source_port)
         .wrapping_add(end_hash(&network.destination, transport.destination_port));
     (ends >> 32).is_multiple_of(u64::from(one_in))
+}
+
+/// Whether everything of the source is copied up at any rate but none.
+#[inline(always)]
+fn is_followed(settings: &Settings, peer: &Address, slot: u32) -> bool {
+    settings.sample_one_in != 0 && hooksensor_followed(peer, slot) != 0
+}
+
+/// Whether a source is followed, failing, or new. One is new that has completed a handshake and
+/// asked for little since: before the handshake it may be made up, and a flood of those must not
+/// fill the ring. A function of its own for the verifier, see [`crate::apart`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn hooksensor_followed(peer: *const Address, slot: u32) -> u32 {
+    // SAFETY: the verifier knows the pointer as one to a whole address, or null, which this tests.
+    let Some(peer) = (unsafe { peer.as_ref() }) else { return 0 };
+    let Some(settings) = maps::SETTINGS.get(0) else { return 0 };
+    if settings.followed != 0 && maps::FOLLOWED.get(Key::new(128, peer.words())).is_some() {
+        return 1;
+    }
+    let key = SourceKey { address: settings.source_of(peer), slot };
+    let source = Source::real(&key);
+    let now = ctx::coarse_now();
+    u32::from(source.is_some_and(|source| source.stands_out(FEW_REQUESTS, now, FAILING)))
 }
 
 #[inline(always)]

@@ -29,6 +29,12 @@ impl Source {
         }
     }
 
+    /// The source that has this key, if it completed a handshake: it is not made up.
+    #[inline(always)]
+    pub(crate) fn real(key: &SourceKey) -> Option<Self> {
+        maps::SOURCES.get_ptr_mut(key).map(Self)
+    }
+
     /// Makes room for a source that is not known; `None` where there is none.
     #[inline(always)]
     pub(crate) fn make(key: &SourceKey) -> Option<Self> {
@@ -91,9 +97,23 @@ impl Source {
         }
     }
 
-    /// Counts a response of this class that was sent to the source.
+    /// Whether it asked for little so far, or failed within `recently` before `now`.
     #[inline(always)]
-    pub(crate) fn responded(self, class: usize) {
+    pub(crate) fn stands_out(self, few: u64, now: u64, recently: u64) -> bool {
+        // SAFETY: the addresses of fields are taken; nothing is read.
+        let (requests, failed) =
+            unsafe { (&raw const (*self.0).counts.requests, &raw const (*self.0).failed) };
+        let failed = atomic::load(failed);
+        atomic::load(requests) <= few || (failed != 0 && now.saturating_sub(failed) < recently)
+    }
+
+    /// Counts a response of this class that was sent to the source at `now`.
+    #[inline(always)]
+    pub(crate) fn responded(self, class: usize, now: u64) {
+        if class == 4 || class == 5 {
+            // SAFETY: see `Source`.
+            unsafe { (&raw mut (*self.0).failed).write_volatile(now) };
+        }
         // SAFETY: see `Source`.
         let responses = unsafe { &raw mut (*self.0).counts.responses };
         if class < 6 {

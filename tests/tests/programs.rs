@@ -539,6 +539,39 @@ fn what_a_source_sent_and_got_is_counted() {
     assert_eq!(source.state.counts, expected);
 }
 
+/// At a rate that picks no connection, what is copied up is what stands out.
+#[test]
+fn sources_that_are_new_failing_or_followed_are_copied_up_at_any_rate() {
+    let mut programs = Programs::load();
+    let mut ring = programs.take_ring().unwrap();
+    programs.change_settings(|settings| settings.sample_one_in = u32::MAX).unwrap();
+    let request = v4(CLEAN_V4).payload(b"POST /hooks HTTP/1.1\r\n").frame();
+    let response = |line: &str| {
+        Packet::tcp(address(SERVER_V4), address(CLEAN_V4)).payload(line.as_bytes()).frame()
+    };
+    let mut copied = |programs: &mut Programs| {
+        programs.run_ingress(&request).unwrap();
+        samples(&mut ring).len()
+    };
+    assert_eq!(copied(&mut programs), 0, "one that may be made up");
+    shake_hands(&mut programs, CLEAN_V4);
+    assert!(copied(&mut programs) > 0, "a new one");
+    for _ in 0..20 {
+        copied(&mut programs);
+    }
+    assert_eq!(copied(&mut programs), 0, "one that is known");
+    programs.run_egress(&response("HTTP/1.1 200 OK\r\n")).unwrap();
+    assert_eq!(copied(&mut programs), 0, "one that succeeds");
+    programs.follow(&["192.0.2.0/30".parse().unwrap()]).unwrap();
+    assert_eq!(copied(&mut programs), 1, "one that is followed");
+    programs.follow(&["192.0.2.128/25".parse().unwrap()]).unwrap();
+    assert_eq!(copied(&mut programs), 0, "one that is not followed any more");
+    programs.run_egress(&response("HTTP/1.1 401 Unauthorized\r\n")).unwrap();
+    assert!(copied(&mut programs) > 0, "one that fails");
+    programs.change_settings(|settings| settings.sample_one_in = 0).unwrap();
+    assert_eq!(copied(&mut programs), 0, "nothing is to be copied");
+}
+
 #[test]
 fn how_much_of_an_address_makes_a_source_is_configurable() {
     let mut programs = Programs::load();

@@ -31,6 +31,8 @@ pub struct SourceState {
     /// [`SourceState::PENDING`] with the acknowledgement number that will complete the handshake
     /// under way; 0 when there is none.
     pub handshake: u64,
+    /// Kernel time of the last response that said 4xx or 5xx; 0 when there was none.
+    pub failed: u64,
     /// What it sent and got, exactly.
     pub counts: SourceCounts,
 }
@@ -47,6 +49,7 @@ impl SourceState {
         over_limit: 0,
         noticed: 0,
         handshake: 0,
+        failed: 0,
         counts: SourceCounts {
             packets: 0,
             bytes: 0,

@@ -98,7 +98,13 @@ pub struct Kernel {
     #[schemars(with = "SizeText")]
     pub payload_bytes: u32,
     /// Copy up one connection in this many. 1 is every connection; counting is exact at any value.
+    /// While the agent cannot keep up, fewer are copied up for as long.
     pub sample_one_in: u32,
+    /// Addresses and networks whose connections are copied up at any rate, for example
+    /// `["192.0.2.0/24"]`. Those of sources that are new or get errors are in any case.
+    #[serde(deserialize_with = "fields::networks")]
+    #[schemars(with = "Vec<NetworkText>")]
+    pub follow: Vec<IpNet>,
     /// Bans of single addresses that can be in force at once.
     pub max_bans: u32,
     /// Bans of networks that can be in force at once.
@@ -118,6 +124,7 @@ impl Default for Kernel {
             ring_bytes: 8 * MIB,
             payload_bytes: 65_535,
             sample_one_in: 1,
+            follow: Vec::new(),
             max_bans: 100_000,
             max_cidr_bans: 10_000,
             max_sources: 65_536,

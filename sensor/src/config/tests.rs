@@ -87,8 +87,8 @@ fn unknown_keys() {
     check(
         "\n[kernel]\nring_byte = 1\n",
         &["t.toml:3: unknown key \"ring_byte\" in [kernel]; did you mean \"ring_bytes\"? known \
-           keys: xdp_mode, ring_bytes, payload_bytes, sample_one_in, max_bans, max_cidr_bans, \
-           max_sources, pin_path, stay_attached"],
+           keys: xdp_mode, ring_bytes, payload_bytes, sample_one_in, follow, max_bans, \
+           max_cidr_bans, max_sources, pin_path, stay_attached"],
     );
     check(
         "[control]\nzzz = 1\n",

@@ -34,12 +34,21 @@ pub(super) struct Refusal {
 /// what is found on the host.
 const MAX_PROTECTED: usize = 3500;
 
+/// Networks that can be followed: the kernel's map of them holds 4096.
+const MAX_FOLLOWED: usize = 4096;
+
 /// Everything that is wrong with `config`.
 pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     let mut check = Check::default();
     check.interfaces(&config.interfaces);
     check.that(config.ports.len() <= MAX_PORTS, "ports", || {
         format!("{} ports are too many; the most is {MAX_PORTS}", config.ports.len())
+    });
+    let followed = config.kernel.follow.len();
+    check.that(followed <= MAX_FOLLOWED, "kernel.follow", || {
+        format!(
+            "{followed} networks are too many; the most is {MAX_FOLLOWED}, so join them into wider ones"
+        )
     });
     let protected = config.protect.addresses.len() + config.http.trusted_proxies.len();
     check.that(protected <= MAX_PROTECTED, "protect.addresses", || {

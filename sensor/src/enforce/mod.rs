@@ -56,7 +56,8 @@ impl Enforcer {
             settings.sample_one_in = config.kernel.sample_one_in;
             settings.payload_bytes = config.kernel.payload_bytes;
             settings.set_source(source_v4, source_v6);
-        })
+        })?;
+        self.kernel.follow(&config.kernel.follow)
     }
 
     /// Hands the protected set to the kernel, which passes it whatever else it is told.

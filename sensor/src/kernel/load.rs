@@ -207,6 +207,15 @@ impl Kernel {
         self.maps.protect(prefixes)
     }
 
+    /// Copies up the connections of `prefixes` at any rate.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit.
+    pub fn follow(&mut self, prefixes: &[IpNet]) -> Result<()> {
+        self.maps.follow(prefixes)
+    }
+
     /// Puts a ban in force.
     ///
     /// # Errors

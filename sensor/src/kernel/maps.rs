@@ -20,6 +20,7 @@ pub(super) struct Maps {
     pub(super) watched: Array<MapData, Watched>,
     pub(super) counters: PerCpuArray<MapData, Counters>,
     pub(super) protected: LpmTrie<MapData, [u32; 4], u32>,
+    pub(super) followed: LpmTrie<MapData, [u32; 4], u32>,
     pub(super) bans_v4: HashMap<MapData, u32, Ban>,
     pub(super) bans_v6: HashMap<MapData, [u32; 4], Ban>,
     pub(super) cidr_bans_v4: LpmTrie<MapData, u32, Ban>,
@@ -58,6 +59,7 @@ impl Maps {
             watched: typed(programs, "WATCHED")?,
             counters: typed(programs, "COUNTERS")?,
             protected,
+            followed: typed(programs, "FOLLOWED")?,
             bans_v4: typed(programs, "BANS_V4")?,
             bans_v6: typed(programs, "BANS_V6")?,
             cidr_bans_v4: typed(programs, "CIDR_BANS_V4")?,
@@ -79,26 +81,18 @@ impl Maps {
             .context("cannot write the settings of the kernel programs")
     }
 
-    /// Makes `prefixes` the protected set: new ones are added before old ones go, so that an
-    /// address in both is protected throughout.
+    /// Makes `prefixes` the protected set.
     pub(super) fn protect(&mut self, prefixes: &[IpNet]) -> Result<()> {
-        let wanted: Vec<_> = prefixes.iter().map(mapped_key).collect();
-        for key in &wanted {
-            self.protected.insert(key, 1, 0).context(
-                "cannot add to the protected set in the kernel: it holds 4096 prefixes at most",
-            )?;
-        }
-        let present: Vec<_> = self.protected.keys().collect::<Result<_, _>>()?;
-        for key in present {
-            let same = |other: &Key<[u32; 4]>| {
-                other.prefix_len() == key.prefix_len() && other.data() == key.data()
-            };
-            if !wanted.iter().any(same) {
-                self.protected.remove(&key)?;
-            }
-        }
+        replace(&mut self.protected, prefixes).context("cannot change the protected set")?;
         self.guarded = prefixes.to_vec();
         self.guard_bans()
+    }
+
+    /// Makes `prefixes` those whose connections are copied up at any rate.
+    pub(super) fn follow(&mut self, prefixes: &[IpNet]) -> Result<()> {
+        replace(&mut self.followed, prefixes).context("cannot change the followed networks")?;
+        let count = u32::try_from(prefixes.len())?;
+        self.change_settings(|settings| settings.followed = count)
     }
 
     /// Whether some address in `target` is protected.
@@ -135,6 +129,26 @@ impl Maps {
         }
         Ok(sum)
     }
+}
+
+/// Makes `prefixes` what a map of them holds: new ones are added before old ones go, so that an
+/// address in both is in the map throughout.
+fn replace(map: &mut LpmTrie<MapData, [u32; 4], u32>, prefixes: &[IpNet]) -> Result<()> {
+    let wanted: Vec<_> = prefixes.iter().map(mapped_key).collect();
+    for key in &wanted {
+        map.insert(key, 1, 0)
+            .context("the kernel takes no further prefix; it holds 4096 at most")?;
+    }
+    let present: Vec<_> = map.keys().collect::<Result<_, _>>()?;
+    for key in present {
+        let same = |other: &Key<[u32; 4]>| {
+            other.prefix_len() == key.prefix_len() && other.data() == key.data()
+        };
+        if !wanted.iter().any(same) {
+            map.remove(&key)?;
+        }
+    }
+    Ok(())
 }
 
 /// The key of a prefix in maps that hold both families.

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::desk::{ConfigSource, Desk, DeskFigures};
 use super::keys::know;
 use super::observer;
+use super::sampling::Sampling;
 use super::shard::{self, Update};
 use super::state::State;
 use super::writer::{self, Lines};
@@ -109,7 +110,7 @@ fn begin(
         enforcer,
         choke_point,
         first_config: Arc::clone(&config),
-        config,
+        config: Arc::clone(&config),
         knowledge,
         host,
         source,
@@ -119,6 +120,7 @@ fn begin(
         shard: shard.updates,
         shard_figures: shard.figures,
         saves,
+        sampling: Sampling::new(config.kernel.sample_one_in),
         started: Instant::now(),
         figures: DeskFigures::default(),
     };

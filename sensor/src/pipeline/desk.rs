@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::sampling::Sampling;
 use super::shard::{ShardFigures, Update};
 use super::writer::Lines;
 use crate::config::{Config, Overrides};
@@ -58,6 +59,7 @@ pub(super) struct Desk {
     pub(super) shard: UpdateSender<Update>,
     pub(super) shard_figures: Arc<ShardFigures>,
     pub(super) saves: Arc<KeeperFigures>,
+    pub(super) sampling: Sampling,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,
 }
@@ -218,6 +220,7 @@ impl Desk {
             }
         }
         self.look_after_interfaces();
+        self.adapt_sampling();
         if round.is_multiple_of(PROTECTION_ROUNDS)
             && let Err(error) = self.protect()
         {
@@ -266,6 +269,26 @@ impl Desk {
         if changed && let Err(error) = self.tell_shard() {
             tracing::error!(%error, "the shard could not be told of an interface");
         }
+    }
+
+    /// Copies up fewer connections while records are lost or wait for long, and more again after.
+    fn adapt_sampling(&mut self) {
+        let lost = match self.enforcer.totals() {
+            Ok(totals) => totals.ports.iter().map(|(_, counters)| counters.ring_full).sum(),
+            Err(error) => return tracing::warn!(%error, "cannot see whether samples are lost"),
+        };
+        if self.sampling.round(lost, self.shard_figures.was_behind())
+            && let Err(error) = self.set_sampling()
+        {
+            tracing::error!(%error, "the sampling rate could not be changed");
+        }
+    }
+
+    /// Puts the sampling rate in force.
+    pub(super) fn set_sampling(&mut self) -> Result<()> {
+        let one_in = self.sampling.one_in();
+        tracing::info!(one_in, "connections are copied up");
+        self.enforcer.kernel().change_settings(|settings| settings.sample_one_in = one_in)
     }
 
     /// Tells the shard what the configuration and the kernel say now.

@@ -12,6 +12,7 @@ mod observer;
 mod reload;
 mod replay;
 mod report;
+mod sampling;
 mod shard;
 mod stages;
 mod state;

@@ -38,6 +38,8 @@ impl Desk {
         let kernel = self.enforcer.kernel();
         self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
         self.enforcer.configure(config)?;
+        self.sampling.configure(config.kernel.sample_one_in);
+        self.set_sampling()?;
         self.config = Arc::clone(config);
         self.knowledge = Arc::clone(knowledge);
         let lifted = self.choke_point.set_policy(Policy::from(&**config), self.enforcer.now());
@@ -61,6 +63,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<String> {
     let kernel = |config: &Config| {
         let mut kernel = config.kernel.clone();
         (kernel.sample_one_in, kernel.payload_bytes) = (0, 0);
+        kernel.follow.clear();
         kernel
     };
     let http = |config: &Config| Http { body_sha256: false, ..config.http.clone() };

@@ -78,6 +78,7 @@ pub(super) struct ShardFigures {
     deliveries: AtomicU64,
     findings_lost: AtomicU64,
     unreadable: AtomicU64,
+    behind: AtomicBool,
     looked: Mutex<Instant>,
 }
 
@@ -139,6 +140,9 @@ impl Shard {
         loop {
             self.take_updates();
             let count = self.read_batch();
+            if count == BATCH {
+                self.figures.behind.store(true, Ordering::Relaxed);
+            }
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
                 self.tick();
@@ -235,6 +239,7 @@ impl ShardFigures {
             deliveries: AtomicU64::new(0),
             findings_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
+            behind: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
         }
     }
@@ -242,6 +247,12 @@ impl ShardFigures {
     /// Delivery records made.
     pub(super) fn deliveries(&self) -> u64 {
         self.deliveries.load(Ordering::Relaxed)
+    }
+
+    /// Whether a whole batch was waiting since this was last asked: the ring fills faster than it
+    /// is read.
+    pub(super) fn was_behind(&self) -> bool {
+        self.behind.swap(false, Ordering::Relaxed)
     }
 
     /// Findings the desk had no room for.
