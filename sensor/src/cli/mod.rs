@@ -12,6 +12,7 @@ mod providers;
 mod reload;
 mod replay;
 mod run;
+mod sources;
 mod status;
 mod verify;
 
@@ -54,6 +55,8 @@ enum Verb {
     /// The protected set: what nothing can ban.
     #[command(subcommand)]
     Allow(allow::Allow),
+    /// Show who sent the most: packets, requests and what they were answered.
+    Sources(sources::Arguments),
     /// Have the agent read its configuration again.
     Reload(Listing),
     /// Remove everything from the kernel that an agent left there.
@@ -91,6 +94,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Unban(arguments) => bans::unban(&agent, arguments),
         Verb::Decisions(bans::Decisions::List(listing)) => bans::list(&agent, listing.output),
         Verb::Allow(allow::Allow::List(listing)) => allow::list(&agent, listing.output),
+        Verb::Sources(arguments) => sources::run(&agent, &arguments),
         Verb::Reload(listing) => reload::run(&agent, listing.output),
         Verb::Detach(arguments) => detach::run(&arguments),
         Verb::Verify(arguments) => verify::run(&arguments),

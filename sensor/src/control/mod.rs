@@ -8,6 +8,7 @@ mod client;
 mod http;
 mod protocol;
 mod server;
+mod source;
 
 pub use client::{ClientError, ask};
 pub use http::serve as serve_http;
@@ -15,3 +16,4 @@ pub use protocol::{
     AllowedPrefix, Ban, BanScope, DecisionView, Outcome, RefusedTarget, Reloaded, Reply, Request,
 };
 pub use server::{Question, SocketGuard, bind, put, serve};
+pub use source::SourceView;

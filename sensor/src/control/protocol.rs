@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::source::SourceView;
 use crate::decide::{Action, Decision, Origin, Scope};
 use crate::export::Snapshot;
 
@@ -27,6 +28,11 @@ pub enum Request {
     Decisions,
     /// The protected set.
     AllowList,
+    /// The sources the kernel knows.
+    Sources {
+        /// How many, the busiest first.
+        top: u32,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -69,6 +75,8 @@ pub enum Reply {
     Decisions(Vec<DecisionView>),
     /// The protected set.
     AllowList(Vec<AllowedPrefix>),
+    /// The busiest sources.
+    Sources(Vec<SourceView>),
     /// The configuration was read again.
     Reloaded(Reloaded),
     /// The request could not be carried out.

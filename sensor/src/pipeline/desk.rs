@@ -105,6 +105,7 @@ impl Desk {
             Request::Unban { targets } => Ok(Reply::Outcome(self.unban(&targets))),
             Request::Decisions => Ok(Reply::Decisions(self.decisions())),
             Request::AllowList => Ok(Reply::AllowList(self.allow_list())),
+            Request::Sources { top } => self.sources(top).map(Reply::Sources),
             Request::Reload => self.reload().map(Reply::Reloaded),
         };
         let reply = reply.unwrap_or_else(|error| Reply::Failed(format!("{error:#}")));

@@ -13,6 +13,7 @@ mod replay;
 mod report;
 mod sampling;
 mod shard;
+mod sources;
 mod stages;
 mod writer;
 
