@@ -239,7 +239,8 @@ pub struct Counters {
     pub egress_bytes: u64,
     /// SYNs without ACK that arrived.
     pub connections: u64,
-    /// Segments that start with a request line, indexed by [`Method`].
+    /// Segments that start with a request line, or so short that they may, indexed by [`Method`];
+    /// without those that a ban drops, whose payload is not read.
     pub requests: [u64; Method::COUNT],
     /// Segments that start with a status line, by the first digit of the code; 0 is any other.
     pub responses: [u64; 6],

@@ -32,7 +32,7 @@ pub(crate) extern "C" fn hooksensor_copy_buffer(
     context: *mut xdp_md,
     head: *const Sample,
     slot: u32,
-    payload: u64,
+    payload: u32,
 ) -> u32 {
     copy(&XdpBuffer::new(XdpContext::new(context)), head, slot, payload)
 }
@@ -43,7 +43,7 @@ pub(crate) extern "C" fn hooksensor_copy_socket(
     context: *mut __sk_buff,
     head: *const Sample,
     slot: u32,
-    payload: u64,
+    payload: u32,
 ) -> u32 {
     copy(&SocketBuffer::new(TcContext::new(context)), head, slot, payload)
 }
@@ -66,7 +66,7 @@ fn walk<L: Load>(frame: &L, out: *mut Network) -> u32 {
 }
 
 #[inline(always)]
-fn copy<F: Frame>(frame: &F, head: *const Sample, slot: u32, payload: u64) -> u32 {
+fn copy<F: Frame>(frame: &F, head: *const Sample, slot: u32, payload: u32) -> u32 {
     // SAFETY: as above.
     let Some(head) = (unsafe { head.as_ref() }) else { return 0 };
     sample::parts(frame, slot, head, payload as usize);

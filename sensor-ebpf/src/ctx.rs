@@ -214,7 +214,7 @@ impl Frame for XdpBuffer {
 
     #[inline(always)]
     fn copy_up(&self, head: &Sample, slot: u32, payload: usize) {
-        apart::hooksensor_copy_buffer(self.context.ctx, head, slot, payload as u64);
+        apart::hooksensor_copy_buffer(self.context.ctx, head, slot, low32(payload as u64));
     }
 
     #[inline(always)]
@@ -309,7 +309,7 @@ impl Frame for SocketBuffer {
 
     #[inline(always)]
     fn copy_up(&self, head: &Sample, slot: u32, payload: usize) {
-        apart::hooksensor_copy_socket(self.context.skb.skb, head, slot, payload as u64);
+        apart::hooksensor_copy_socket(self.context.skb.skb, head, slot, low32(payload as u64));
     }
 
     #[inline(always)]

@@ -36,7 +36,7 @@ pub(crate) const fn opens(transport: &Transport) -> bool {
 pub(crate) fn method<F: Frame>(frame: &F, network: &Network, transport: &Transport) -> Method {
     let payload = transport.payload;
     if payload + head::SHORTEST > network.end {
-        return Method::None;
+        return tiny_method(frame, network.end, payload);
     }
     let Some(first) = frame.number(payload) else { return Method::None };
     if payload + head::METHOD_LENGTH > network.end {
@@ -46,6 +46,19 @@ pub(crate) fn method<F: Frame>(frame: &F, network: &Network, transport: &Transpo
         Some(rest) => head::method(first, rest),
         None => Method::None,
     }
+}
+
+/// What a segment of less than four octets may ask for.
+#[inline(always)]
+fn tiny_method<F: Frame>(frame: &F, end: usize, payload: usize) -> Method {
+    let octet = |at: usize| match frame.octets::<1>(payload + at) {
+        Some([octet]) if payload + at < end => u32::from(octet),
+        _ => 0,
+    };
+    if payload >= end {
+        return Method::None;
+    }
+    head::tiny_method(octet(0) << 24 | octet(1) << 16 | octet(2) << 8)
 }
 
 /// Counts a packet whose head nobody needs.

@@ -68,8 +68,13 @@ fn meet<F: Frame>(frame: &F, settings: &Settings, network: &Network) -> Result<S
         Banned::No => Reason::NotWatched,
         _ => policy::against(settings, network, banned, Reason::DropBanned),
     };
-    if slot == 0 || met.drops() {
+    if slot == 0 {
         return Err(observe::arrival(slot, met, length));
+    }
+    if met.drops() {
+        // Its payload stays unread: that would cost a banned source's packet a tenth more.
+        observe::segment(slot, met, length, &transport, Method::None);
+        return Err(met);
     }
     Ok(Segment { transport, slot, banned, length })
 }
@@ -117,11 +122,10 @@ fn take<F: Frame>(frame: &F, settings: &Settings, network: &Network, segment: &S
         Banned::No => policy::limited(settings, network, transport, slot, length, method),
         _ => policy::against(settings, network, *banned, Reason::DropBanned),
     };
-    if reason.drops() {
-        return observe::arrival(slot, reason, length);
-    }
     observe::segment(slot, reason, length, transport, method);
-    sample::ingress(frame, settings, slot, network, transport, length);
+    if !reason.drops() {
+        sample::ingress(frame, settings, slot, network, transport, length);
+    }
     reason
 }
 

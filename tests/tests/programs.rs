@@ -8,12 +8,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::packet::{Packet, flag};
 use hooksensor::config;
 use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
-use hooksensor_ebpf::abi::{Ban, Limit, Limits, Reason, Sample, SourceCounts, kind};
+use hooksensor_ebpf::abi::{Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind};
 use hooksensor_ebpf::limit::limit;
 use ipnet::IpNet;
 
@@ -416,6 +417,16 @@ fn requests_and_responses_are_counted_by_their_first_line() {
         ("GET / HTTP/1.1\r\n", 1),
         ("DELETE /x HTTP/1.1\r\n", 1),
         ("POSTAL /x", 0),
+        ("P", 1),
+        ("OST /hooks HTTP/1.1\r\n", 0),
+        ("GE", 1),
+        ("T /hooks HTTP/1.1\r\n", 0),
+        ("DEL", 1),
+        ("ETE /hooks HTTP/1.1\r\n", 0),
+        ("OPTIO", 1),
+        ("NS /hooks HTTP/1.1\r\n", 0),
+        ("}", 0),
+        ("\r\n", 0),
         ("{\"ref\":\"refs/heads/main\"}", 0),
         ("", 0),
     ] {
@@ -454,7 +465,10 @@ fn connections_and_requests_have_limits_of_their_own() {
     programs.check("a SYN of another source", &v4("192.0.2.2:1").flags(flag::SYN), Reason::Clean);
     programs.check("a first request", &request, Reason::Clean);
     programs.check("a second request", &request, Reason::DropRequests);
-    programs.check("the start of a tiny one", &v4(CLEAN_V4).payload(b"POST"), Reason::DropRequests);
+    for start in ["P", "PO", "POS", "POST", "POST "] {
+        let tiny = v4(CLEAN_V4).payload(start.as_bytes());
+        programs.check(start, &tiny, Reason::DropRequests);
+    }
     programs.check("what belongs to the first", &v4(CLEAN_V4).payload(b"{\"a\":1}"), Reason::Clean);
     programs.protect(&["192.0.2.1/32".parse().unwrap()]).unwrap();
     programs.check("of a protected source", &request, Reason::Protected);
@@ -462,6 +476,55 @@ fn connections_and_requests_have_limits_of_their_own() {
     programs.change_settings(|settings| settings.enforce = 0).unwrap();
     programs.check("simulated", &syn, Reason::WouldDropConnections);
     programs.check("simulated", &request, Reason::WouldDropRequests);
+}
+
+#[test]
+fn what_is_dropped_counts_as_what_it_asked_for() {
+    let mut programs = Programs::load();
+    let limits = Limits { connections: ONE, requests: ONE, ..Limits::default() };
+    programs.watch(&BTreeSet::from([PORT]), limits).unwrap();
+    let line = b"POST /hooks HTTP/1.1\r\n";
+    let banned = Reason::DropBanned;
+    for (source, first, syn, request, requests) in [
+        (CLEAN_V4, Reason::Clean, Reason::DropConnections, Reason::DropRequests, 2),
+        (BANNED_V4, banned, banned, banned, 0),
+    ] {
+        let before = port(&programs);
+        for reason in [first, syn] {
+            programs.check("a SYN", &v4(source).flags(flag::SYN), reason);
+        }
+        for reason in [first, request] {
+            programs.check("a request", &v4(source).payload(line), reason);
+        }
+        let after = port(&programs);
+        assert_eq!(after.connections - before.connections, 2, "{source}");
+        let asked = |counters: &Counters| counters.requests.iter().sum::<u64>();
+        assert_eq!(asked(&after) - asked(&before), requests, "{source}");
+    }
+}
+
+/// Two CPUs take from one source's allowance at once. No packet is earned back while they do.
+#[test]
+fn cpus_that_race_let_through_no_more_than_the_burst() {
+    const BURST: u32 = 50_000;
+    let mut programs = Programs::load();
+    programs.change_settings(|settings| settings.sample_one_in = 0).unwrap();
+    let frame = v4(CLEAN_V4).frame();
+    for _ in 0..5 {
+        let before = programs.counted();
+        programs.limited(limit(1, u64::from(BURST)));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| programs.repeat_ingress(&frame, BURST).unwrap());
+            }
+        });
+        let after = programs.counted();
+        let of = |reason: Reason| after[reason as usize] - before[reason as usize];
+        assert_eq!(of(Reason::Clean), u64::from(BURST));
+        assert_eq!(of(Reason::DropLimited), u64::from(BURST));
+        programs = Programs::load();
+        programs.change_settings(|settings| settings.sample_one_in = 0).unwrap();
+    }
 }
 
 /// A client that answers the server's SYN with the number only its receiver can know.
@@ -625,7 +688,7 @@ fn the_verifier_has_room_to_spare() {
 }
 
 /// The counters of the watched port.
-fn port(programs: &Programs) -> hooksensor_ebpf::abi::Counters {
+fn port(programs: &Programs) -> Counters {
     let totals = programs.totals().unwrap();
     totals.ports.into_iter().find(|(port, _)| *port == PORT).unwrap().1
 }

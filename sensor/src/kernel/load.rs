@@ -271,7 +271,7 @@ impl Kernel {
     /// # Errors
     ///
     /// When the kernel cannot run it.
-    pub fn run_ingress(&mut self, frame: &[u8]) -> Result<u32> {
+    pub fn run_ingress(&self, frame: &[u8]) -> Result<u32> {
         Ok(self.repeat_ingress(frame, 1)?.action)
     }
 
@@ -280,8 +280,10 @@ impl Kernel {
     /// # Errors
     ///
     /// When the kernel cannot run it.
-    pub fn repeat_ingress(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
-        run(xdp(&mut self.programs, INGRESS_PROGRAM)?, frame, times)
+    pub fn repeat_ingress(&self, frame: &[u8], times: u32) -> Result<Runs> {
+        let program = self.programs.program(INGRESS_PROGRAM).context("the program is loaded")?;
+        let program: &Xdp = program.try_into()?;
+        run(program, frame, times)
     }
 
     /// Runs a program that only drops, to compare others with.
