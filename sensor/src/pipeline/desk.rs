@@ -25,6 +25,7 @@ use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, BanError, Kernel};
 use crate::record::{self, Observer};
+use crate::store::KeeperFigures;
 use crate::webhook::Knowledge;
 
 /// Time between two rounds of upkeep: expired bans, the wall clock, the programs' log.
@@ -56,6 +57,7 @@ pub(super) struct Desk {
     pub(super) lines: Lines,
     pub(super) shard: UpdateSender<Update>,
     pub(super) shard_figures: Arc<ShardFigures>,
+    pub(super) saves: Arc<KeeperFigures>,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,
 }

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::coverage::Covered;
 use crate::capture::Segment;
 use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
+use crate::export::EndpointCoverage;
 use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
     TrustedProxies,
@@ -44,6 +46,7 @@ struct Rest {
     /// What the detector was made for: it forgets nothing while that stays.
     ban: Ban,
     webhooks: Webhooks,
+    covered: Covered,
     observer: Arc<Observer>,
     /// The line being made, in memory that is used again.
     line: Vec<u8>,
@@ -76,6 +79,7 @@ impl Stages {
                 detector: Detector::new(&config.ban),
                 ban: config.ban.clone(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
+                covered: Covered::default(),
                 observer,
                 line: Vec::new(),
             },
@@ -124,10 +128,24 @@ impl Stages {
         self.engine.finish(&mut |observation| rest.observe(observation, out));
     }
 
+    pub(super) fn webhooks(&self) -> &Webhooks {
+        &self.rest.webhooks
+    }
+
+    pub(super) fn webhooks_mut(&mut self) -> &mut Webhooks {
+        &mut self.rest.webhooks
+    }
+
     /// What the engine counts.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         self.engine.counters()
+    }
+
+    /// Requests by endpoint and coverage.
+    #[must_use]
+    pub fn coverage(&self) -> Vec<EndpointCoverage> {
+        self.rest.covered.figures()
     }
 
     /// What reassembly counts.
@@ -170,6 +188,7 @@ impl Rest {
             }
         };
         let delivery = self.webhooks.deliver(exchange);
+        self.covered.count(&delivery);
         self.line.clear();
         record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
         out(Output::Delivery(&self.line));

@@ -18,13 +18,14 @@ mod json;
 mod knowledge;
 mod memory;
 mod message;
+mod remembered;
 pub mod signature;
 mod stage;
 mod table;
 
 pub use crate::http::{Target, host_of};
 pub use knowledge::Knowledge;
-pub use memory::{Memory, Remembered, Replay, Why};
+pub use memory::{Memory, Replay, Why};
 pub use message::{Message, NoContent};
 pub use signature::{Reason, Secret, Signature, Status};
 pub use stage::Webhooks;

@@ -102,6 +102,26 @@ fn each_status_reaches_its_record() {
 }
 
 #[test]
+fn the_requests_of_each_endpoint_are_counted_by_coverage() {
+    let (config, knowledge, observer) = settings();
+    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, observer, 0);
+    let mut wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
+    wire = answered(wire, &request("/open", "b", SIGNATURE, BODY), 200);
+    wire = wire.client("GET /open HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf").close();
+    for segment in wire.segments() {
+        stages.segment(&segment, &mut |_| {});
+    }
+    stages.finish(&mut |_| {});
+    let parts: Vec<_> = stages
+        .coverage()
+        .into_iter()
+        .map(|one| (one.port, one.endpoint, one.requests["full"], one.requests["truncated"]))
+        .collect();
+    let expected = [(80, "github", 1, 0), (80, "open", 1, 1)];
+    assert_eq!(parts, expected.map(|(port, name, full, cut)| (port, name.to_owned(), full, cut)));
+}
+
+#[test]
 fn a_secret_that_a_reload_adds_is_used_at_once() {
     let (mut config, knowledge, observer) = settings();
     let nothing = Config::default();
