@@ -16,6 +16,7 @@ pub mod pipeline;
 pub mod record;
 pub mod schemas;
 pub mod secrets;
+pub mod store;
 pub mod tcp;
 pub mod time;
 pub mod webhook;

@@ -14,7 +14,9 @@ pub mod network;
 pub mod packet;
 pub mod pcap;
 pub mod score;
+pub mod sender;
 pub mod server;
+pub mod webhook;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
 mod npm;
 mod setup;
@@ -40,6 +41,8 @@ enum Task {
     Lint,
     /// Run all tests; needs root
     Test,
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
     /// Watch deliveries being recorded and a flood being dropped, on this machine
     Demo,
     /// Check the layout rules that the compiler does not know
@@ -68,6 +71,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench(bench) => bench::run(bench),
         Task::Lint => lint::run(),
         Task::Test => test::run(),
+        Task::Fuzz(arguments) => fuzz::run(arguments),
         Task::Demo => demo::run(),
         Task::Tidy => tidy::run(),
     }

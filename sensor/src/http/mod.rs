@@ -28,7 +28,8 @@ mod tls;
 pub use counters::Counters;
 pub use engine::Engine;
 pub use exchange::{
-    Anomaly, Body, Coverage, Exchange, Flow, Headers, Observation, Request, Response, Version,
+    Anomaly, Body, Coverage, Exchange, Flow, Gravest, Headers, Observation, Request, Response,
+    Version,
 };
 pub use identity::TrustedProxies;
 pub use opaque::{Opaque, Protocol};

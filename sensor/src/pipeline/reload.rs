@@ -65,6 +65,7 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<String> {
     };
     let http = |config: &Config| Http { body_sha256: false, ..config.http.clone() };
     let changed = [
+        ("state_dir", old.state_dir != new.state_dir),
         ("kernel", kernel(old) != kernel(new)),
         ("http", http(old) != http(new)),
         ("output", old.output != new.output),

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::coverage::Covered;
 use crate::capture::Segment;
 use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
+use crate::export::EndpointCoverage;
 use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
     TrustedProxies,
@@ -21,16 +23,13 @@ use crate::webhook::{Knowledge, Memory, Webhooks};
 /// caps its payloads at 25 MB.
 const MAX_BODY_BYTES: usize = 25 << 20;
 
-/// Octets made room for at the start of a line: most records fit, and never grow then.
-const USUAL_LINE: usize = 2 << 10;
-
 /// What understanding leads to.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<'a> {
     /// The record of a delivery, as one line without its ending.
-    Delivery(Vec<u8>),
+    Delivery(&'a [u8]),
     /// The record of a connection whose messages are not read, as such a line.
-    Connection(Vec<u8>),
+    Connection(&'a [u8]),
     /// Something to decide on.
     Finding(Box<Finding>),
 }
@@ -47,7 +46,10 @@ struct Rest {
     /// What the detector was made for: it forgets nothing while that stays.
     ban: Ban,
     webhooks: Webhooks,
+    covered: Covered,
     observer: Arc<Observer>,
+    /// The line being made, in memory that is used again.
+    line: Vec<u8>,
 }
 
 impl Stages {
@@ -77,7 +79,9 @@ impl Stages {
                 detector: Detector::new(&config.ban),
                 ban: config.ban.clone(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
+                covered: Covered::default(),
                 observer,
+                line: Vec::new(),
             },
         }
     }
@@ -100,34 +104,48 @@ impl Stages {
     }
 
     /// Understands one segment.
-    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output)) {
+    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.segment(segment, &mut |observation| rest.observe(observation, out));
     }
 
     /// Looks at a notice of the kernel.
-    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output)) {
+    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output<'_>)) {
         if let Some(finding) = self.rest.detector.over_limit(notice) {
             out(Output::Finding(Box::new(finding)));
         }
     }
 
     /// Lets go of connections that are silent at `now`.
-    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output)) {
+    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.tick(now, &mut |observation| rest.observe(observation, out));
     }
 
     /// Puts out what is unfinished.
-    pub fn finish(&mut self, out: &mut impl FnMut(Output)) {
+    pub fn finish(&mut self, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.finish(&mut |observation| rest.observe(observation, out));
+    }
+
+    pub(super) fn webhooks(&self) -> &Webhooks {
+        &self.rest.webhooks
+    }
+
+    pub(super) fn webhooks_mut(&mut self) -> &mut Webhooks {
+        &mut self.rest.webhooks
     }
 
     /// What the engine counts.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         self.engine.counters()
+    }
+
+    /// Requests by endpoint and coverage.
+    #[must_use]
+    pub fn coverage(&self) -> Vec<EndpointCoverage> {
+        self.rest.covered.figures()
     }
 
     /// What reassembly counts.
@@ -157,19 +175,23 @@ fn bodies(config: &Config) -> BodyPolicies {
 }
 
 impl Rest {
-    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
+    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output<'_>)) {
         let exchange = match observation {
             Observation::Exchange(exchange) => exchange,
             Observation::Opaque(connection) => {
-                let mut line = Vec::new();
-                record::write_line(&record::connection(&connection, &self.observer), &mut line);
-                return out(Output::Connection(line));
+                self.line.clear();
+                record::write_line(
+                    &record::connection(&connection, &self.observer),
+                    &mut self.line,
+                );
+                return out(Output::Connection(&self.line));
             }
         };
         let delivery = self.webhooks.deliver(exchange);
-        let mut line = Vec::with_capacity(USUAL_LINE);
-        record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
-        out(Output::Delivery(line));
+        self.covered.count(&delivery);
+        self.line.clear();
+        record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
+        out(Output::Delivery(&self.line));
         self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 }

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_oldest_make_room() {
         let mut recent = Recent::default();
-        for index in 0..RUNS as u64 + 1 {
+        for index in 0..=RUNS as u64 {
             recent.keep(OWNER, Side::Low, index, b"a");
         }
         assert_eq!(recent.differing(OWNER, Side::Low, 0, b"X"), 0, "pushed out by number");

@@ -19,13 +19,14 @@ mod knowledge;
 mod memory;
 mod message;
 pub mod payload;
+mod remembered;
 pub mod signature;
 mod stage;
 mod table;
 
 pub use crate::http::{Target, host_of};
 pub use knowledge::Knowledge;
-pub use memory::{Memory, Remembered, Replay, Why};
+pub use memory::{Memory, Replay, Why};
 pub use message::{Message, NoContent};
 pub use payload::Payload;
 pub use signature::{Reason, Secret, Signature, Status};

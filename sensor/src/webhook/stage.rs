@@ -69,8 +69,13 @@ impl Webhooks {
     }
 
     /// Goes on from the shapes that an earlier stage remembered.
-    pub fn restore_shapes(&mut self, shapes: Shapes) {
+    pub fn recall_shapes(&mut self, shapes: Shapes) {
         self.payloads = Payloads::new(shapes);
+    }
+
+    /// Remembers what `memory` does, and nothing else.
+    pub fn recall(&mut self, memory: Memory) {
+        self.memory = memory;
     }
 
     /// Says what `exchange` was.

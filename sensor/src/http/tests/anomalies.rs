@@ -116,7 +116,7 @@ fn only_what_differs_is_a_contradiction() {
     // A probe whether the peer is alive repeats one number, with any octet.
     let mut probe = Wire::open().client(get);
     let mut packet = probe.packets.last().unwrap().clone();
-    packet.sequence = packet.sequence.wrapping_add(get.len() as u32 - 1);
+    packet.sequence = packet.sequence.wrapping_add(u32::try_from(get.len()).unwrap() - 1);
     packet.payload = vec![0];
     packet.payload_length = 1;
     probe.packets.push(packet);

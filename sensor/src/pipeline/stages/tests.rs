@@ -45,8 +45,8 @@ fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
 
 fn run_through(mut stages: Stages, wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
     let (mut records, mut rules) = (Vec::new(), Vec::new());
-    let mut put = |output| match output {
-        Output::Delivery(line) => records.push(serde_json::from_slice(&line).unwrap()),
+    let mut put = |output: Output<'_>| match output {
+        Output::Delivery(line) => records.push(serde_json::from_slice(line).unwrap()),
         Output::Finding(finding) => rules.push(finding.rule.id),
         Output::Connection(line) => panic!("{line:?}"),
     };
@@ -99,6 +99,26 @@ fn each_status_reaches_its_record() {
     ];
     assert_eq!(found, expected);
     assert_eq!(rules, ["replayed-delivery", "invalid-signature", "missing-signature"]);
+}
+
+#[test]
+fn the_requests_of_each_endpoint_are_counted_by_coverage() {
+    let (config, knowledge, observer) = settings();
+    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, observer, 0);
+    let mut wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
+    wire = answered(wire, &request("/open", "b", SIGNATURE, BODY), 200);
+    wire = wire.client("GET /open HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf").close();
+    for segment in wire.segments() {
+        stages.segment(&segment, &mut |_| {});
+    }
+    stages.finish(&mut |_| {});
+    let parts: Vec<_> = stages
+        .coverage()
+        .into_iter()
+        .map(|one| (one.port, one.endpoint, one.requests["full"], one.requests["truncated"]))
+        .collect();
+    let expected = [(80, "github", 1, 0), (80, "open", 1, 1)];
+    assert_eq!(parts, expected.map(|(port, name, full, cut)| (port, name.to_owned(), full, cut)));
 }
 
 #[test]
