@@ -20,12 +20,14 @@ pub(crate) fn best_prepared<T>(
     (0..ROUNDS).map(|_| timed(prepare(), &mut work)).min().unwrap_or_default()
 }
 
-/// The shortest of many runs of each, turn by turn, so that both see the machine as it is.
-pub(crate) fn best_of_two(
-    mut first: impl FnMut(),
-    mut second: impl FnMut(),
+/// The shortest of many runs of `work` over each of two inputs, turn by turn, so that both see the
+/// machine as it is.
+pub(crate) fn best_of_two<T>(
+    mut first: impl FnMut() -> T,
+    mut second: impl FnMut() -> T,
+    mut work: impl FnMut(T),
 ) -> (Duration, Duration) {
-    let pair = |_| (timed((), &mut |()| first()), timed((), &mut |()| second()));
+    let pair = |_| (timed(first(), &mut work), timed(second(), &mut work));
     (0..ROUNDS)
         .map(pair)
         .reduce(|best, pair| (best.0.min(pair.0), best.1.min(pair.1)))
