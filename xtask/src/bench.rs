@@ -20,7 +20,7 @@ pub(crate) enum Bench {
     Overhead,
     /// The replay of a capture, beside Debian's tools that read HTTP from captures
     Replay,
-    /// Recognising and verifying deliveries, beside the bare hash of their bodies
+    /// Recognising, verifying and checking deliveries, beside the bare hash of their bodies
     Webhook,
 }
 

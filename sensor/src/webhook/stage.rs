@@ -74,7 +74,7 @@ impl Webhooks {
     }
 
     /// Goes on from the shapes that an earlier stage remembered.
-    pub fn restore_shapes(&mut self, shapes: Shapes) {
+    pub fn recall_shapes(&mut self, shapes: Shapes) {
         self.payloads = Payloads::new(shapes);
     }
 
