@@ -13,6 +13,7 @@ pub mod namespace;
 pub mod network;
 pub mod packet;
 pub mod pcap;
+pub mod replay;
 pub mod score;
 pub mod sender;
 pub mod server;

@@ -1,16 +1,13 @@
 //! How well our own receivers serve their senders: figures, findings, and no ban for our faults.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
-use harness::conversation::conversation;
 use harness::network::{Network, SERVER_V4};
-use harness::pcap::pcap;
+use harness::replay::{Exchange, replay};
 use harness::sender::Sender;
 use harness::server::{ANY, Server};
 use harness::webhook::{BODY, BROKEN, PORT, dataset, endpoint, github, secret_file, text};
@@ -74,56 +71,33 @@ struct Given(u64, u16, u64);
 /// The rule of each finding and its second, in a replay of deliveries to an endpoint of GitHub's.
 /// Another port is in use all the time, so that the capture has no holes.
 fn replayed(given: &[Given], end: u64) -> Vec<(String, u64)> {
-    let folder = std::env::temp_dir().join(format!("hs-service-{}-{end}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let found = replayed_in(&folder, given, end);
-    fs::remove_dir_all(&folder).unwrap();
-    found
-}
-
-fn replayed_in(folder: &Path, given: &[Given], end: u64) -> Vec<(String, u64)> {
-    let target = |port| SocketAddr::new(SERVER_V4.into(), port);
-    let client = |port| SocketAddr::new([192, 0, 2, 7].into(), port);
-    let mut frames = Vec::new();
+    let exchange = |second, took, port, request, response| Exchange {
+        second: START + second,
+        took,
+        client: [10, 1, 2, 3].into(),
+        port,
+        request,
+        response,
+    };
+    let mut exchanges: Vec<_> = (0..end / MINUTE)
+        .map(|minute| exchange(minute * MINUTE, 0, PORT + 1, String::new(), String::new()))
+        .collect();
     for Given(second, status, took) in given {
-        let port = 10_000 + u16::try_from(second % 50_000).unwrap();
         let request = format!(
             "POST {ANY}github HTTP/1.1\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: {second}\r\n\
              Content-Length: 2\r\n\r\n{{}}"
         );
         let response = format!("HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n");
-        let packets = conversation(client(port), target(PORT), &request, &response);
-        for (number, (_, packet)) in packets.iter().enumerate() {
-            let answered = if number < 4 { 0 } else { *took };
-            frames.push((second + answered, packet.frame()));
-        }
+        exchanges.push(exchange(*second, *took, PORT, request, response));
     }
-    for minute in 0..end / MINUTE {
-        let packets = conversation(client(9), target(PORT + 1), "", "");
-        frames.push((minute * MINUTE, packets[0].1.frame()));
-    }
-    frames.sort_by_key(|(second, _)| *second);
-    let at = |second: u64| Duration::from_secs(START + second);
-    let file = pcap(frames.iter().map(|(second, frame)| (at(*second), frame.as_slice())));
-    fs::write(folder.join("capture.pcap"), file).unwrap();
-    let config = format!(
-        "interfaces = [\"eth0\"]\nports = [{PORT}, {}]\n{}",
-        PORT + 1,
-        endpoint("github", ANY, "github", None)
-    );
-    fs::write(folder.join("hooksensor.toml"), config).unwrap();
-    let mut replay = Command::new(binary().unwrap());
-    replay.arg("replay").arg(folder.join("capture.pcap"));
-    replay.arg("--config").arg(folder.join("hooksensor.toml"));
-    let output = replay.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let records = String::from_utf8(output.stdout).unwrap();
-    let records = records.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let findings = records.filter(|record| text(record, "/event/dataset") == "hooksensor.finding");
+    let endpoint = endpoint("github", ANY, "github", None);
+    let records = replay(&exchanges, &[PORT, PORT + 1], &endpoint).unwrap();
+    let findings =
+        records.iter().filter(|record| text(record, "/event/dataset") == "hooksensor.finding");
     findings
         .map(|finding| {
-            assert_eq!(text(&finding, "/webhook/endpoint"), "github");
-            (text(&finding, "/rule/id").to_owned(), second(text(&finding, "/@timestamp")))
+            assert_eq!(text(finding, "/webhook/endpoint"), "github");
+            (text(finding, "/rule/id").to_owned(), second(text(finding, "/@timestamp")))
         })
         .collect()
 }

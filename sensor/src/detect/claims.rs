@@ -20,20 +20,25 @@ const STALE: Rule = rule("stale-signature");
 const REPLAYED: Rule = rule("replayed-delivery");
 const ELSEWHERE: Rule = rule("outside-provider-networks");
 const MISPLACED: Rule = rule("unexpected-provider");
+const PLAINTEXT: Rule = rule("plaintext-delivery");
 
 /// Every rule of this file.
-const RULES: [(Rule, Claim); 6] = [
-    (FORGED, forged),
-    (UNSIGNED, unsigned),
-    (STALE, stale),
-    (REPLAYED, replayed),
-    (ELSEWHERE, elsewhere),
-    (MISPLACED, misplaced),
+const RULES: [(Rule, Claim, Duration); 7] = [
+    (FORGED, forged, QUIET),
+    (UNSIGNED, unsigned, QUIET),
+    (STALE, stale, QUIET),
+    (REPLAYED, replayed, QUIET),
+    (ELSEWHERE, elsewhere, QUIET),
+    (MISPLACED, misplaced, QUIET),
+    (PLAINTEXT, plaintext, QUIET_OF_SETUP),
 ];
 
 /// How long a rule says nothing more about the same source and port: one wrong secret fails every
 /// delivery, and a person needs to hear of it once.
-const QUIET: Duration = Duration::from_secs(60);
+pub(super) const QUIET: Duration = Duration::from_secs(60);
+
+/// The same for what is so by configuration, and stays so until somebody has the time to change it.
+const QUIET_OF_SETUP: Duration = Duration::from_hours(24);
 
 /// Why a delivery's claim does not hold, in a sentence; `None` when it does.
 pub(super) type Claim = fn(&Delivery) -> Option<String>;
@@ -41,8 +46,11 @@ pub(super) type Claim = fn(&Delivery) -> Option<String>;
 /// What was said lately.
 #[derive(Debug)]
 pub(super) struct Claims {
-    said: LruCache<(&'static str, IpAddr, u16), Timestamp>,
+    said: LruCache<Key, Timestamp>,
 }
+
+/// What is said once: a rule about a source on a port.
+type Key = (&'static str, IpAddr, u16);
 
 impl Claims {
     pub(super) fn new() -> Self {
@@ -53,18 +61,18 @@ impl Claims {
         let source = delivery.exchange.client;
         let port = delivery.exchange.flow.destination.port();
         let time = started(&delivery.exchange);
-        for (rule, claim) in RULES.into_iter().chain(payload::RULES) {
+        for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
-            if self.is_news(rule, source, port, time) {
+            if self.is_news((rule.id, source, port), quiet, time) {
                 out(Finding::new(rule, time, source, port, reason, vec![delivery.id]));
             }
         }
     }
 
-    fn is_news(&mut self, rule: Rule, source: IpAddr, port: u16, time: Timestamp) -> bool {
-        let key = (rule.id, source, port);
-        let quiet = |said: &Timestamp| u128::from(time.nanoseconds_since(*said)) < QUIET.as_nanos();
-        if self.said.get(&key).is_some_and(quiet) {
+    fn is_news(&mut self, key: Key, quiet: Duration, time: Timestamp) -> bool {
+        let is_quiet =
+            |said: &Timestamp| u128::from(time.nanoseconds_since(*said)) < quiet.as_nanos();
+        if self.said.get(&key).is_some_and(is_quiet) {
             return false;
         }
         self.said.put(key, time);
@@ -144,6 +152,21 @@ fn misplaced(delivery: &Delivery) -> Option<String> {
     })
 }
 
+/// Whether the application took a delivery that everybody on the way could read and, where it is
+/// not signed, change. What a trusted proxy passed on may have come to that one by TLS.
+fn plaintext(delivery: &Delivery) -> Option<String> {
+    let is_taken = matches!(delivery.answer(), Some((200..300, _)));
+    let peer = delivery.exchange.flow.source.ip();
+    let is_direct = peer == delivery.exchange.client && !is_local(peer);
+    (is_taken && is_direct && delivery.provider.is_some()).then(|| {
+        format!(
+            "a delivery of {} came from a public address without TLS; where a proxy ends TLS, name \
+             it in http.trusted_proxies",
+            provider(delivery)
+        )
+    })
+}
+
 pub(super) fn provider(delivery: &Delivery) -> &str {
     delivery.provider.as_ref().map_or("an unknown provider", |provider| &provider.name)
 }
@@ -191,6 +214,31 @@ mod tests {
         check("X-GitHub-Event: push", home, &["missing-signature"]);
         check("X-GitHub-Event: ping", home, &[]);
         check("Stripe-Signature: t=1,v1=ab", away, &["missing-signature", "unexpected-provider"]);
+    }
+
+    #[test]
+    fn what_everybody_on_the_way_could_read() {
+        use crate::webhook::fixture::answered;
+        let check = |peer: &str, client: &str, status, expected: &[&str]| {
+            let head = "Stripe-Signature: t=1,v1=ab";
+            let mut exchange = answered(exchange("/", head), Timestamp(1), Some((status, 1)));
+            exchange.flow.source.set_ip(peer.parse().unwrap());
+            exchange.client = client.parse().unwrap();
+            let delivery = deliver_to(exchange, Vec::new());
+            let (mut claims, mut rules) = (Claims::new(), Vec::new());
+            for _ in 0..2 {
+                claims.look(&delivery, &mut |finding| rules.push(finding.rule.id));
+            }
+            assert_eq!(rules, expected, "{peer} {client} {status}");
+        };
+        let public = "198.51.100.7";
+        check(public, public, 200, &["plaintext-delivery"]);
+        check("2001:db8::7", "2001:db8::7", 204, &["plaintext-delivery"]);
+        check(public, public, 401, &[]);
+        check("10.1.2.3", "10.1.2.3", 200, &[]);
+        check("fd00::1", "fd00::1", 200, &[]);
+        // A proxy that is trusted told who the client is.
+        check(public, "203.0.113.9", 200, &[]);
     }
 
     #[test]

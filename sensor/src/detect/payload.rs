@@ -3,18 +3,20 @@
 //! They must not know how faults are found. They alert and never ban: a payload is what a provider
 //! made of what its users wrote, and none of them is at the source's address.
 
+use std::time::Duration;
+
 use super::Rule;
-use super::claims::{Claim, provider, rule};
+use super::claims::{Claim, QUIET, provider, rule};
 use crate::webhook::Delivery;
 use crate::webhook::payload::Fault;
 
 /// Every rule of this file.
-pub(super) const RULES: [(Rule, Claim); 5] = [
-    (rule("payload-coding"), coding),
-    (rule("payload-content"), content),
-    (rule("payload-schema"), schema),
-    (rule("payload-shape"), shape),
-    (rule("payload-injection"), injection),
+pub(super) const RULES: [(Rule, Claim, Duration); 5] = [
+    (rule("payload-coding"), coding, QUIET),
+    (rule("payload-content"), content, QUIET),
+    (rule("payload-schema"), schema, QUIET),
+    (rule("payload-shape"), shape, QUIET),
+    (rule("payload-injection"), injection, QUIET),
 ];
 
 fn coding(delivery: &Delivery) -> Option<String> {

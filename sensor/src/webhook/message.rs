@@ -41,7 +41,8 @@ pub enum NoContent {
 
 impl<'a> Message<'a> {
     /// The message that `request` of `exchange` was.
-    pub(super) fn new(request: &'a Request, exchange: &Exchange) -> Self {
+    #[must_use]
+    pub fn new(request: &'a Request, exchange: &Exchange) -> Self {
         Self {
             method: &request.method,
             target: &request.target,

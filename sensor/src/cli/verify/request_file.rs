@@ -8,6 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::http::Headers;
+use crate::time::Timestamp;
+use crate::webhook::NoContent;
 
 /// Fields of a head that are read.
 const MAX_FIELDS: usize = 128;
@@ -18,9 +20,12 @@ pub(super) struct RequestFile {
     pub(super) method: String,
     pub(super) target: String,
     pub(super) headers: Headers,
-    pub(super) body: Vec<u8>,
+    /// The content, or why it is not there whole.
+    pub(super) body: Result<Vec<u8>, NoContent>,
     /// The URL, where the file says so.
     pub(super) url: Option<String>,
+    /// When it was sent, where that is known.
+    pub(super) sent: Option<Timestamp>,
 }
 
 impl RequestFile {
@@ -55,8 +60,9 @@ fn from_wire(octets: &[u8]) -> Result<RequestFile, String> {
         method: request.method.unwrap_or("POST").to_owned(),
         target: request.path.unwrap_or("/").to_owned(),
         headers: headers(&fields),
-        body,
+        body: Ok(body),
         url: None,
+        sent: None,
     })
 }
 
@@ -130,8 +136,9 @@ fn from_har(octets: &[u8]) -> Option<RequestFile> {
         method: text(request, "method")?,
         target: url.clone(),
         headers: headers(&fields),
-        body,
+        body: Ok(body),
         url: Some(url),
+        sent: None,
     })
 }
 
@@ -159,7 +166,7 @@ mod tests {
     fn forms() {
         let check = |text: &str, body: &str, header: Option<&str>| {
             let read = RequestFile::read(text.as_bytes()).unwrap();
-            assert_eq!(String::from_utf8_lossy(&read.body), body, "{text}");
+            assert_eq!(String::from_utf8_lossy(read.body.as_ref().unwrap()), body, "{text}");
             assert_eq!(read.headers.first("x-a").map(String::from_utf8_lossy).as_deref(), header);
             assert_eq!(read.method, "POST");
         };

@@ -1,0 +1,120 @@
+//! A request out of a capture, by its number or by what names it.
+//!
+//! It must not know what the request is for.
+
+use super::request_file::{RequestFile, headers};
+use crate::capture::decode;
+use crate::capture::pcap::{Error, Reader};
+use crate::http::{
+    BodyPolicies, BodyPolicy, Engine, Exchange, Headers, Limits, Observation, Options, Request,
+};
+use crate::webhook::{Message, Table};
+
+/// Octets of the largest body that is put together: what the agent itself keeps.
+const MAX_BODY_BYTES: usize = 25 << 20;
+
+/// Which request of a capture is meant.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which<'a> {
+    /// The first that a provider is told by.
+    Webhook,
+    /// The one of this number, from 1.
+    Number(u64),
+    /// The first with this value in a header, as providers' identifiers are.
+    Named(&'a str),
+}
+
+impl<'a> Which<'a> {
+    /// What `--delivery` means.
+    pub(super) fn new(text: Option<&'a str>) -> Self {
+        match text.map(|text| (text, text.parse())) {
+            None => Self::Webhook,
+            Some((_, Ok(number))) => Self::Number(number),
+            Some((text, Err(_))) => Self::Named(text),
+        }
+    }
+
+    fn is(self, number: u64, headers: &Headers, table: &Table) -> bool {
+        match self {
+            Self::Webhook => table.told_by(headers).is_some(),
+            Self::Number(wanted) => number == wanted,
+            Self::Named(name) => headers.iter().any(|(_, value)| value == name.as_bytes()),
+        }
+    }
+}
+
+/// Whether these octets begin as a capture does.
+pub(super) fn is_capture(octets: &[u8]) -> bool {
+    !matches!(Reader::new(octets), Err(Error::Unsupported { .. } | Error::Truncated(_)))
+}
+
+/// The request of a capture; says in words why there is none.
+pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<RequestFile, String> {
+    let policy = BodyPolicy { sha256: false, content_cap: MAX_BODY_BYTES };
+    let limits = Limits { content_octets: MAX_BODY_BYTES, ..Limits::default() };
+    let bodies = BodyPolicies::all(policy);
+    let mut engine = Engine::new(Options { limits, bodies, ..Options::default() });
+    let (mut seen, mut found) = (0, None);
+    let mut look = |observation| {
+        let Observation::Exchange(exchange) = observation else { return };
+        let Some(request) = &exchange.request else { return };
+        seen += 1;
+        if found.is_none() && which.is(seen, &request.headers, table) {
+            found = Some(from_exchange(request, &exchange));
+        }
+    };
+    let mut reader = Reader::new(octets).map_err(|error| error.to_string())?;
+    while let Some(frame) = reader.next_frame().map_err(|error| error.to_string())? {
+        // What is no TCP segment is not looked for.
+        if let Ok(segment) = decode::segment(&frame) {
+            engine.segment(&segment, &mut look);
+        }
+    }
+    engine.finish(&mut look);
+    found.ok_or_else(|| match which {
+        Which::Webhook => format!(
+            "none of the {seen} requests in the capture tells a provider; choose one with \
+             --delivery NUMBER"
+        ),
+        Which::Number(_) => format!("the capture holds {seen} requests; choose one of them"),
+        Which::Named(name) => format!("none of the {seen} requests has {name:?} in a header"),
+    })
+}
+
+fn from_exchange(request: &Request, exchange: &Exchange) -> RequestFile {
+    let owned = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let fields: Vec<_> =
+        request.headers.iter().map(|(name, value)| (owned(name), value.to_vec())).collect();
+    RequestFile {
+        method: owned(&request.method),
+        target: owned(&request.target),
+        headers: headers(&fields),
+        body: Message::new(request, exchange).content.map(<[u8]>::to_vec),
+        url: None,
+        sent: Some(request.started),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_a_request() {
+        assert!(matches!(Which::new(None), Which::Webhook));
+        assert!(matches!(Which::new(Some("3")), Which::Number(3)));
+        assert!(matches!(Which::new(Some("3f2a")), Which::Named("3f2a")));
+    }
+
+    #[test]
+    fn captures_are_told_by_their_first_octets() {
+        for (octets, expected) in [
+            (&b"POST / HTTP/1.1\r\n\r\n"[..], false),
+            (b"{\"log\":{}}", false),
+            (b"", false),
+            (&[&0xa1b2_c3d4_u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 16]].concat(), true),
+        ] {
+            assert_eq!(is_capture(octets), expected, "{octets:?}");
+        }
+    }
+}
