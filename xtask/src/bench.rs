@@ -2,6 +2,7 @@
 //!
 //! It must not know what is measured.
 
+mod flood;
 mod kernel;
 mod replay;
 mod webhook;
@@ -15,6 +16,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// What a packet costs on each path through the ingress program; needs root
     Kernel,
+    /// What a flood costs the receiving host, beside peers that drop the same; needs root
+    Flood,
     /// The replay of a capture, beside Debian's tools that read HTTP from captures
     Replay,
     /// Recognising and verifying deliveries, beside the bare hash of their bodies
@@ -24,6 +27,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Kernel => kernel::run(),
+        Bench::Flood => flood::run(),
         Bench::Replay => replay::run(),
         Bench::Webhook => webhook::run(),
     }

@@ -17,6 +17,7 @@ mod test;
 mod tidy;
 #[path = "../../sensor/build/toolchain.rs"]
 mod toolchain;
+mod vm;
 
 /// What a developer of hooksensor runs.
 #[derive(Parser)]
@@ -41,6 +42,8 @@ enum Task {
     Test,
     /// Watch deliveries being recorded and a flood being dropped, on this machine
     Demo,
+    /// Run the kernel tests on Debian's older kernels, under emulation
+    Vm(vm::Arguments),
     /// Check the layout rules that the compiler does not know
     Tidy,
 }
@@ -67,6 +70,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Lint => lint::run(),
         Task::Test => test::run(),
         Task::Demo => demo::run(),
+        Task::Vm(arguments) => vm::run(arguments),
         Task::Tidy => tidy::run(),
     }
 }

@@ -6,9 +6,14 @@ use anyhow::{Result, ensure};
 use nix::unistd::Uid;
 
 use crate::shell::{self, cargo};
+use crate::vm;
 
 pub(crate) fn run() -> Result<()> {
-    shell::run_all(&[("tests of the host code", host), ("kernel and end-to-end tests", kernel)])
+    shell::run_all(&[
+        ("tests of the host code", host),
+        ("kernel and end-to-end tests", kernel),
+        ("kernel tests on older kernels", vm::run_all),
+    ])
 }
 
 fn host() -> Result<()> {
