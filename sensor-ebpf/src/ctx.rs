@@ -12,27 +12,14 @@ use aya_ebpf::helpers::generated::{
     bpf_xdp_load_bytes,
 };
 use aya_ebpf::programs::{TcContext, XdpContext};
-use hooksensor_ebpf::abi::Reason;
+use hooksensor_ebpf::abi::Sample;
 use hooksensor_ebpf::packet::{self, Load, Network, Window};
+
+use crate::apart;
 
 /// No header starts past this octet: four tags, and eight extensions of at most 2048 octets, end
 /// before it. The verifier wants a bound, and follows none above 65535.
 const LAST_HEADER: usize = 0x7fff;
-
-/// Walks to the transport header, and has the verifier forget on which way.
-#[inline(always)]
-pub(crate) fn walk<F: Frame>(frame: &F) -> Result<Network, Reason> {
-    let network = packet::network(frame)?;
-    // In one word: each forgetting costs. No offset needs more than 16 bits, see `LAST_HEADER`.
-    let known = network.end << 32 | network.offset << 16 | usize::from(network.vlan);
-    let unknown = frame.forget(known);
-    Ok(Network {
-        end: unknown >> 32,
-        offset: unknown >> 16 & 0xffff,
-        vlan: low16(unknown as u64),
-        ..network
-    })
-}
 
 /// What a hook hands in.
 pub(crate) trait Frame: Load {
@@ -64,17 +51,16 @@ pub(crate) trait Frame: Load {
         1
     }
 
-    /// A word of the context the verifier knows nothing of.
-    fn unknown(&self) -> usize;
-
-    /// The same value, of which the verifier knows nothing any more. What it learned on each of
-    /// the many ways through the headers would otherwise keep those ways apart to the end, and
-    /// the program would pass its limit of a million instructions.
-    #[inline(always)]
-    fn forget(&self, value: usize) -> usize {
-        let unknown = self.unknown();
-        opaque(value ^ unknown) ^ unknown
+    /// Walks a plain packet, where doing so at once is worth the stack it takes.
+    fn plain(&self) -> Option<Network> {
+        None
     }
+
+    /// Walks any packet, see [`apart`]. Whether there is an address; if not, `transport` says why.
+    fn walk(&self, network: &mut Network) -> bool;
+
+    /// Writes a segment to the ring, see [`apart`].
+    fn copy_up(&self, head: &Sample, slot: u32, payload: usize);
 
     /// Copies `length` octets from `offset` to the front of `target`; whether that could be done.
     /// `length` is bounded here again, where the verifier can see it.
@@ -128,7 +114,8 @@ pub(crate) struct SocketBuffer {
     context: TcContext,
 }
 
-/// `N` octets copied out of a packet.
+/// `N` octets copied out of a packet, aligned as headers align their fields.
+#[repr(align(4))]
 pub(crate) struct Copied<const N: usize>([u8; N]);
 
 impl XdpBuffer {
@@ -152,6 +139,16 @@ impl Load for XdpBuffer {
             return None;
         }
         Some(InPlace(start as *const u8))
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        forgotten(offset, self.context.rx_queue_index() as usize)
+    }
+
+    #[inline(always)]
+    fn turns(&self, most: usize) -> usize {
+        opaque(most)
     }
 }
 
@@ -206,8 +203,18 @@ impl Frame for XdpBuffer {
     }
 
     #[inline(always)]
-    fn unknown(&self) -> usize {
-        self.context.rx_queue_index() as usize
+    fn plain(&self) -> Option<Network> {
+        packet::plain(self)
+    }
+
+    #[inline(always)]
+    fn walk(&self, network: &mut Network) -> bool {
+        apart::hooksensor_walk_buffer(self.context.ctx, network) != 0
+    }
+
+    #[inline(always)]
+    fn copy_up(&self, head: &Sample, slot: u32, payload: usize) {
+        apart::hooksensor_copy_buffer(self.context.ctx, head, slot, payload as u64);
     }
 
     #[inline(always)]
@@ -230,7 +237,22 @@ impl Load for SocketBuffer {
 
     #[inline(always)]
     fn window<const N: usize>(&self, offset: usize) -> Option<Copied<N>> {
-        self.octets(offset).map(Copied)
+        let mut window = MaybeUninit::<Copied<N>>::uninit();
+        let target = window.as_mut_ptr().cast();
+        // SAFETY: `target` holds `N` octets, and the copy fills them all.
+        unsafe {
+            self.load(low32(offset as u64), target, low32(N as u64)).then(|| window.assume_init())
+        }
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        forgotten(offset, self.context.len() as usize)
+    }
+
+    #[inline(always)]
+    fn turns(&self, most: usize) -> usize {
+        opaque(most)
     }
 }
 
@@ -243,14 +265,17 @@ impl<const N: usize> Window<N> for Copied<N> {
 
     #[inline(always)]
     fn u16<const AT: usize>(&self) -> u16 {
-        const { assert!(AT + 2 <= N) };
-        u16::from_be_bytes([self.0[AT], self.0[AT + 1]])
+        const { assert!(AT + 2 <= N && AT.is_multiple_of(2)) };
+        // SAFETY: within the array, and aligned as it is. Put together from octets, a field would
+        // be kept as such: a stack slot each.
+        u16::from_be(unsafe { self.0.as_ptr().add(AT).cast::<u16>().read() })
     }
 
     #[inline(always)]
     fn word<const AT: usize>(&self) -> u32 {
-        const { assert!(AT + 4 <= N) };
-        u32::from_ne_bytes([self.0[AT], self.0[AT + 1], self.0[AT + 2], self.0[AT + 3]])
+        const { assert!(AT + 4 <= N && AT.is_multiple_of(4)) };
+        // SAFETY: as above.
+        unsafe { self.0.as_ptr().add(AT).cast::<u32>().read() }
     }
 }
 
@@ -278,8 +303,13 @@ impl Frame for SocketBuffer {
     }
 
     #[inline(always)]
-    fn unknown(&self) -> usize {
-        self.context.len() as usize
+    fn walk(&self, network: &mut Network) -> bool {
+        apart::hooksensor_walk_socket(self.context.skb.skb, network) != 0
+    }
+
+    #[inline(always)]
+    fn copy_up(&self, head: &Sample, slot: u32, payload: usize) {
+        apart::hooksensor_copy_socket(self.context.skb.skb, head, slot, payload as u64);
     }
 
     #[inline(always)]
@@ -316,6 +346,24 @@ pub(crate) fn now() -> u64 {
 pub(crate) fn coarse_now() -> u64 {
     // SAFETY: as above (Linux 5.11, commit d05512618056).
     unsafe { bpf_ktime_get_coarse_ns() }
+}
+
+/// The same value, of which the verifier knows nothing any more, by way of one it cannot know.
+#[inline(always)]
+fn forgotten(value: usize, unknown: usize) -> usize {
+    opaque(value ^ unknown) ^ unknown
+}
+
+/// The same value where it lies in memory. The compiler would otherwise keep each field on the stack
+/// a second time, whether it is looked at or not.
+#[inline(always)]
+pub(crate) fn in_memory<T>(value: &T) -> &T {
+    let mut place: *const T = value;
+    // SAFETY: the pointer is moved onto itself.
+    unsafe {
+        core::arch::asm!("{0} = {0}", inout(reg) place);
+        &*place
+    }
 }
 
 /// Hides what the compiler knows of a value, so that it cannot leave out the bounds check the

@@ -52,8 +52,10 @@ pub(crate) fn method<F: Frame>(frame: &F, network: &Network, transport: &Transpo
 #[inline(always)]
 pub(crate) fn arrival(slot: u32, reason: Reason, length: usize) -> Reason {
     if let Some(counters) = counters(slot) {
-        counters.reasons[reason as usize] += 1;
         counters.ingress_bytes += length as u64;
+        if let Some(count) = counters.reasons.get_mut(ctx::opaque(reason as usize)) {
+            *count += 1;
+        }
     }
     reason
 }

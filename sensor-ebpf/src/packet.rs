@@ -18,6 +18,8 @@ const ETHERTYPE_QINQ: u16 = 0x88a8;
 /// QinQ as it was tagged before IEEE 802.1ad.
 const ETHERTYPE_QINQ_OLD: u16 = 0x9100;
 const VLAN_IDENTIFIER: u16 = 0x0fff;
+/// [`NO_VLAN`] in a word.
+const UNTAGGED: u32 = NO_VLAN as u32;
 
 const HOP_BY_HOP: u8 = 0;
 const IPV4_IN_IP: u8 = 4;
@@ -43,6 +45,20 @@ pub trait Load {
 
     /// `N` octets from `offset`, or `None` where the packet ends before them.
     fn window<const N: usize>(&self, offset: usize) -> Option<Self::Window<N>>;
+
+    /// The same offset. A verifier that follows every way through the headers apart can be made to
+    /// forget here on which one it is.
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        offset
+    }
+
+    /// The same number of turns. A compiler that does not know it leaves the loop one, where the
+    /// turns laid out one after the other would take a stack slot each.
+    #[inline(always)]
+    fn turns(&self, most: usize) -> usize {
+        most
+    }
 }
 
 /// Reads fields of a header whose presence was checked once. `AT` is checked when compiled.
@@ -55,21 +71,35 @@ pub trait Window<const N: usize> {
     fn word<const AT: usize>(&self) -> u32;
 }
 
-/// What the network layer says of a packet.
+/// What the network layer says of a packet. Words without padding, so that one function of the
+/// programs can hand it to another.
+#[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     /// The sender.
     pub source: Address,
     /// The receiver.
     pub destination: Address,
-    /// VLAN identifier of the outermost tag, or [`NO_VLAN`].
-    pub vlan: u16,
     /// Where the transport header starts.
     pub offset: usize,
     /// Where the packet ends by its own length field; link-layer padding lies beyond.
     pub end: usize,
-    /// `Ok` when a TCP header should follow, otherwise why none can be read.
-    pub transport: Result<(), Reason>,
+    /// VLAN identifier of the outermost tag, or [`NO_VLAN`].
+    pub vlan: u32,
+    /// [`Reason::Clean`] when a TCP header should follow, otherwise why none can be read.
+    pub transport: Reason,
+}
+
+impl Network {
+    /// Of a packet that was not walked.
+    pub const UNKNOWN: Self = Self {
+        source: Address::v4(0),
+        destination: Address::v4(0),
+        offset: 0,
+        end: 0,
+        vlan: UNTAGGED,
+        transport: Reason::Truncated,
+    };
 }
 
 /// What a TCP header says.
@@ -89,6 +119,16 @@ pub struct Transport {
     pub payload: usize,
 }
 
+/// Walks what nearly every frame is at once: IPv4 without a tag. `None` for any other.
+#[inline(always)]
+pub fn plain<L: Load>(frame: &L) -> Option<Network> {
+    let ethernet = frame.window::<ETHERNET>(0)?;
+    if ethernet.u16::<12>() != ETHERTYPE_IPV4 {
+        return None;
+    }
+    ipv4(frame, ETHERNET, UNTAGGED).ok()
+}
+
 /// Walks to the transport header of an Ethernet frame.
 ///
 /// # Errors
@@ -99,18 +139,19 @@ pub fn network<L: Load>(frame: &L) -> Result<Network, Reason> {
     let ethernet = frame.window::<ETHERNET>(0).ok_or(Reason::Truncated)?;
     let mut ethertype = ethernet.u16::<12>();
     let mut offset = ETHERNET;
-    let mut vlan = NO_VLAN;
-    for _ in 0..MAX_TAGS {
+    let mut vlan = UNTAGGED;
+    for _ in 0..frame.turns(MAX_TAGS) {
         if !matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_QINQ_OLD) {
             break;
         }
         let tag = frame.window::<4>(offset).ok_or(Reason::Truncated)?;
-        if vlan == NO_VLAN {
-            vlan = tag.u16::<0>() & VLAN_IDENTIFIER;
+        if vlan == UNTAGGED {
+            vlan = u32::from(tag.u16::<0>() & VLAN_IDENTIFIER);
         }
         ethertype = tag.u16::<2>();
         offset += 4;
     }
+    let offset = frame.forget(offset);
     match ethertype {
         ETHERTYPE_IPV4 => ipv4(frame, offset, vlan),
         ETHERTYPE_IPV6 => ipv6(frame, offset, vlan),
@@ -149,7 +190,7 @@ pub fn destination_port<L: Load>(frame: &L, offset: usize) -> Option<u16> {
 }
 
 #[inline(always)]
-fn ipv4<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason> {
+fn ipv4<L: Load>(frame: &L, offset: usize, vlan: u32) -> Result<Network, Reason> {
     let header = frame.window::<IPV4_HEADER>(offset).ok_or(Reason::Truncated)?;
     let length = usize::from(header.u8::<0>() & 0x0f) * 4;
     let transport = if length < IPV4_HEADER {
@@ -157,6 +198,7 @@ fn ipv4<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason>
     } else {
         fragment(header.u16::<6>() & IPV4_FRAGMENT_OFFSET, carried(header.u8::<9>()))
     };
+    let transport = reason(transport);
     Ok(Network {
         source: Address::v4(header.word::<12>()),
         destination: Address::v4(header.word::<16>()),
@@ -168,7 +210,7 @@ fn ipv4<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason>
 }
 
 #[inline(always)]
-fn ipv6<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason> {
+fn ipv6<L: Load>(frame: &L, offset: usize, vlan: u32) -> Result<Network, Reason> {
     let header = frame.window::<IPV6_HEADER>(offset).ok_or(Reason::Truncated)?;
     let (transport_offset, transport) = extensions(frame, header.u8::<6>(), offset + IPV6_HEADER);
     Ok(Network {
@@ -187,7 +229,7 @@ fn ipv6<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason>
         vlan,
         offset: transport_offset,
         end: offset + IPV6_HEADER + usize::from(header.u16::<4>()),
-        transport,
+        transport: reason(transport),
     })
 }
 
@@ -195,7 +237,7 @@ fn ipv6<L: Load>(frame: &L, offset: usize, vlan: u16) -> Result<Network, Reason>
 #[inline(always)]
 fn extensions<L: Load>(frame: &L, first: u8, start: usize) -> (usize, Result<(), Reason>) {
     let (mut next, mut offset) = (first, start);
-    for _ in 0..MAX_EXTENSIONS {
+    for _ in 0..frame.turns(MAX_EXTENSIONS) {
         if !is_extension(next) {
             return (offset, carried(next));
         }
@@ -206,15 +248,24 @@ fn extensions<L: Load>(frame: &L, first: u8, start: usize) -> (usize, Result<(),
             return (offset, fragment(1, beyond(header.u8::<0>())));
         }
         let units = usize::from(header.u8::<1>());
-        offset += match next {
+        let length = match next {
             FRAGMENT => 8,
             // RFC 4302, section 2.2: in words of 32 bits, minus 2.
             AUTHENTICATION => (units + 2) * 4,
             _ => (units + 1) * 8,
         };
+        offset = frame.forget(offset + length);
         next = header.u8::<0>();
     }
     (offset, beyond(next))
+}
+
+#[inline(always)]
+const fn reason(transport: Result<(), Reason>) -> Reason {
+    match transport {
+        Ok(()) => Reason::Clean,
+        Err(reason) => reason,
+    }
 }
 
 /// What follows a header that is the last one walked.

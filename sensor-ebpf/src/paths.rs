@@ -21,19 +21,65 @@ const NOTHING_KNOWN: Transport = Transport {
     payload: 0,
 };
 
-/// Judges, counts and samples one frame.
+/// A segment to a watched port that no ban drops.
+struct Segment {
+    transport: Transport,
+    slot: u32,
+    banned: Banned,
+    /// Octets of its frame.
+    length: usize,
+}
+
+/// Judges, counts and samples one frame. A plain one that is for no watched port, as most are, or
+/// that a ban drops, is done with before anything of it is kept in memory.
 #[inline(always)]
 pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
-    let network = match ctx::walk(frame) {
-        Ok(network) => network,
-        Err(reason) => return observe::arrival(0, reason, frame.length()),
-    };
-    let length = frame.length_for(network.end);
-    let transport = network.transport.and_then(|()| packet::transport(frame, network.offset));
     let Some(settings) = maps::SETTINGS.get(0) else { return Reason::NotWatched };
-    match transport {
-        Ok(transport) => segment(frame, settings, &network, &transport, length),
-        Err(reason) => portless(frame, settings, &network, reason, length),
+    let mut network = Network::UNKNOWN;
+    let met = if let Some(plain) = frame.plain() {
+        let met = meet(frame, settings, &plain);
+        network = plain;
+        met
+    } else if frame.walk(&mut network) {
+        meet(frame, settings, ctx::in_memory(&network))
+    } else {
+        return observe::arrival(0, network.transport, frame.length());
+    };
+    match met {
+        Ok(segment) => take(frame, settings, ctx::in_memory(&network), &segment),
+        Err(reason) => reason,
+    }
+}
+
+/// What becomes of a packet by where it comes from and goes to; it is counted when that is all.
+#[inline(always)]
+fn meet<F: Frame>(frame: &F, settings: &Settings, network: &Network) -> Result<Segment, Reason> {
+    let length = frame.length_for(network.end);
+    let transport = match transport(frame, network) {
+        Ok(transport) => transport,
+        Err(reason) => return Err(portless(frame, settings, network, reason, length)),
+    };
+    let slot = observe::slot(transport.destination_port);
+    if slot == 0 && settings.host_bans == 0 {
+        return Err(observe::arrival(0, Reason::NotWatched, length));
+    }
+    let banned = policy::banned(settings, &network.source, slot);
+    let met = match banned {
+        Banned::No => Reason::NotWatched,
+        _ => policy::against(settings, network, banned, Reason::DropBanned),
+    };
+    if slot == 0 || met.drops() {
+        return Err(observe::arrival(slot, met, length));
+    }
+    Ok(Segment { transport, slot, banned, length })
+}
+
+/// The TCP header, or why there is none that can be read.
+#[inline(always)]
+fn transport<F: Frame>(frame: &F, network: &Network) -> Result<Transport, Reason> {
+    match network.transport {
+        Reason::Clean => packet::transport(frame, network.offset),
+        reason => Err(reason),
     }
 }
 
@@ -48,7 +94,7 @@ fn portless<F: Frame>(
     length: usize,
 ) -> Reason {
     let judged = policy::portless(settings, network, reason);
-    if judged != reason || network.transport.is_err() {
+    if judged != reason || network.transport != Reason::Clean {
         return observe::arrival(0, judged, length);
     }
     let port = packet::destination_port(frame, network.offset);
@@ -61,31 +107,15 @@ fn portless<F: Frame>(
     observe::arrival(slot, reason, length)
 }
 
-/// A TCP segment whose port is known.
+/// Takes a segment from what its source is allowed, counts it and copies it up.
 #[inline(always)]
-fn segment<F: Frame>(
-    frame: &F,
-    settings: &Settings,
-    network: &Network,
-    transport: &Transport,
-    length: usize,
-) -> Reason {
-    let slot = observe::slot(transport.destination_port);
-    if slot == 0 && settings.host_bans == 0 {
-        return observe::arrival(0, Reason::NotWatched, length);
-    }
-    let banned = policy::banned(settings, &network.source, slot);
-    let met = match banned {
-        Banned::No => Reason::NotWatched,
-        _ => policy::against(settings, network, banned, Reason::DropBanned),
-    };
-    if slot == 0 || met.drops() {
-        return observe::arrival(slot, met, length);
-    }
+fn take<F: Frame>(frame: &F, settings: &Settings, network: &Network, segment: &Segment) -> Reason {
+    let Segment { transport, slot, banned, length } = segment;
+    let (slot, length) = (*slot, *length);
     let method = observe::method(frame, network, transport);
     let reason = match banned {
         Banned::No => policy::limited(settings, network, transport, slot, length, method),
-        _ => met,
+        _ => policy::against(settings, network, *banned, Reason::DropBanned),
     };
     if reason.drops() {
         return observe::arrival(slot, reason, length);
@@ -98,16 +128,17 @@ fn segment<F: Frame>(
 /// Counts and samples one frame that leaves.
 #[inline(always)]
 pub(crate) fn egress<F: Frame>(frame: &F) {
-    let Ok(network) = ctx::walk(frame) else { return };
-    if network.transport.is_err() {
+    let mut network = Network::UNKNOWN;
+    if !frame.walk(&mut network) {
         return;
     }
-    let Ok(transport) = packet::transport(frame, network.offset) else { return };
+    let network = ctx::in_memory(&network);
+    let Ok(transport) = transport(frame, network) else { return };
     let slot = observe::slot(transport.source_port);
     if slot == 0 {
         return;
     }
     let Some(settings) = maps::SETTINGS.get(0) else { return };
-    observe::response(frame, settings, slot, &network, &transport);
-    sample::egress(frame, settings, slot, &network, &transport);
+    observe::response(frame, settings, slot, network, &transport);
+    sample::egress(frame, settings, slot, network, &transport);
 }

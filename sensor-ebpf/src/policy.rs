@@ -18,6 +18,11 @@ const NOTICE_INTERVAL: u64 = 100_000_000;
 
 const ALL_SLOTS: u32 = u32::MAX;
 
+/// [`Banned`] as a function that stands apart returns it.
+const NO: u32 = 0;
+const YES: u32 = 1;
+const GUARDED: u32 = 2;
+
 /// Traits of a segment.
 const OPENS: u32 = 1;
 const ASKS: u32 = 2;
@@ -86,15 +91,45 @@ pub(crate) fn against(
 pub(crate) fn banned(settings: &Settings, source: &Address, slot: u32) -> Banned {
     if let Some(word) = source.as_v4() {
         match in_force(maps::BANS_V4.get_ptr(word), slot) {
-            Banned::No if settings.cidr_bans_v4 != 0 => cidr(&maps::CIDR_BANS_V4, word, 32, slot),
+            Banned::No if settings.cidr_bans_v4 != 0 => in_network(source, slot),
             banned => banned,
         }
     } else {
         let words = source.words();
         match in_force(maps::BANS_V6.get_ptr(words), slot) {
-            Banned::No if settings.cidr_bans_v6 != 0 => cidr(&maps::CIDR_BANS_V6, words, 128, slot),
+            Banned::No if settings.cidr_bans_v6 != 0 => in_network(source, slot),
             banned => banned,
         }
+    }
+}
+
+/// What stands in the maps of networks of a source.
+#[inline(always)]
+fn in_network(source: &Address, slot: u32) -> Banned {
+    // A copy, so that what is looked up before need not lie in memory.
+    let source = *source;
+    match hooksensor_networks(&raw const source, slot) {
+        NO => Banned::No,
+        YES => Banned::Yes,
+        _ => Banned::Guarded,
+    }
+}
+
+/// A function of its own for the verifier, see [`crate::apart`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+#[expect(unsafe_code, reason = "the verifier looks apart only at functions with external linkage")]
+extern "C" fn hooksensor_networks(source: *const Address, slot: u32) -> u32 {
+    // SAFETY: the verifier knows the pointer as one to a whole address, or null, which this tests.
+    let Some(source) = (unsafe { source.as_ref() }) else { return NO };
+    let banned = match source.as_v4() {
+        Some(word) => cidr(&maps::CIDR_BANS_V4, word, 32, slot),
+        None => cidr(&maps::CIDR_BANS_V6, source.words(), 128, slot),
+    };
+    match banned {
+        Banned::No => NO,
+        Banned::Yes => YES,
+        Banned::Guarded => GUARDED,
     }
 }
 
@@ -173,8 +208,7 @@ fn pair(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// A function of its own for the verifier, which looks at it once: followed from each way through
-/// the headers, its branches would pass the limit of a million instructions.
+/// A function of its own for the verifier, see [`crate::apart`].
 ///
 /// The address comes by value, for Linux 6.1 asks no map for a key that lies in the caller's frame.
 #[unsafe(no_mangle)]

@@ -36,6 +36,15 @@ struct Record<const N: usize> {
     payload: MaybeUninit<[u8; N]>,
 }
 
+/// What one record holds of a segment.
+struct Part {
+    /// Octets of the payload before it.
+    done: u32,
+    /// Octets of the payload in it.
+    captured: u32,
+    last: bool,
+}
+
 /// How a record came to be, or did not.
 enum Written {
     Yes,
@@ -127,11 +136,11 @@ fn segment<F: Frame>(
         sampling: settings.sample_one_in,
         source_port: transport.source_port,
         destination_port: transport.destination_port,
-        vlan: network.vlan,
+        vlan: ctx::low16(u64::from(network.vlan)),
         kind,
         flags: transport.flags,
     };
-    parts(frame, slot, &head, transport.payload);
+    frame.copy_up(&head, slot, transport.payload);
 }
 
 /// Whether the connection is one of those that are copied: by a hash that is the same for both
@@ -162,43 +171,30 @@ fn end_hash(address: &Address, port: u16) -> u64 {
 /// and what is left in one that fits. A part that is lost ends it: the agent sees a gap of known
 /// size.
 #[inline(always)]
-fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
+pub(crate) fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
     let mut done = 0;
     for _ in 1..MAX_PARTS {
         if whole.captured - done <= FULL_PART {
             break;
         }
-        let part = Sample { captured: FULL_PART, ..part(whole, done, false) };
-        if !written(slot, &record::<F, LARGE>(frame, &part, payload + done as usize)) {
+        let part = Part { done, captured: FULL_PART, last: false };
+        if !written(slot, &record::<F, LARGE>(frame, whole, &part, payload)) {
             return;
         }
         done += FULL_PART;
     }
-    let offset = payload + done as usize;
-    let part = part(whole, done, true);
+    let part = Part { done, captured: whole.captured - done, last: true };
     let length = part.captured as usize;
     written(
         slot,
         &if length <= SMALL {
-            record::<F, SMALL>(frame, &part, offset)
+            record::<F, SMALL>(frame, whole, &part, payload)
         } else if length <= MEDIUM {
-            record::<F, MEDIUM>(frame, &part, offset)
+            record::<F, MEDIUM>(frame, whole, &part, payload)
         } else {
-            record::<F, LARGE>(frame, &part, offset)
+            record::<F, LARGE>(frame, whole, &part, payload)
         },
     );
-}
-
-/// The head of the part of `whole` that starts `done` octets into its payload.
-#[inline(always)]
-fn part(whole: &Sample, done: u32, last: bool) -> Sample {
-    Sample {
-        sequence: whole.sequence.wrapping_add(advanced(whole, done)),
-        payload_length: if last { whole.payload_length - done } else { FULL_PART },
-        captured: whole.captured - done,
-        flags: flags_of_part(whole.flags, done == 0, last),
-        ..*whole
-    }
 }
 
 /// Counts what became of a record; whether it is in the ring.
@@ -212,26 +208,43 @@ fn written(slot: u32, outcome: &Written) -> bool {
     matches!(outcome, Written::Yes)
 }
 
-/// Sequence space used by the parts before one at `done`: a SYN takes one number itself.
-#[inline(always)]
-const fn advanced(whole: &Sample, done: u32) -> u32 {
-    if done > 0 && whole.flags & SYN != 0 { done + 1 } else { done }
+impl Part {
+    /// Turns the head of the whole segment into that of this part.
+    #[inline(always)]
+    fn apply(&self, head: &mut Sample) {
+        let (first, flags) = (self.done == 0, head.flags);
+        if !first {
+            // A SYN takes one number itself.
+            let taken = self.done + u32::from(flags & SYN != 0);
+            head.sequence = head.sequence.wrapping_add(taken);
+            head.flags &= !SYN;
+        }
+        if self.last {
+            head.payload_length -= self.done;
+        } else {
+            head.payload_length = self.captured;
+            head.flags &= !FIN;
+        }
+        head.captured = self.captured;
+    }
 }
 
 #[inline(always)]
-const fn flags_of_part(flags: u8, first: bool, last: bool) -> u8 {
-    let flags = if first { flags } else { flags & !SYN };
-    if last { flags } else { flags & !FIN }
-}
-
-#[inline(always)]
-fn record<F: Frame, const N: usize>(frame: &F, head: &Sample, offset: usize) -> Written {
+fn record<F: Frame, const N: usize>(
+    frame: &F,
+    whole: &Sample,
+    part: &Part,
+    payload: usize,
+) -> Written {
     let Some(mut record) = maps::RING.reserve::<Record<N>>(0) else { return Written::RingFull };
     // SAFETY: the reservation is a whole `Record<N>`; every field of the head is written before
     // the record is submitted, and the agent reads no more payload than `captured`.
     let target = unsafe { &mut *record.as_mut_ptr() };
-    target.head = *head;
-    if head.captured == 0 || frame.copy(offset, &mut target.payload, head.captured as usize) {
+    // In place: a head on the stack would pass what is left of it.
+    target.head = *whole;
+    part.apply(&mut target.head);
+    let offset = payload + part.done as usize;
+    if part.captured == 0 || frame.copy(offset, &mut target.payload, part.captured as usize) {
         record.submit(0);
         Written::Yes
     } else {

@@ -15,6 +15,7 @@ pub mod net;
 pub mod pipeline;
 pub mod record;
 pub mod secrets;
+pub mod store;
 pub mod tcp;
 pub mod time;
 pub mod webhook;

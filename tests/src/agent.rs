@@ -36,6 +36,7 @@ const CONFIG: &str = "hooksensor.toml";
 const LOG: &str = "agent.log";
 const RECORDS: &str = "deliveries.jsonl";
 const SOCKET: &str = "control.sock";
+const STATE: &str = "state";
 
 /// What a test or the demo sets; everything else keeps the agent's default.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct Settings {
     pub ban: String,
     /// Whether the programs outlive the agent.
     pub stay_attached: bool,
+    /// Endpoints and providers, and other tables of the configuration, as TOML.
+    pub tables: String,
 }
 
 /// An agent in a namespace, running or not. Dropping it kills the agent.
@@ -74,6 +77,7 @@ impl Settings {
             limit: None,
             ban: String::new(),
             stay_attached: false,
+            tables: String::new(),
         }
     }
 
@@ -82,15 +86,18 @@ impl Settings {
             format!("[limit]\npackets_per_second = {rate}\nburst = {burst}\n")
         });
         format!(
-            "enforce = {}\ninterfaces = {:?}\nports = {:?}\n{limit}[kernel]\npin_path = {pins:?}\n\
-             stay_attached = {}\n[ban]\n{}\n[output.file]\npath = {:?}\n[control]\nsocket = {:?}\n",
+            "enforce = {}\ninterfaces = {:?}\nports = {:?}\nstate_dir = {:?}\n{limit}[kernel]\n\
+             pin_path = {pins:?}\nstay_attached = {}\n[ban]\n{}\n[output.file]\npath = {:?}\n\
+             [control]\nsocket = {:?}\n{}",
             self.enforce,
             self.interfaces,
             self.ports,
+            folder.join(STATE),
             self.stay_attached,
             self.ban,
             folder.join(RECORDS),
             folder.join(SOCKET),
+            self.tables,
         )
     }
 }
@@ -245,9 +252,21 @@ impl<'a> Agent<'a> {
     /// # Errors
     /// When it does not run.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// Octets of memory that the agent has held at most.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn peak_resident_bytes(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid()?);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let field = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let field = text.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = field.and_then(|text| text.trim().strip_suffix(" kB"));
         let kibibytes: u64 = kibibytes.context("the agent has ended")?.parse()?;
         Ok(kibibytes * 1024)
@@ -265,13 +284,23 @@ impl<'a> Agent<'a> {
         self.folder.join(CONFIG)
     }
 
+    /// Where the agent keeps what outlives a restart.
+    #[must_use]
+    pub fn state_folder(&self) -> PathBuf {
+        self.folder.join(STATE)
+    }
+
     /// The folder with the socket and the records.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    fn pid(&self) -> Result<u32> {
+    /// The process identifier of the running agent.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
         self.child.as_ref().map(Child::id).context("the agent is not running")
     }
 }

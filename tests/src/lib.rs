@@ -15,7 +15,9 @@ pub mod packet;
 pub mod pcap;
 pub mod program;
 pub mod score;
+pub mod sender;
 pub mod server;
+pub mod webhook;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -23,6 +23,9 @@ pub const LOCATIONS: [(&str, u16); 5] = [
     ("/hooks/broken", 500),
 ];
 
+/// Every path that begins so is answered 200.
+pub const ANY: &str = "/any/";
+
 /// A running nginx. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
@@ -85,7 +88,8 @@ http {{
   server {{
     listen {port} backlog=4096;
     listen [::]:{port} backlog=4096;
-{locations}    location / {{ return 404 \"404\\n\"; }}
+{locations}    location {ANY} {{ return 200 \"200\\n\"; }}
+    location / {{ return 404 \"404\\n\"; }}
   }}
 }}
 "

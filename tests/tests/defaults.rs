@@ -21,6 +21,7 @@ const SETTLE: Duration = Duration::from_secs(20);
 
 /// Hides this machine's own folders from the agent, which uses its default paths.
 const OWN_FOLDERS: &str = "mount -t tmpfs none /run && mount -t tmpfs none /var/log && \
+                           mount -t tmpfs none /var/lib && \
                            mount -t bpf none /sys/fs/bpf && exec \"$@\"";
 
 /// The agent's view of a path.

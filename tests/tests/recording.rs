@@ -193,6 +193,9 @@ fn five_hundred_deliveries_a_second_are_all_recorded() {
     assert_eq!(metrics.sum("hooksensor_requests_total", &[]), 5_000);
     assert_eq!(metrics.sum("hooksensor_responses_total", &[("class", "2xx")]), 5_000);
     assert_eq!(metrics.sum("hooksensor_samples_lost_total", &[]), 0);
+    let recorded = |labels| metrics.sum("hooksensor_endpoint_requests_total", labels);
+    assert_eq!((recorded(&[("coverage", "full")]), recorded(&[])), (5_000, 5_000));
+    assert_eq!(metrics.sum("hooksensor_requests_unrecorded", &[]), 0);
 }
 
 /// Tagged segments of both ends, sent as they are: the sensor sees them at the interface whether

@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
+mod npm;
 mod setup;
 mod shell;
 mod test;
@@ -40,6 +42,8 @@ enum Task {
     Lint,
     /// Run all tests; needs root
     Test,
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
     /// Watch deliveries being recorded and a flood being dropped, on this machine
     Demo,
     /// Run the kernel tests on Debian's older kernels, under emulation
@@ -60,7 +64,8 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<()> {
     if matches!(task, Task::Setup) {
-        return setup::run();
+        setup::run()?;
+        return npm::ensure();
     }
     setup::ensure()?;
     match task {
@@ -69,6 +74,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Bench(bench) => bench::run(bench),
         Task::Lint => lint::run(),
         Task::Test => test::run(),
+        Task::Fuzz(arguments) => fuzz::run(arguments),
         Task::Demo => demo::run(),
         Task::Vm(arguments) => vm::run(arguments),
         Task::Tidy => tidy::run(),

@@ -87,11 +87,16 @@ fn v6(chain: &[(u8, usize)], last: u8, rest: &[u8]) -> Vec<u8> {
 fn check(description: &str, frame: &[u8], expected: Result<(usize, u16), Reason>) {
     let frame = Octets(frame);
     let got = network(&frame).and_then(|network| {
-        network.transport?;
+        if network.transport != Reason::Clean {
+            return Err(network.transport);
+        }
+        if let Some(plain) = plain(&frame) {
+            assert_eq!(plain, network, "{description}");
+        }
         let transport = transport(&frame, network.offset)?;
         assert_eq!(transport.destination_port, 8080, "{description}");
         assert_eq!(transport.sequence, 7, "{description}");
-        Ok((network.end - transport.payload, network.vlan))
+        Ok((network.end - transport.payload, u16::try_from(network.vlan).unwrap()))
     });
     assert_eq!(got, expected, "{description}");
 }

@@ -163,6 +163,12 @@ fn describe(summary: &Summary) -> String {
         summary.deliveries,
         list(coverage.iter().map(|(name, count)| (name.as_str(), *count))),
     ));
+    let endpoints = summary.streams.endpoints.iter().filter(|one| !one.endpoint.is_empty());
+    lines.extend(endpoints.map(|one| {
+        let requests: u64 = one.requests.values().sum();
+        let parts = list(one.requests.iter().map(|(name, count)| (name.as_str(), *count)));
+        format!("{} on port {}: {requests} requests{parts}", one.endpoint, one.port)
+    }));
     if summary.findings > 0 {
         lines.push(format!("{} findings, {} decisions", summary.findings, summary.decisions));
     }

@@ -30,7 +30,7 @@ fn describe(snapshot: &Snapshot) -> String {
         ports(&snapshot.kernel.ports),
         format!("records    {}", list(&snapshot.records.made)),
         format!("written    {}", list(&snapshot.records.written)),
-        format!("coverage   {}", list(&snapshot.streams.coverage)),
+        coverage(snapshot),
         format!(
             "bans       {} in force, {} prefixes protected",
             snapshot.bans.active, snapshot.bans.protected
@@ -86,6 +86,20 @@ fn ports(ports: &[PortFigures]) -> String {
         "NOT COPIED",
     ];
     table(&headings, &rows)
+}
+
+/// What became of the requests of each endpoint.
+fn coverage(snapshot: &Snapshot) -> String {
+    let streams = &snapshot.streams;
+    let endpoints = streams.endpoints.iter().map(|one| {
+        let name = if one.endpoint.is_empty() { "(no endpoint)" } else { one.endpoint.as_str() };
+        format!("coverage   port {} {name}: {}", one.port, list(&one.requests))
+    });
+    let rest = snapshot.kernel.ports.iter().filter_map(|one| {
+        let unrecorded = streams.unrecorded(one.port, one.requests.values().sum());
+        (unrecorded > 0).then(|| format!("coverage   port {}: no record {unrecorded}", one.port))
+    });
+    endpoints.chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 /// The figures that are not zero.

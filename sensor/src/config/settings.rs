@@ -19,7 +19,7 @@ use super::provider::Provider;
 const MIB: u32 = 1 << 20;
 
 /// The settings of a sensor. Unlike in a file, nothing is left open here.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Whether bans and limits drop packets. While false they are only recorded and counted as
@@ -31,6 +31,9 @@ pub struct Config {
     #[serde(deserialize_with = "fields::ports")]
     #[schemars(with = "BTreeSet<Port>")]
     pub ports: BTreeSet<u16>,
+    /// The directory for what has to outlive a restart: which deliveries were seen, by hashes of
+    /// their identifiers, and how often deliveries come. "" keeps nothing.
+    pub state_dir: PathBuf,
     /// What happens in the kernel, and how much memory it may take there.
     pub kernel: Kernel,
     /// What a source may send. What is over that is dropped in the kernel at once.
@@ -55,6 +58,28 @@ pub struct Config {
     /// A sender of webhooks besides the built-in ones, or in the place of one of the same name.
     #[serde(rename = "provider")]
     pub providers: Vec<Provider>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enforce: false,
+            interfaces: Vec::new(),
+            ports: BTreeSet::new(),
+            state_dir: "/var/lib/hooksensor".into(),
+            kernel: Kernel::default(),
+            limit: Limit::default(),
+            ban: Ban::default(),
+            protect: Protect::default(),
+            http: Http::default(),
+            output: Output::default(),
+            control: Control::default(),
+            metrics: Metrics::default(),
+            log: Log::default(),
+            endpoints: Vec::new(),
+            providers: Vec::new(),
+        }
+    }
 }
 
 /// Settings of the kernel programs.

@@ -55,6 +55,9 @@ pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     check.endpoints(config);
     check.providers(&config.providers);
     check.output(&config.output);
+    if !config.state_dir.as_os_str().is_empty() {
+        check.absolute(&config.state_dir, "state_dir");
+    }
     check.socket(&config.control.socket);
     let metrics = &config.metrics;
     check.that(metrics.listen.ip().is_loopback() || metrics.allow_remote, "metrics.listen", || {

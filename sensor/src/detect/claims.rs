@@ -12,7 +12,7 @@ use lru::LruCache;
 
 use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
-use crate::webhook::{Delivery, Replay, Status, started};
+use crate::webhook::{Delivery, Replay, Status, Why, started};
 
 const FORGED: Rule = rule("invalid-signature");
 const UNSIGNED: Rule = rule("missing-signature");
@@ -102,6 +102,10 @@ fn unsigned(delivery: &Delivery) -> Option<String> {
 
 fn replayed(delivery: &Delivery) -> Option<String> {
     let Some(Replay::Replayed(why)) = delivery.replay else { return None };
+    // Hooks of an organisation and of its repository both send the same payload to one endpoint.
+    if why == Why::SameBodyNewId {
+        return None;
+    }
     let id = delivery.delivery_id.as_deref().unwrap_or_default();
     Some(format!("delivery {id} of {} came before: {}", provider(delivery), why.sentence()))
 }
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn signatures_and_replays() {
-        use crate::webhook::{Reason, Signature, Why};
+        use crate::webhook::{Reason, Signature};
         let found = |status, reason, replay| {
             let mut delivery = deliver_to(exchange("/", "Stripe-Signature: t=1,v1=ab"), Vec::new());
             delivery.signature =
@@ -204,6 +208,10 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(found(Status::Valid, None, Replay::First), none);
         assert_eq!(found(Status::Unverifiable, Some(Reason::NoPublicUrl), Replay::Retry), none);
+        let twin = Replay::Replayed(Why::SameBodyNewId);
+        assert_eq!(found(Status::Valid, None, twin), none);
+        let copy = Replay::Replayed(Why::SameBodyOtherSource);
+        assert_eq!(found(Status::Valid, None, copy), ["replayed-delivery"]);
         let mismatch = Some(Reason::Mismatch);
         assert_eq!(found(Status::Invalid, mismatch, Replay::First), ["invalid-signature"]);
         let old = Replay::Replayed(Why::OldTimestamp);

@@ -237,6 +237,7 @@ fn records(page: &Page, snapshot: &Snapshot) -> Result<()> {
         &["coverage"],
         by_name(&snapshot.streams.coverage),
     )?;
+    coverage(page, snapshot)?;
     page.counter(
         "records_total",
         "Records made, by dataset.",
@@ -254,6 +255,38 @@ fn records(page: &Page, snapshot: &Snapshot) -> Result<()> {
         "Records lost, by cause.",
         &["cause"],
         by_name(&snapshot.records.lost),
+    )?;
+    page.counter(
+        "state_saves_total",
+        "Times the state was saved for the next run, by outcome.",
+        &["outcome"],
+        by_name(&snapshot.state_saves),
+    )
+}
+
+/// Of the requests the kernel counted: what records they gave, and how many gave none.
+fn coverage(page: &Page, snapshot: &Snapshot) -> Result<()> {
+    let streams = &snapshot.streams;
+    let endpoints: Vec<_> =
+        streams.endpoints.iter().map(|one| (one.port.to_string(), one)).collect();
+    page.counter(
+        "endpoint_requests_total",
+        "Requests that gave a record, by the endpoint they went to and by coverage.",
+        &["port", "endpoint", "coverage"],
+        endpoints.iter().flat_map(|(port, one)| {
+            one.requests.iter().map(move |(part, count)| {
+                (vec![port.as_str(), one.endpoint.as_str(), part.as_str()], *count)
+            })
+        }),
+    )?;
+    page.gauge(
+        "requests_unrecorded",
+        "Requests the kernel counted that gave no record: not copied, not understood or under way.",
+        &["port"],
+        Ports::new(snapshot).each().map(|(name, one)| {
+            let counted = one.requests.values().sum();
+            (vec![name], streams.unrecorded(one.port, counted))
+        }),
     )
 }
 

@@ -13,7 +13,7 @@ pub use metrics::encode;
 pub use sink::Sink;
 pub(crate) use snapshot::named;
 pub use snapshot::{
-    BanFigures, InterfaceFigures, KernelFigures, PortFigures, RecordFigures, Snapshot,
-    StreamFigures,
+    BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures, RecordFigures,
+    Snapshot, StreamFigures,
 };
 pub use stdout::LineSink;

@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub streams: StreamFigures,
     /// What became of records.
     pub records: RecordFigures,
+    /// Times the state was saved for the next run, by outcome.
+    pub state_saves: BTreeMap<String, u64>,
     /// Bans and decisions.
     pub bans: BanFigures,
 }
@@ -97,8 +99,36 @@ pub struct StreamFigures {
     pub totals: BTreeMap<String, u64>,
     /// Exchanges put out, by coverage: `full`, or the gravest cause why not.
     pub coverage: BTreeMap<String, u64>,
+    /// Requests that gave a record, by port and endpoint.
+    pub endpoints: Vec<EndpointCoverage>,
     /// When the shard last looked for work, in seconds before the snapshot.
     pub idle_seconds: u64,
+}
+
+/// The requests of an endpoint that gave a record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EndpointCoverage {
+    /// The port.
+    pub port: u16,
+    /// The endpoint's configured name; empty for requests to none.
+    pub endpoint: String,
+    /// By coverage: `full`, or the gravest cause why not.
+    pub requests: BTreeMap<String, u64>,
+}
+
+impl StreamFigures {
+    /// Of so many requests that the kernel counted for a port, those that gave no record: not
+    /// copied up, not understood, or still under way.
+    #[must_use]
+    pub fn unrecorded(&self, port: u16, counted: u64) -> u64 {
+        let recorded: u64 = self
+            .endpoints
+            .iter()
+            .filter(|one| one.port == port)
+            .flat_map(|one| one.requests.values())
+            .sum();
+        counted.saturating_sub(recorded)
+    }
 }
 
 /// What became of records.

@@ -8,6 +8,7 @@ mod responses;
 use std::net::{IpAddr, SocketAddr};
 
 use super::allowance::Allowance;
+use super::body::note;
 use super::counters::Counters;
 use super::opaque::{self, Opaque, Protocol};
 use super::proxy;
@@ -15,7 +16,7 @@ use super::queue::Queue;
 use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
 use super::{
-    Anomaly, BodyPolicy, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
+    Anomaly, BodyPolicies, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
 };
 use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
@@ -24,7 +25,7 @@ use crate::tcp::{CloseReason, Opening, Side};
 pub(super) struct Context<'a, S> {
     pub(super) ports: &'a PortFilter,
     pub(super) proxies: &'a TrustedProxies,
-    pub(super) body: BodyPolicy,
+    pub(super) bodies: &'a BodyPolicies,
     pub(super) allowance: &'a Allowance,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
@@ -92,6 +93,20 @@ impl Conversation {
             Some(client) if side == client => self.requests.note(Anomaly::ConflictingSegments),
             Some(_) => self.responses.note(Anomaly::ConflictingSegments),
             None => {}
+        }
+    }
+
+    /// Takes note that octets from `position` on, which were taken, may not be those the peer
+    /// received. What was put out already stays as it is; the octets are counted.
+    pub(super) fn contradict(&mut self, side: Side, position: u64) {
+        let Some(client) = self.client else { return };
+        let reader = if side == client { &mut self.requests } else { &mut self.responses };
+        if reader.is_reading() && reader.start().position <= position {
+            reader.note(Anomaly::ConflictingSegments);
+        } else if side == client
+            && let Some(pending) = self.queue.sent_at(position)
+        {
+            note(&mut pending.exchange.anomalies, Anomaly::ConflictingSegments);
         }
     }
 

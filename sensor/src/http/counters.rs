@@ -2,7 +2,7 @@
 //!
 //! It must not know who reads it.
 
-use super::{Coverage, Exchange};
+use super::{Exchange, Gravest};
 
 /// Totals since the start.
 ///
@@ -60,17 +60,12 @@ impl Counters {
 
     /// Counts an exchange under the gravest reason for which it is not full.
     pub(super) fn count(&mut self, exchange: &Exchange) {
-        let coverage = exchange.coverage;
-        let part = if coverage.has(Coverage::GAP) {
-            &mut self.gap
-        } else if coverage.has(Coverage::TRUNCATED) {
-            &mut self.truncated
-        } else if coverage.has(Coverage::MIDSTREAM) {
-            &mut self.midstream
-        } else if coverage.has(Coverage::SAMPLED) {
-            &mut self.sampled
-        } else {
-            &mut self.full
+        let part = match exchange.coverage.gravest() {
+            Gravest::Full => &mut self.full,
+            Gravest::Gap => &mut self.gap,
+            Gravest::Truncated => &mut self.truncated,
+            Gravest::Midstream => &mut self.midstream,
+            Gravest::Sampled => &mut self.sampled,
         };
         *part += 1;
         self.unanswered += u64::from(exchange.response.is_none());

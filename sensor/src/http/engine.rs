@@ -9,7 +9,7 @@ use super::allowance::Allowance;
 use super::conversation::{Context, Conversation, Interest};
 use super::counters::Counters;
 use super::reader::{Input, Mark};
-use super::{BodyPolicy, Observation, Options, PortFilter, TrustedProxies};
+use super::{BodyPolicies, Observation, Options, PortFilter, TrustedProxies};
 
 /// Turns segments into observations.
 ///
@@ -25,7 +25,7 @@ pub struct Engine {
 struct Conversations {
     slots: Vec<Slot>,
     ports: PortFilter,
-    body: BodyPolicy,
+    bodies: BodyPolicies,
     allowance: Allowance,
     proxies: TrustedProxies,
     /// Octets of memory that incomplete heads take, and may take.
@@ -53,13 +53,13 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { ports, limits, body, proxies, seed } = options;
+        let Options { ports, limits, bodies, proxies, seed } = options;
         Self {
             table: Table::new(limits.tcp, seed),
             conversations: Conversations {
                 slots: Vec::new(),
                 ports,
-                body,
+                bodies,
                 allowance: Allowance::new(limits.content_octets),
                 proxies,
                 buffered: 0,
@@ -95,6 +95,11 @@ impl Engine {
     /// Reads other ports from now on. Connections under way keep what was understood of them.
     pub fn set_ports(&mut self, ports: PortFilter) {
         self.conversations.ports = ports;
+    }
+
+    /// Keeps of the bodies of requests that begin from now on what these policies say.
+    pub fn set_bodies(&mut self, bodies: BodyPolicies) {
+        self.conversations.bodies = bodies;
     }
 
     /// Connections that have not ended.
@@ -159,7 +164,7 @@ impl Conversations {
         let mut context = Context {
             ports: &self.ports,
             proxies: &self.proxies,
-            body: self.body,
+            bodies: &self.bodies,
             allowance: &self.allowance,
             counters: &mut self.counters,
             sink,
@@ -202,6 +207,7 @@ fn step<S: FnMut(Observation)>(
         EventKind::Gap { side, position, length } => {
             conversation.gap(side, position, length, context);
         }
+        EventKind::Contradicted { side, position } => conversation.contradict(side, position),
         EventKind::Finished { side } => conversation.finished(side, context),
         EventKind::Closed(reason) => conversation.closed(reason, context),
         EventKind::Opened(_) => {}

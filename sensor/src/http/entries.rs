@@ -52,6 +52,10 @@ impl<T> Entries<T> {
         self.first.iter().chain(&self.rest)
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.rest)
+    }
+
     pub(super) fn get(&self, index: usize) -> Option<&T> {
         match index.checked_sub(1) {
             None => self.first.as_ref(),
@@ -88,6 +92,7 @@ mod tests {
                     prop_assert_eq!(entries.pop_front(), model.pop_front());
                 }
                 prop_assert!(entries.iter().eq(&model));
+                prop_assert!(entries.iter_mut().rev().eq(model.iter_mut().rev()));
                 prop_assert_eq!(entries.len(), model.len());
                 prop_assert_eq!(entries.is_empty(), model.is_empty());
                 prop_assert_eq!(entries.front(), model.front());

@@ -166,6 +166,22 @@ impl Coverage {
         (Self::SAMPLED, "sampled"),
     ];
 
+    /// Where to count it: under the one reason that leaves most in doubt.
+    #[must_use]
+    pub const fn gravest(self) -> Gravest {
+        if self.has(Self::GAP) {
+            Gravest::Gap
+        } else if self.has(Self::TRUNCATED) {
+            Gravest::Truncated
+        } else if self.has(Self::MIDSTREAM) {
+            Gravest::Midstream
+        } else if self.has(Self::SAMPLED) {
+            Gravest::Sampled
+        } else {
+            Gravest::Full
+        }
+    }
+
     /// Adds the reasons of `other`.
     pub fn add(&mut self, other: Self) {
         self.0 |= other.0;
@@ -187,6 +203,26 @@ impl Coverage {
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES.into_iter().filter(move |(reason, _)| self.has(*reason)).map(|(_, name)| name)
     }
+}
+
+/// The parts that exchanges are counted in, each in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gravest {
+    /// Nothing is missing.
+    Full,
+    /// Segments are missing.
+    Gap,
+    /// It ended early, or a limit cut it.
+    Truncated,
+    /// Its connection was under way when first seen.
+    Midstream,
+    /// Not every connection was being copied up.
+    Sampled,
+}
+
+impl Gravest {
+    /// Every part and its name in figures, at the index of its number.
+    pub const NAMES: [&'static str; 5] = ["full", "gap", "truncated", "midstream", "sampled"];
 }
 
 /// A deviation from the grammar of RFC 9112 that was seen and survived.

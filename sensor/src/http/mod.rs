@@ -15,10 +15,12 @@ mod identity;
 mod lenient;
 mod opaque;
 mod options;
+mod policies;
 mod proxy;
 mod queue;
 mod reader;
 mod start_line;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -26,9 +28,12 @@ mod tls;
 pub use counters::Counters;
 pub use engine::Engine;
 pub use exchange::{
-    Anomaly, Body, Coverage, Exchange, Flow, Headers, Observation, Request, Response, Version,
+    Anomaly, Body, Coverage, Exchange, Flow, Gravest, Headers, Observation, Request, Response,
+    Version,
 };
 pub use identity::TrustedProxies;
 pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};
+pub use policies::BodyPolicies;
+pub use target::{Target, host_of};
 pub use tls::ClientHello;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::TrustedProxies;
+use super::{BodyPolicies, TrustedProxies};
 use crate::tcp;
 
 /// Octets of a message head that are taken. Servers refuse more: nginx at 32 KiB, Apache at 8 KiB a
@@ -77,7 +77,7 @@ pub struct Options {
     /// Bounds on memory.
     pub limits: Limits,
     /// What is kept of bodies.
-    pub body: BodyPolicy,
+    pub bodies: BodyPolicies,
     /// The proxies whose word on the client's address is taken.
     pub proxies: TrustedProxies,
     /// Secret that keeps peers from choosing addresses that collide in the connection table. It does

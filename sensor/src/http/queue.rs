@@ -92,6 +92,11 @@ impl Queue {
         self.entries.back_mut()
     }
 
+    /// The request that the octet at `position` in the stream of requests belongs to.
+    pub(super) fn sent_at(&mut self, position: u64) -> Option<&mut Pending> {
+        self.entries.iter_mut().rev().find(|pending| pending.start.position <= position)
+    }
+
     pub(super) fn pop_front(&mut self) -> Option<Pending> {
         self.entries.pop_front()
     }

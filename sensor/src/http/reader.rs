@@ -145,6 +145,11 @@ impl Reader {
         self.state
     }
 
+    /// Whether a message has begun that is not read to its end.
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self.state, State::Body(_)) || !self.buffer.is_empty()
+    }
+
     /// Of the message being read.
     pub(super) fn start(&self) -> Mark {
         self.start

@@ -17,6 +17,7 @@ use super::desk::{ConfigSource, Desk, DeskFigures};
 use super::keys::know;
 use super::observer;
 use super::shard::{self, Update};
+use super::state::State;
 use super::writer::{self, Lines};
 use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
@@ -55,9 +56,10 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
     let _socket = open_doors(&config, &questions).await?;
     let (lines, writer) = writer::start(&config.output)?;
+    let (state, keeper) = State::open(&config.state_dir)?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
-    let (desk, shard) = begin(config, knowledge, source, lines, findings, &stop)?;
+    let (desk, shard) = begin(config, knowledge, source, state, lines, findings, &stop)?;
     let (close, closing) = watch::channel(false);
     let desk = tokio::spawn(desk.run(asked, found, closing));
     tokio::spawn(reload_on_hangup(questions));
@@ -71,7 +73,11 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     close.send(true).context("the desk has ended")?;
     let parted = desk.await.context("the desk has failed").and_then(part);
     let writer = join(writer).await;
-    shard.and(parted).and(writer)
+    let keeper = match keeper {
+        Some(keeper) => join(keeper).await,
+        None => Ok(()),
+    };
+    shard.and(parted).and(writer).and(keeper)
 }
 
 /// Loads, attaches, configures, and starts the shard. The programs are attached first: what they
@@ -81,6 +87,7 @@ fn begin(
     config: Config,
     knowledge: Arc<Knowledge>,
     source: ConfigSource,
+    state: State,
     lines: Lines,
     findings: mpsc::Sender<Finding>,
     stop: &Arc<AtomicBool>,
@@ -95,7 +102,8 @@ fn begin(
     let config = Arc::new(config);
     let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
     let ring = enforcer.kernel().take_ring()?;
-    let shard = shard::start(ring, &first, lines.clone(), findings, Arc::clone(stop))?;
+    let saves = Arc::clone(&state.figures);
+    let shard = shard::start(ring, &first, state, lines.clone(), findings, Arc::clone(stop))?;
     enforcer.kernel().settle();
     let desk = Desk {
         enforcer,
@@ -110,6 +118,7 @@ fn begin(
         lines,
         shard: shard.updates,
         shard_figures: shard.figures,
+        saves,
         started: Instant::now(),
         figures: DeskFigures::default(),
     };

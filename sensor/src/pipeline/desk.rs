@@ -25,6 +25,7 @@ use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, BanError, Kernel};
 use crate::record::{self, Observer};
+use crate::store::KeeperFigures;
 use crate::webhook::Knowledge;
 
 /// Time between two rounds of upkeep: expired bans, the wall clock, the programs' log.
@@ -56,6 +57,7 @@ pub(super) struct Desk {
     pub(super) lines: Lines,
     pub(super) shard: UpdateSender<Update>,
     pub(super) shard_figures: Arc<ShardFigures>,
+    pub(super) saves: Arc<KeeperFigures>,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,
 }
@@ -112,7 +114,7 @@ impl Desk {
 
     fn decide(&mut self, finding: &Finding) {
         self.figures.findings += 1;
-        self.put(&record::finding(finding, &self.observer));
+        put(&mut self.lines, &record::finding(finding, &self.observer));
         let now = self.enforcer.now();
         match self.choke_point.finding(finding, now) {
             Ok(decision) => {
@@ -200,7 +202,7 @@ impl Desk {
         );
         let time = self.enforcer.on_the_wall(decision.time);
         let shown = Decision { time, ..decision.clone() };
-        self.put(&record::decision(&shown, &self.observer));
+        put(&mut self.lines, &record::decision(&shown, &self.observer));
     }
 
     fn count_refusal(&mut self, refusal: &Refusal) {
@@ -284,10 +286,11 @@ impl Desk {
             .map(|(prefix, why)| AllowedPrefix { prefix: *prefix, reason: why.to_string() })
             .collect()
     }
+}
 
-    fn put(&self, record: &impl serde::Serialize) {
-        let mut line = Vec::new();
-        record::write_line(record, &mut line);
-        self.lines.put(line);
-    }
+fn put(lines: &mut Lines, record: &impl serde::Serialize) {
+    let mut line = Vec::new();
+    record::write_line(record, &mut line);
+    lines.put(&line);
+    lines.flush();
 }

@@ -41,5 +41,6 @@ pub(super) fn streams(stages: &Stages) -> StreamFigures {
         ("sampled", http.sampled),
     ]);
     let open_connections = u64::try_from(stages.open_flows()).unwrap_or(u64::MAX);
-    StreamFigures { open_connections, totals, coverage, idle_seconds: 0 }
+    let endpoints = stages.coverage();
+    StreamFigures { open_connections, totals, coverage, endpoints, idle_seconds: 0 }
 }

@@ -4,6 +4,7 @@
 //! Alone in knowing every stage. It must not do any stage's work.
 
 mod agent;
+mod coverage;
 mod desk;
 mod figures;
 mod keys;
@@ -13,6 +14,7 @@ mod replay;
 mod report;
 mod shard;
 mod stages;
+mod state;
 mod writer;
 
 pub use agent::run;

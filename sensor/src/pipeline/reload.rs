@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::desk::Desk;
 use super::keys::know;
-use crate::config::Config;
+use crate::config::{Config, Http};
 use crate::control::Reloaded;
 use crate::decide::Policy;
 use crate::webhook::Knowledge;
@@ -63,9 +63,11 @@ fn restart_keys(old: &Config, new: &Config) -> Vec<String> {
         (kernel.sample_one_in, kernel.payload_bytes) = (0, 0);
         kernel
     };
+    let http = |config: &Config| Http { body_sha256: false, ..config.http.clone() };
     let changed = [
+        ("state_dir", old.state_dir != new.state_dir),
         ("kernel", kernel(old) != kernel(new)),
-        ("http", old.http != new.http),
+        ("http", http(old) != http(new)),
         ("output", old.output != new.output),
         ("control", old.control != new.control),
         ("metrics", old.metrics != new.metrics),

@@ -137,13 +137,13 @@ impl Replay {
 }
 
 impl After {
-    fn put(&mut self, output: Output, out: &mut impl FnMut(&[u8])) {
+    fn put(&mut self, output: Output<'_>, out: &mut impl FnMut(&[u8])) {
         match output {
             Output::Delivery(line) => {
                 self.summary.deliveries += 1;
-                out(&line);
+                out(line);
             }
-            Output::Connection(line) => out(&line),
+            Output::Connection(line) => out(line),
             Output::Finding(finding) => self.decide(&finding, out),
         }
     }

@@ -20,6 +20,7 @@ impl Desk {
             kernel: KernelFigures::from(&totals),
             streams: self.shard_figures.streams(),
             records: self.record_figures(),
+            state_saves: named([("saved", self.saves.saved()), ("failed", self.saves.failed())]),
             bans: BanFigures {
                 active: figure(self.choke_point.active().len()),
                 protected: figure(self.choke_point.protected().entries().len()),

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::Sender as DeskSender;
 
 use super::stages::{Output, Stages};
+use super::state::State;
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
@@ -21,6 +22,7 @@ use crate::export::StreamFigures;
 use crate::http::PortFilter;
 use crate::kernel::{Clock, Kernel, Ring};
 use crate::record::Observer;
+use crate::store::Keeper;
 use crate::webhook::Knowledge;
 
 /// Records read before anything else gets a turn.
@@ -31,6 +33,9 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// Time between two looks for silent connections and two publications of figures.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Time between two saves of the state: what a kill loses of it.
+const SAVE: Duration = Duration::from_secs(5);
 
 /// How long a stop waits for the ring to run dry.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -84,12 +89,14 @@ struct Shard {
     desk: DeskSender<Finding>,
     updates: Receiver<Update>,
     figures: Arc<ShardFigures>,
+    keeper: Option<Keeper>,
 }
 
-/// Starts the thread. It ends when `stop` is set and the ring is dry.
+/// Starts the thread, which goes on from `state`. It ends when `stop` is set and the ring is dry.
 pub(super) fn start(
     ring: Ring,
     first: &Update,
+    state: State,
     lines: Lines,
     desk: DeskSender<Finding>,
     stop: Arc<AtomicBool>,
@@ -101,21 +108,20 @@ pub(super) fn start(
     // nanosecond, and nothing that is put out depends on it.
     let seed = clock.now().0;
     let figures = Arc::new(ShardFigures::new());
+    let knowledge = Arc::clone(&first.knowledge);
+    let observer = Arc::clone(&first.observer);
+    let mut stages = Stages::new(&first.config, knowledge, ports, observer, seed);
+    stages.recall(&state.last);
     let shard = Shard {
         ring,
         clock,
-        stages: Stages::new(
-            &first.config,
-            Arc::clone(&first.knowledge),
-            ports,
-            Arc::clone(&first.observer),
-            seed,
-        ),
+        stages,
         slots: first.slots.clone(),
         lines,
         desk,
         updates,
         figures: Arc::clone(&figures),
+        keeper: state.keeper,
     };
     let thread = thread::Builder::new()
         .name(String::from("shard-0"))
@@ -127,6 +133,7 @@ pub(super) fn start(
 impl Shard {
     fn run(mut self, stop: &AtomicBool) {
         let mut last_tick = Instant::now();
+        let mut last_save = Instant::now();
         let mut stopping_since = None;
         loop {
             self.take_updates();
@@ -134,6 +141,10 @@ impl Shard {
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
                 self.tick();
+            }
+            if last_save.elapsed() >= SAVE {
+                last_save = Instant::now();
+                self.save();
             }
             if stop.load(Ordering::Relaxed) {
                 let since = *stopping_since.get_or_insert_with(Instant::now);
@@ -152,8 +163,8 @@ impl Shard {
 
     fn read_batch(&mut self) -> usize {
         let Self { ring, clock, stages, slots, lines, desk, figures, .. } = self;
-        let mut out = |output| put(output, lines, desk, figures);
-        ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
+        let mut out = |output: Output<'_>| put(output, lines, desk, figures);
+        let count = ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
             Some(Record::OverLimit { source, slot, time }) => {
                 if let Some(port) = slots.get(&slot) {
@@ -163,14 +174,23 @@ impl Shard {
             None => {
                 figures.unreadable.fetch_add(1, Ordering::Relaxed);
             }
-        })
+        });
+        lines.flush();
+        count
     }
 
     fn tick(&mut self) {
         self.clock.refresh();
         let Self { clock, stages, lines, desk, figures, .. } = self;
         stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        lines.flush();
         self.figures.publish(&self.stages);
+    }
+
+    fn save(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.offer(self.stages.state());
+        }
     }
 
     fn take_updates(&mut self) {
@@ -180,14 +200,18 @@ impl Shard {
         }
     }
 
-    fn finish(&mut self) {
-        let Self { stages, lines, desk, figures, .. } = self;
+    fn finish(mut self) {
+        let Self { stages, lines, desk, figures, .. } = &mut self;
         stages.finish(&mut |output| put(output, lines, desk, figures));
+        lines.flush();
         self.figures.publish(&self.stages);
+        if let Some(keeper) = self.keeper {
+            keeper.finish(self.stages.state());
+        }
     }
 }
 
-fn put(output: Output, lines: &Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
+fn put(output: Output<'_>, lines: &mut Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
     match output {
         Output::Delivery(line) => {
             figures.deliveries.fetch_add(1, Ordering::Relaxed);

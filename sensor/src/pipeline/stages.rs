@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use super::coverage::Covered;
 use crate::capture::Segment;
 use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit};
+use crate::export::EndpointCoverage;
 use crate::http::{
-    BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, TrustedProxies,
+    BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
+    TrustedProxies,
 };
 use crate::record::{self, Observer};
 use crate::tcp;
@@ -20,16 +23,13 @@ use crate::webhook::{Knowledge, Memory, Webhooks};
 /// caps its payloads at 25 MB.
 const MAX_BODY_BYTES: usize = 25 << 20;
 
-/// Octets made room for at the start of a line: most records fit, and never grow then.
-const USUAL_LINE: usize = 2 << 10;
-
 /// What understanding leads to.
 #[derive(Debug)]
-pub enum Output {
+pub enum Output<'a> {
     /// The record of a delivery, as one line without its ending.
-    Delivery(Vec<u8>),
+    Delivery(&'a [u8]),
     /// The record of a connection whose messages are not read, as such a line.
-    Connection(Vec<u8>),
+    Connection(&'a [u8]),
     /// Something to decide on.
     Finding(Box<Finding>),
 }
@@ -46,7 +46,10 @@ struct Rest {
     /// What the detector was made for: it forgets nothing while that stays.
     ban: Ban,
     webhooks: Webhooks,
+    covered: Covered,
     observer: Arc<Observer>,
+    /// The line being made, in memory that is used again.
+    line: Vec<u8>,
 }
 
 impl Stages {
@@ -68,15 +71,17 @@ impl Stages {
             content_octets: config.http.memory,
             ..Limits::default()
         };
-        let body = BodyPolicy { sha256: config.http.body_sha256, content_cap: content_cap(config) };
+        let bodies = bodies(config);
         let proxies = TrustedProxies(config.http.trusted_proxies.clone());
         Self {
-            engine: Engine::new(Options { ports, limits, body, proxies, seed }),
+            engine: Engine::new(Options { ports, limits, bodies, proxies, seed }),
             rest: Rest {
                 detector: Detector::new(&config.ban),
                 ban: config.ban.clone(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
+                covered: Covered::default(),
                 observer,
+                line: Vec::new(),
             },
         }
     }
@@ -89,6 +94,7 @@ impl Stages {
         observer: Arc<Observer>,
     ) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
+        self.engine.set_bodies(bodies(config));
         if self.rest.ban != config.ban {
             self.rest.detector = Detector::new(&config.ban);
             self.rest.ban = config.ban.clone();
@@ -98,34 +104,48 @@ impl Stages {
     }
 
     /// Understands one segment.
-    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output)) {
+    pub fn segment(&mut self, segment: &Segment<'_>, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.segment(segment, &mut |observation| rest.observe(observation, out));
     }
 
     /// Looks at a notice of the kernel.
-    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output)) {
+    pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output<'_>)) {
         if let Some(finding) = self.rest.detector.over_limit(notice) {
             out(Output::Finding(Box::new(finding)));
         }
     }
 
     /// Lets go of connections that are silent at `now`.
-    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output)) {
+    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.tick(now, &mut |observation| rest.observe(observation, out));
     }
 
     /// Puts out what is unfinished.
-    pub fn finish(&mut self, out: &mut impl FnMut(Output)) {
+    pub fn finish(&mut self, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.finish(&mut |observation| rest.observe(observation, out));
+    }
+
+    pub(super) fn webhooks(&self) -> &Webhooks {
+        &self.rest.webhooks
+    }
+
+    pub(super) fn webhooks_mut(&mut self) -> &mut Webhooks {
+        &mut self.rest.webhooks
     }
 
     /// What the engine counts.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         self.engine.counters()
+    }
+
+    /// Requests by endpoint and coverage.
+    #[must_use]
+    pub fn coverage(&self) -> Vec<EndpointCoverage> {
+        self.rest.covered.figures()
     }
 
     /// What reassembly counts.
@@ -141,26 +161,37 @@ impl Stages {
     }
 }
 
-/// Octets of a body that are kept, if it is needed at all: a signature is over all of it.
-fn content_cap(config: &Config) -> usize {
-    let checks = config.endpoints.iter().any(|endpoint| !endpoint.secrets.is_empty());
-    if checks { MAX_BODY_BYTES.min(config.http.memory) } else { 0 }
+/// What is kept of bodies: all of them where a signature is checked over it, nothing elsewhere.
+fn bodies(config: &Config) -> BodyPolicies {
+    let sha256 = config.http.body_sha256;
+    let mut bodies = BodyPolicies::all(BodyPolicy { sha256, content_cap: 0 });
+    let content = MAX_BODY_BYTES.min(config.http.memory);
+    for endpoint in &config.endpoints {
+        let content_cap = if endpoint.secrets.is_empty() { 0 } else { content };
+        let policy = BodyPolicy { sha256, content_cap };
+        bodies.add(endpoint.port, endpoint.path_prefix.as_bytes(), policy);
+    }
+    bodies
 }
 
 impl Rest {
-    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output)) {
+    fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output<'_>)) {
         let exchange = match observation {
             Observation::Exchange(exchange) => exchange,
             Observation::Opaque(connection) => {
-                let mut line = Vec::new();
-                record::write_line(&record::connection(&connection, &self.observer), &mut line);
-                return out(Output::Connection(line));
+                self.line.clear();
+                record::write_line(
+                    &record::connection(&connection, &self.observer),
+                    &mut self.line,
+                );
+                return out(Output::Connection(&self.line));
             }
         };
         let delivery = self.webhooks.deliver(exchange);
-        let mut line = Vec::with_capacity(USUAL_LINE);
-        record::write_line(&record::delivery(&delivery, &self.observer), &mut line);
-        out(Output::Delivery(line));
+        self.covered.count(&delivery);
+        self.line.clear();
+        record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
+        out(Output::Delivery(&self.line));
         self.detector.delivery(&delivery, &mut |finding| out(Output::Finding(Box::new(finding))));
     }
 }

@@ -3,6 +3,7 @@
 //! It must not know what a line says.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +15,14 @@ use anyhow::{Context as _, Result};
 use crate::config::Output;
 use crate::export::{FileSink, LineSink, Sink};
 
-/// Lines that may wait: a second of a busy host.
-const WAITING_LINES: usize = 8192;
+/// Batches that may wait; octets bound them sooner, unless each has a line or two.
+const WAITING_BATCHES: usize = 8192;
 
 /// Octets in waiting lines: a record has 2 KiB, and a hostile one fifty times that.
 const WAITING_OCTETS: usize = 16 << 20;
+
+/// Octets of lines that go to the writer together: waking it costs more than making a record does.
+const BATCH_OCTETS: usize = 64 << 10;
 
 /// How long a line may be held back before it is written for others to read.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
@@ -31,11 +35,19 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Lines {
     queue: SyncSender<Item>,
     figures: Arc<WriterFigures>,
+    batch: Batch,
+}
+
+/// Lines, each with its ending, in one piece of memory.
+#[derive(Clone, Default)]
+struct Batch {
+    octets: Vec<u8>,
+    lines: u64,
 }
 
 /// What waits for the writer.
 enum Item {
-    Line(Vec<u8>),
+    Batch(Batch),
     Reopen,
 }
 
@@ -61,13 +73,28 @@ struct Target {
 }
 
 impl Lines {
-    /// Passes a line on, or counts it as lost when the writer is behind.
-    pub(super) fn put(&self, line: Vec<u8>) {
-        let length = line.len();
+    /// Takes a line, without its ending. It waits for [`Lines::flush`] or for a batch to be full.
+    pub(super) fn put(&mut self, line: &[u8]) {
+        self.batch.octets.extend_from_slice(line);
+        self.batch.octets.push(b'\n');
+        self.batch.lines += 1;
+        if self.batch.octets.len() >= BATCH_OCTETS {
+            self.flush();
+        }
+    }
+
+    /// Passes lines on, or counts them as lost when the writer is behind.
+    pub(super) fn flush(&mut self) {
+        let Batch { octets, lines } = &self.batch;
+        let (length, lines) = (octets.len(), *lines);
+        if lines == 0 {
+            return;
+        }
+        let batch = Item::Batch(mem::take(&mut self.batch));
         let waiting = self.figures.waiting_octets.fetch_add(length, Ordering::Relaxed);
-        if waiting + length > WAITING_OCTETS || self.queue.try_send(Item::Line(line)).is_err() {
+        if waiting + length > WAITING_OCTETS || self.queue.try_send(batch).is_err() {
             self.figures.waiting_octets.fetch_sub(length, Ordering::Relaxed);
-            self.figures.behind.fetch_add(1, Ordering::Relaxed);
+            self.figures.behind.fetch_add(lines, Ordering::Relaxed);
         }
     }
 
@@ -104,21 +131,21 @@ pub(super) fn start(output: &Output) -> Result<(Lines, JoinHandle<()>)> {
     if output.stdout {
         targets.push(Target::new("stdout", Box::new(LineSink::stdout())));
     }
-    let (queue, waiting) = sync_channel(WAITING_LINES);
+    let (queue, waiting) = sync_channel(WAITING_BATCHES);
     let figures = Arc::new(WriterFigures::default());
     let shared = Arc::clone(&figures);
     let thread = thread::Builder::new()
         .name(String::from("writer"))
         .spawn(move || write(&waiting, &mut targets, &shared))
         .context("cannot start the writer thread")?;
-    Ok((Lines { queue, figures }, thread))
+    Ok((Lines { queue, figures, batch: Batch::default() }, thread))
 }
 
 fn write(waiting: &Receiver<Item>, targets: &mut [Target], figures: &WriterFigures) {
     loop {
         let ended = match waiting.recv_timeout(FLUSH_INTERVAL) {
             Ok(first) => {
-                for item in std::iter::once(first).chain(waiting.try_iter().take(WAITING_LINES)) {
+                for item in std::iter::once(first).chain(waiting.try_iter().take(WAITING_BATCHES)) {
                     handle(&item, targets, figures);
                 }
                 false
@@ -140,9 +167,12 @@ fn write(waiting: &Receiver<Item>, targets: &mut [Target], figures: &WriterFigur
 
 fn handle(item: &Item, targets: &mut [Target], figures: &WriterFigures) {
     match item {
-        Item::Line(line) => {
-            figures.waiting_octets.fetch_sub(line.len(), Ordering::Relaxed);
-            targets.iter_mut().for_each(|target| target.take(line));
+        Item::Batch(Batch { octets, .. }) => {
+            figures.waiting_octets.fetch_sub(octets.len(), Ordering::Relaxed);
+            for line in octets.split_inclusive(|octet| *octet == b'\n') {
+                let line = line.strip_suffix(b"\n").unwrap_or(line);
+                targets.iter_mut().for_each(|target| target.take(line));
+            }
         }
         Item::Reopen => targets.iter_mut().for_each(Target::reopen),
     }

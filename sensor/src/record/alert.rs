@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Observer;
-use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, RuleFields, Time};
+use super::fields::{Addresses, Ecs, Event, Id, ObserverFields, Peer, Related, RuleFields};
+use super::moment::Time;
 use crate::decide::{Action, Decision, Origin, Scope};
 use crate::detect::Finding;
 
@@ -40,7 +41,7 @@ impl<'a> FindingRecord<'a> {
             source: Peer { ip: Some(finding.source), port: None },
             destination: Peer { ip: None, port: Some(finding.port) },
             hooksensor: Cause { evidence: &finding.evidence },
-            related: Related { ip: vec![finding.source], hosts: None },
+            related: Related { ip: Addresses::new([finding.source]), hosts: None },
             observer: ObserverFields::new(observer, None),
             ecs: Ecs::CURRENT,
         }
@@ -89,7 +90,7 @@ impl<'a> DecisionRecord<'a> {
             rule,
             source: source.map(|address| Peer { ip: Some(address), port: None }),
             hooksensor: Verdict::new(decision),
-            related: source.map(|address| Related { ip: vec![address], hosts: None }),
+            related: source.map(|address| Related { ip: Addresses::new([address]), hosts: None }),
             observer: ObserverFields::new(observer, None),
             ecs: Ecs::CURRENT,
         }

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::Observer;
-use super::delivery::hexadecimal;
-use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Text, Time};
+use super::fields::{Addresses, Ecs, Event, Hexadecimal, Id, ObserverFields, Peer, Related, Text};
+use super::moment::Time;
 use super::network::Network;
 use crate::http::{ClientHello, Opaque, Protocol};
 use crate::id::event_id;
@@ -49,11 +49,11 @@ impl<'a> ConnectionRecord<'a> {
             tls: hello
                 .map(|hello| Tls { client: TlsClient { server_name: name, ja4: &hello.ja4 } }),
             hooksensor: Hooksensor {
-                flow_id: hexadecimal(&flow.id.to_be_bytes()),
+                flow_id: Hexadecimal(flow.id.to_be_bytes()),
                 tls: hello.map(Offer::new),
             },
             related: Related {
-                ip: vec![flow.source.ip(), flow.destination.ip()],
+                ip: Addresses::new([flow.source.ip(), flow.destination.ip()]),
                 hosts: name.map(|name| [Text::from(name.as_bytes())]),
             },
             observer: ObserverFields::new(observer, Some(flow.interface)),
@@ -85,7 +85,7 @@ struct TlsClient<'a> {
 /// `hooksensor.*`.
 #[derive(Serialize)]
 struct Hooksensor<'a> {
-    flow_id: String,
+    flow_id: Hexadecimal<8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Offer<'a>>,
 }

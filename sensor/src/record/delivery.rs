@@ -2,17 +2,18 @@
 //!
 //! It must not know how values are encoded or covered.
 
-use std::net::IpAddr;
-
 use serde::{Serialize, Serializer};
 
 use super::Observer;
-use super::fields::{Ecs, Event, Id, ObserverFields, Peer, Related, Text, Time};
+use super::fields::{
+    Addresses, Ecs, Event, Hexadecimal, Id, ObserverFields, Peer, Related, Shown, Text,
+};
 use super::headers::shown_value;
 use super::http::{Http, Url, UserAgent, domain};
+use super::moment::Time;
 use super::network::Network;
 use crate::http::{Body, Coverage, Exchange, Request};
-use crate::webhook::{Delivery, Replay, Signature, started};
+use crate::webhook::{Delivery, Reason, Replay, Signature, started};
 
 #[derive(Serialize)]
 pub(super) struct DeliveryRecord<'a> {
@@ -61,7 +62,10 @@ impl<'a> DeliveryRecord<'a> {
             user_agent: agent.map(|original| UserAgent { original }),
             webhook: request.map(|request| Webhook::new(delivery, request)),
             hooksensor: Hooksensor::new(exchange, cut),
-            related: Related { ip: addresses(exchange), hosts: domain.map(|host| [host.into()]) },
+            related: Related {
+                ip: Addresses::new([flow.source.ip(), flow.destination.ip(), exchange.client]),
+                hosts: domain.map(|host| [host.into()]),
+            },
             observer: ObserverFields::new(observer, Some(flow.interface)),
             ecs: Ecs::CURRENT,
         }
@@ -95,7 +99,7 @@ struct SignatureFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     scheme: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<Shown<&'a Reason>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,7 +111,7 @@ impl<'a> From<&'a Signature> for SignatureFields<'a> {
         Self {
             status: signature.status.name(),
             scheme: signature.scheme,
-            reason: signature.reason.as_ref().map(ToString::to_string),
+            reason: signature.reason.as_ref().map(Shown),
             key_id: signature.key_id.as_deref(),
             timestamp_skew_ms: signature.skew_ms,
         }
@@ -119,7 +123,7 @@ impl<'a> From<&'a Signature> for SignatureFields<'a> {
 struct WebhookBody<'a> {
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    sha256: Option<Hexadecimal<32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<Text<'a>>,
 }
@@ -143,7 +147,7 @@ impl<'a> WebhookBody<'a> {
     fn new(body: &'a Body) -> Self {
         Self {
             truncated: body.truncated,
-            sha256: body.sha256.as_ref().map(|digest| hexadecimal(digest)),
+            sha256: body.sha256.map(Hexadecimal),
             content: body.content.as_deref().map(Text::from),
         }
     }
@@ -152,7 +156,7 @@ impl<'a> WebhookBody<'a> {
 /// `hooksensor.*`.
 #[derive(Serialize)]
 struct Hooksensor {
-    flow_id: String,
+    flow_id: Hexadecimal<8>,
     tx: u32,
     coverage: CoverageNames,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -178,8 +182,7 @@ impl Serialize for CoverageNames {
 impl Hooksensor {
     fn new(exchange: &Exchange, headers_are_cut: bool) -> Self {
         Self {
-            // As text, because readers of JSON lose the last digits of numbers above 2^53.
-            flow_id: hexadecimal(&exchange.flow.id.to_be_bytes()),
+            flow_id: Hexadecimal(exchange.flow.id.to_be_bytes()),
             tx: exchange.index,
             coverage: CoverageNames(exchange.coverage),
             anomalies: exchange.anomalies.iter().map(|anomaly| anomaly.name()).collect(),
@@ -207,22 +210,4 @@ fn event(delivery: &Delivery) -> Event<'_> {
         duration: times
             .map(|(request, response)| response.started.nanoseconds_since(request.started)),
     }
-}
-
-/// Every address of the exchange, once.
-fn addresses(exchange: &Exchange) -> Vec<IpAddr> {
-    let (source, destination) = (exchange.flow.source.ip(), exchange.flow.destination.ip());
-    let mut addresses = vec![source];
-    for address in [destination, exchange.client] {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses
-}
-
-pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |octet: &u8| [octet >> 4, octet & 15].map(|half| DIGITS[usize::from(half)]);
-    octets.iter().flat_map(digits).map(char::from).collect()
 }

@@ -10,7 +10,6 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Observer;
-use crate::capture::Timestamp;
 use crate::detect::Rule;
 
 /// `event.*`.
@@ -96,10 +95,33 @@ impl<'a> ObserverFields<'a> {
 /// `related.*`: every address and host of a record, once, for searches across fields.
 #[derive(Serialize)]
 pub(super) struct Related<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) ip: Vec<IpAddr>,
+    pub(super) ip: Addresses,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hosts: Option<[Text<'a>; 1]>,
+}
+
+/// Up to three addresses, each once.
+pub(super) struct Addresses([Option<IpAddr>; 3]);
+
+impl Addresses {
+    /// Those of `addresses`, without what comes again.
+    pub(super) fn new<const N: usize>(addresses: [IpAddr; N]) -> Self {
+        let mut distinct = [None; 3];
+        for address in addresses {
+            if let Some(place) =
+                distinct.iter_mut().find(|one| one.is_none_or(|one| one == address))
+            {
+                *place = Some(address);
+            }
+        }
+        Self(distinct)
+    }
+}
+
+impl Serialize for Addresses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().flatten())
+    }
 }
 
 /// `ecs.*`.
@@ -130,7 +152,7 @@ impl<T: fmt::Display> Serialize for Shown<T> {
     }
 }
 
-/// Octets of any kind as text: what is not UTF-8 becomes U+FFFD.
+/// Octets of any kind, which the encoder writes as text.
 pub(super) struct Text<'a>(pub(super) Cow<'a, [u8]>);
 
 impl<'a> From<&'a [u8]> for Text<'a> {
@@ -141,47 +163,46 @@ impl<'a> From<&'a [u8]> for Text<'a> {
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => serializer.serialize_str(&String::from_utf8_lossy(&self.0)),
-        }
+        serializer.serialize_bytes(&self.0)
     }
 }
 
-/// A time as RFC 3339 has it: UTC, with microseconds.
-pub(super) struct Time(pub(super) Timestamp);
+/// Octets in hexadecimal digits, of which JSON numbers would lose the last ones above 2^53.
+pub(super) struct Hexadecimal<const N: usize>(pub(super) [u8; N]);
 
-impl Serialize for Time {
+impl<const N: usize> Serialize for Hexadecimal<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = jiff::Timestamp::from_nanosecond(i128::from(self.0.0))
-            .expect("64 bits of nanoseconds end in the year 2554");
-        serializer.collect_str(&format_args!("{time:.6}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |half: u8| DIGITS[usize::from(half)];
+        let digits = self.0.map(|octet| [digit(octet >> 4), digit(octet & 15)]);
+        serializer.serialize_bytes(digits.as_flattened())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::write_line;
     use super::*;
 
-    #[test]
-    fn times_have_six_digits_and_are_not_rounded_up() {
-        let check = |nanoseconds, expected: &str| {
-            let text = serde_json::to_string(&Time(Timestamp(nanoseconds))).unwrap();
-            assert_eq!(text, format!("\"{expected}\""));
-        };
-        check(0, "1970-01-01T00:00:00.000000Z");
-        check(1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456Z");
-        check(1_700_000_000_999_999_999, "2023-11-14T22:13:20.999999Z");
-        check(u64::MAX, "2554-07-21T23:34:33.709551Z");
+    fn check(value: &impl Serialize, expected: &str) {
+        let mut line = Vec::new();
+        write_line(value, &mut line);
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
     }
 
     #[test]
     fn octets_become_text() {
-        let check = |octets: &[u8], expected: &str| {
-            assert_eq!(serde_json::to_string(&Text::from(octets)).unwrap(), expected);
-        };
-        check(b"a\"b\\c\n\0", r#""a\"b\\c\n\u0000""#);
-        check(b"a\xff\xc3b", "\"a\u{fffd}\u{fffd}b\"");
-        check("\u{e9}".as_bytes(), "\"\u{e9}\"");
+        check(&Text::from(&b"a\"b\\c\n\0"[..]), r#""a\"b\\c\n\u0000""#);
+        check(&Text::from(&b"a\xff\xc3b"[..]), "\"a\u{fffd}\u{fffd}b\"");
+        check(&Hexadecimal([0x0a, 0xf0]), r#""0af0""#);
+    }
+
+    #[test]
+    fn addresses_stand_once() {
+        let addresses = |texts: [&str; 3]| Addresses::new(texts.map(|text| text.parse().unwrap()));
+        let (a, b, c) = ("192.0.2.1", "192.0.2.2", "::1");
+        check(&addresses([a, b, c]), r#"["192.0.2.1","192.0.2.2","::1"]"#);
+        check(&addresses([a, b, a]), r#"["192.0.2.1","192.0.2.2"]"#);
+        check(&addresses([a, a, b]), r#"["192.0.2.1","192.0.2.2"]"#);
     }
 }

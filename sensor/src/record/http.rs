@@ -2,11 +2,9 @@
 //!
 //! It must not know webhooks, beyond the identifier that stands in `http.request.id`.
 
-use std::fmt;
+use serde::{Serialize, Serializer};
 
-use serde::Serialize;
-
-use super::fields::{Shown, Text};
+use super::fields::Text;
 use super::headers::{HeaderFields, shown_value};
 use super::redact;
 use crate::http::{Exchange, Request, Response, Version};
@@ -16,7 +14,7 @@ use crate::webhook::{Delivery, Target, host_of};
 #[derive(Serialize)]
 pub(super) struct Http<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<Shown<VersionText>>,
+    version: Option<VersionText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<HttpRequest<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +27,7 @@ impl<'a> Http<'a> {
         let version = request.as_ref().map(|request| request.version);
         let version = version.or_else(|| response.as_ref().map(|response| response.version));
         Self {
-            version: version.map(|version| Shown(VersionText(version))),
+            version: version.map(VersionText),
             request: request.as_ref().map(|request| HttpRequest::new(request, delivery)),
             response: response.as_ref().map(HttpResponse::new),
         }
@@ -38,9 +36,13 @@ impl<'a> Http<'a> {
 
 struct VersionText(Version);
 
-impl fmt::Display for VersionText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0.0, self.0.1)
+impl Serialize for VersionText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Version(1, 1) => serializer.serialize_str("1.1"),
+            Version(1, 0) => serializer.serialize_str("1.0"),
+            Version(major, minor) => serializer.collect_str(&format_args!("{major}.{minor}")),
+        }
     }
 }
 

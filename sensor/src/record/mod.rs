@@ -15,10 +15,12 @@ mod alert;
 mod community_id;
 mod connection;
 mod delivery;
+mod escape;
 mod fields;
 mod headers;
 mod http;
 mod json;
+mod moment;
 mod network;
 mod redact;
 

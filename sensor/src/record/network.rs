@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::community_id::community_id;
+use super::community_id::CommunityId;
 use super::fields::Shown;
 use crate::http::Flow;
 
@@ -15,7 +15,7 @@ pub(super) struct Network {
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
     direction: &'static str,
-    community_id: String,
+    community_id: CommunityId,
     #[serde(skip_serializing_if = "Option::is_none")]
     vlan: Option<Vlan>,
 }
@@ -33,7 +33,7 @@ impl Network {
             transport: "tcp",
             protocol,
             direction: "inbound",
-            community_id: community_id(flow.source, flow.destination),
+            community_id: CommunityId::new(flow.source, flow.destination),
             vlan: flow.vlan.map(|id| Vlan { id: Shown(id) }),
         }
     }

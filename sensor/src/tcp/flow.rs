@@ -12,6 +12,9 @@ use super::{Counters, EventKind, Opening, Side};
 /// Receives the events of one connection, each with the time of the packet behind it.
 pub(super) trait Sink {
     fn event(&mut self, time: Timestamp, kind: EventKind<'_>);
+
+    /// Octets of `again` that are not what was handed on at `position`.
+    fn differing(&self, side: Side, position: u64, again: &[u8]) -> u64;
 }
 
 /// One connection.
@@ -25,7 +28,8 @@ pub(super) struct Flow {
     pub(super) closed: bool,
     /// Whether a side sent a reset that its peer should have obeyed.
     pub(super) resetting: bool,
-    opened: Timestamp,
+    /// When the first segment was seen.
+    pub(super) opened: Timestamp,
     initiator: Option<Side>,
     vlan: Option<u16>,
     interface: u32,
@@ -258,11 +262,16 @@ impl Flow {
         let peer_next = self.streams[side.peer().index()].next;
         let stream = &mut self.streams[side.index()];
         let within = piece.until(stream.end());
-        let fresh = within.from(stream.next);
-        counters.repeated_octets += within.length - fresh.length;
+        let next = stream.next;
+        let fresh = within.from(next);
+        if fresh.length < within.length {
+            counters.repeated_octets += within.length - fresh.length;
+            self.compare(side, within.until(next), counters, sink);
+        }
         if fresh.length == 0 {
             return;
         }
+        let stream = &mut self.streams[side.index()];
         let is_next = fresh.start == stream.next && fresh.acknowledged <= peer_next;
         if is_next && stream.held.is_none() {
             self.deliver(side, fresh, counters, sink);
@@ -271,6 +280,20 @@ impl Flow {
         let overlap = stream.held.get_or_insert_default().assembler.insert(fresh);
         counters.repeated_octets += overlap.repeated;
         counters.conflicting_octets += overlap.conflicting;
+    }
+
+    /// Takes note where octets that were handed on come again and differ.
+    fn compare(&self, side: Side, again: Piece<'_>, counters: &mut Counters, sink: &mut impl Sink) {
+        // A probe whether the peer is alive may carry any octet (RFC 9293, section 3.8.4).
+        let next = self.streams[side.index()].next;
+        if again.length == 1 && again.end() == next {
+            return;
+        }
+        let differing = sink.differing(side, again.start, again.octets);
+        if differing > 0 {
+            counters.conflicting_octets += differing;
+            sink.event(again.time, EventKind::Contradicted { side, position: again.start });
+        }
     }
 
     fn take_fin(&mut self, side: Side, piece: Piece<'_>) {

@@ -7,6 +7,7 @@ mod counters;
 mod flow;
 mod key;
 mod lists;
+mod recent;
 mod seq;
 mod stream;
 mod table;
@@ -93,6 +94,14 @@ pub enum EventKind<'a> {
         position: u64,
         /// How many they are.
         length: u64,
+    },
+    /// Octets came again that are not those handed on: the first ones stand, and which of them the
+    /// receiver took is not known.
+    Contradicted {
+        /// Who sent them.
+        side: Side,
+        /// Position of the first one that came again.
+        position: u64,
     },
     /// The side will send no more.
     Finished {

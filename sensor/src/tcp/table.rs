@@ -10,6 +10,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 use super::flow::{Flow, Sink};
 use super::key::{Key, Seed};
 use super::lists::{List, Lists};
+use super::recent::{Owner, Recent};
 use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Side};
 
 /// How long octets that the receiver has acknowledged are waited for: packets of one connection
@@ -54,19 +55,28 @@ pub struct Table {
     index: HashMap<Key, u32, Seed>,
     lists: Lists,
     held: usize,
+    recent: Recent,
     clock: Timestamp,
     counters: Counters,
 }
 
-/// Puts the name of a connection on its events.
+/// Puts the name of a connection on its events, and keeps copies of what is handed on.
 struct Named<'a, S> {
-    connection: ConnectionId,
+    owner: Owner,
+    recent: &'a mut Recent,
     sink: &'a mut S,
 }
 
 impl<S: FnMut(Event<'_>)> Sink for Named<'_, S> {
     fn event(&mut self, time: Timestamp, kind: EventKind<'_>) {
-        (self.sink)(Event { connection: self.connection, time, kind });
+        if let EventKind::Data { side, position, octets, .. } = kind {
+            self.recent.keep(self.owner, side, position, octets);
+        }
+        (self.sink)(Event { connection: ConnectionId(self.owner.slot), time, kind });
+    }
+
+    fn differing(&self, side: Side, position: u64, again: &[u8]) -> u64 {
+        self.recent.differing(self.owner, side, position, again)
     }
 }
 
@@ -86,6 +96,7 @@ impl Table {
             index: HashMap::with_hasher(Seed(seed)),
             lists: Lists::new(),
             held: 0,
+            recent: Recent::default(),
             clock: Timestamp::default(),
             counters: Counters::default(),
         }
@@ -312,7 +323,8 @@ impl Table {
     ) -> R {
         let flow = &mut self.flows[slot as usize];
         let before = flow.held_size();
-        let mut named = Named { connection: ConnectionId(slot), sink };
+        let owner = Owner { slot, opened: flow.opened.0 };
+        let mut named = Named { owner, recent: &mut self.recent, sink };
         let result = step(flow, &mut self.counters, &mut named);
         self.held = self.held - before + flow.held_size();
         result

@@ -19,6 +19,7 @@ fn note(log: &mut String, event: Event<'_>) {
             let mark = if disputed { "!" } else { "" };
             write!(log, " {}{mark}{}", arrow(side), String::from_utf8_lossy(octets))
         }
+        EventKind::Contradicted { side, .. } => write!(log, " {}?", arrow(side)),
         EventKind::Gap { side, length, .. } => write!(log, " {}[{length}]", arrow(side)),
         EventKind::Finished { side } => write!(log, " {}.", arrow(side)),
         EventKind::Closed(reason) => write!(log, " {reason:?}"),
@@ -57,7 +58,7 @@ fn segments_out_of_order_are_put_in_order() {
 #[test]
 fn what_comes_again_is_dropped_and_the_first_octets_stand() {
     let wire = Wire::open().client("ab").again("XY").close();
-    check(&wire, ">open >ab >. <. Finished");
+    check(&wire, ">open >ab >? >. <. Finished");
     let held = Wire::open().client("ab").client("cd").swap();
     let mut packets = held.packets.clone();
     packets.insert(3, packets[2].clone());

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lru::LruCache;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::remembered::{self, Name, Remembered};
 use super::signature::Status;
 use crate::config::{Part, Provider};
+use crate::net::one_host;
 use crate::time::Timestamp;
 
 /// Deliveries that are remembered; the longest unseen is forgotten first, and then passes for a
@@ -46,8 +46,11 @@ pub enum Why {
     OtherSource,
     /// Its signature is older than is tolerated.
     OldTimestamp,
-    /// Its body came before under another identifier, which the signature does not cover.
+    /// Its body came before under another identifier, which the signature does not cover, and from
+    /// the same host. Two hooks of one sender do this too.
     SameBodyNewId,
+    /// As that, and from another host, which is none of the provider's.
+    SameBodyOtherSource,
 }
 
 impl Replay {
@@ -71,6 +74,9 @@ impl Why {
             Self::OtherSource => "it came from another network than the provider's",
             Self::OldTimestamp => "its signature is older than is tolerated",
             Self::SameBodyNewId => "the same body came before under another identifier",
+            Self::SameBodyOtherSource => {
+                "the same body came before under another identifier, from another source"
+            }
         }
     }
 }
@@ -102,24 +108,6 @@ pub struct Memory {
     by_body: LruCache<Name, Name>,
 }
 
-/// A delivery, or a body, by a hash of what names it: of one size, however long the identifiers
-/// are that a peer chooses.
-type Name = [u8; 16];
-
-/// What is remembered of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remembered {
-    name: Name,
-    body: Option<Name>,
-    /// Nanoseconds since the Unix epoch of its latest attempt.
-    last: u64,
-    /// Nanoseconds for which it is remembered.
-    horizon: u64,
-    /// Whether the provider got its answer.
-    settled: bool,
-    from_provider: bool,
-}
-
 impl Default for Memory {
     fn default() -> Self {
         Self { by_id: LruCache::new(REMEMBERED), by_body: LruCache::new(REMEMBERED) }
@@ -127,53 +115,58 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// A memory of what an earlier one remembered.
+    /// The memory that [`Memory::to_octets`] wrote; what is not whole at its end is left out.
     #[must_use]
-    pub fn restored(remembered: impl IntoIterator<Item = Remembered>) -> Self {
+    pub fn from_octets(octets: &[u8]) -> Self {
         let mut memory = Self::default();
-        for one in remembered {
-            memory.put(one);
+        for one in octets.as_chunks().0 {
+            memory.put(Remembered::from_octets(one));
         }
         memory
     }
 
-    /// What is remembered, the longest unseen first.
-    pub fn remembered(&self) -> impl Iterator<Item = &Remembered> {
-        self.by_id.iter().rev().map(|(_, one)| one)
+    /// What is remembered, the longest unseen first. Neither an identifier nor anything of a body
+    /// is in it, only hashes of them; addresses are.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        self.by_id.iter().rev().flat_map(|(_, one)| one.to_octets()).collect()
     }
 
     /// Says what a delivery is, and remembers it.
     pub fn judge(&mut self, seen: &Seen<'_>) -> Replay {
-        let name = name(&[seen.provider.name.as_bytes(), seen.delivery_id.as_bytes()]);
+        let name = remembered::name(&[seen.provider.name.as_bytes(), seen.delivery_id.as_bytes()]);
         let body = seen.body.filter(|_| !covers_id(seen.provider));
-        let body = body.map(|body| self::name(&[seen.provider.name.as_bytes(), body]));
+        let body = body.map(|body| remembered::name(&[seen.provider.name.as_bytes(), body]));
+        let source = one_host(seen.source).addr();
         let from_provider = is_from_provider(seen);
         let earlier = self.by_id.get(&name).copied().filter(|one| one.is_near(seen.time));
         let replay = match earlier {
             Some(earlier) => again(&earlier, seen, from_provider),
-            None => self.first(name, body, seen),
+            None => match self.same_body(name, body, seen) {
+                Some(other) if from_provider || other.source == source => {
+                    Replay::Replayed(Why::SameBodyNewId)
+                }
+                Some(_) => Replay::Replayed(Why::SameBodyOtherSource),
+                None => Replay::First,
+            },
         };
         let settled = is_settled(seen) || earlier.is_some_and(|earlier| earlier.settled);
         // A forged one must not make the genuine one that follows look like a replay.
         if seen.signature != Some(Status::Invalid) && seen.signature != Some(Status::Missing) {
             let horizon = horizon(seen.provider).as_nanos();
             let horizon = u64::try_from(horizon).unwrap_or(u64::MAX);
-            self.put(Remembered { name, body, last: seen.time.0, horizon, settled, from_provider });
+            let last = seen.time.0;
+            self.put(Remembered { name, body, source, last, horizon, settled, from_provider });
         }
         replay
     }
 
-    /// A delivery under a new identifier: the first, unless its body came under another one that
-    /// nothing vouches for.
-    fn first(&mut self, name: Name, body: Option<Name>, seen: &Seen<'_>) -> Replay {
-        let other = body.and_then(|body| {
-            let other = *self.by_body.get(&body)?;
-            self.by_id.peek(&other).filter(|_| other != name)
-        });
-        match other.filter(|other| other.is_near(seen.time)) {
-            Some(_) => Replay::Replayed(Why::SameBodyNewId),
-            None => Replay::First,
-        }
+    /// The delivery that brought the body of this one before, under an identifier that nothing
+    /// vouches for.
+    fn same_body(&mut self, name: Name, body: Option<Name>, seen: &Seen<'_>) -> Option<Remembered> {
+        let other = *self.by_body.get(&body?)?;
+        let other = self.by_id.peek(&other).filter(|one| one.name != name)?;
+        other.is_near(seen.time).then_some(*other)
     }
 
     fn put(&mut self, one: Remembered) {
@@ -181,12 +174,6 @@ impl Memory {
             self.by_body.put(body, one.name);
         }
         self.by_id.put(one.name, one);
-    }
-}
-
-impl Remembered {
-    fn is_near(&self, now: Timestamp) -> bool {
-        now.nanoseconds_since(Timestamp(self.last)) <= self.horizon
     }
 }
 
@@ -225,17 +212,6 @@ fn horizon(provider: &Provider) -> Duration {
     if provider.retry_for.is_zero() { USUAL_HORIZON } else { provider.retry_for }
 }
 
-fn name(parts: &[&[u8]]) -> Name {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    let mut name = Name::default();
-    name.copy_from_slice(&digest.finalize()[..size_of::<Name>()]);
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,8 +244,7 @@ mod tests {
             };
             assert_eq!(memory.judge(&seen), *expected, "{description}, step {index}");
             // What outlives a restart is enough to go on with.
-            let kept: Vec<_> = memory.remembered().copied().collect();
-            memory = Memory::restored(kept);
+            memory = Memory::from_octets(&memory.to_octets());
         }
     }
 
@@ -329,6 +304,8 @@ mod tests {
             &[
                 (Step("a", 0, home, 1, ok, valid), First),
                 (Step("b", 1, home, 1, ok, valid), Replayed(Why::SameBodyNewId)),
+                (Step("c", 2, "140.82.112.7", 1, ok, valid), Replayed(Why::SameBodyNewId)),
+                (Step("d", 3, away, 1, ok, valid), Replayed(Why::SameBodyOtherSource)),
             ],
         );
         check(

@@ -18,18 +18,18 @@ mod json;
 mod knowledge;
 mod memory;
 mod message;
+mod remembered;
 pub mod signature;
 mod stage;
 mod table;
-mod target;
 
+pub use crate::http::{Target, host_of};
 pub use knowledge::Knowledge;
-pub use memory::{Memory, Remembered, Replay, Why};
+pub use memory::{Memory, Replay, Why};
 pub use message::{Message, NoContent};
 pub use signature::{Reason, Secret, Signature, Status};
 pub use stage::Webhooks;
 pub use table::{HeaderRole, Roles, Table};
-pub use target::{Target, host_of};
 
 /// One webhook request with its response, as the provider understands it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -58,6 +58,11 @@ impl Webhooks {
         &self.memory
     }
 
+    /// Remembers what `memory` does, and nothing else.
+    pub fn recall(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
     /// Says what `exchange` was.
     #[must_use]
     pub fn deliver(&mut self, exchange: Box<Exchange>) -> Delivery {

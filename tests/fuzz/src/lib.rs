@@ -77,6 +77,19 @@ pub fn requests(octets: &[u8]) {
     converse(octets, b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
 }
 
+/// What a proxy puts before a connection. The first octet chooses the version.
+pub fn proxy(octets: &[u8]) {
+    const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+    let Some((version, _)) = octets.split_first() else { return };
+    let before = if version % 2 == 0 { BINARY } else { b"PROXY " };
+    converse(octets, before, b"");
+}
+
+/// The first message of TLS.
+pub fn client_hello(octets: &[u8]) {
+    converse(octets, b"\x16\x03\x01", b"");
+}
+
 /// The chunks of a body.
 pub fn body(octets: &[u8]) {
     converse(octets, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"");

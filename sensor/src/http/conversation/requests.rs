@@ -143,6 +143,8 @@ impl Conversation {
         exchange.client = identity.client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
+        let port = exchange.flow.destination.port();
+        let policy = context.bodies.of_request(port, &method, &target);
         exchange.request = Some(Request {
             started: start.time,
             method,
@@ -154,7 +156,7 @@ impl Conversation {
         });
         let unbroken = self.responses.state() != State::Search;
         self.queue.push(exchange, start, unbroken);
-        self.requests.expect_body(framing, context.body, context.allowance);
+        self.requests.expect_body(framing, policy, context.allowance);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }

@@ -231,8 +231,7 @@ impl Conversation {
             After::Opaque => Framing::Length(0),
         };
         // Nobody asks what an answer said.
-        let policy = BodyPolicy { content_cap: 0, ..context.body };
-        self.responses.expect_body(framing, policy, context.allowance);
+        self.responses.expect_body(framing, BodyPolicy::default(), context.allowance);
         if framing == Framing::Length(0) {
             self.end_response(true, 0, Coverage::FULL, context);
         }

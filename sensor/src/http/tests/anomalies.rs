@@ -91,6 +91,39 @@ fn segments_that_contradict_each_other() {
 }
 
 #[test]
+fn a_retransmission_that_says_something_else_marks_what_it_belongs_to() {
+    let post = "POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\n";
+    let ended = "!conflicting_segments";
+    // In a body under way, in a request that waits for its response, in a head under way.
+    let body = Wire::open().client(post).client("ab").again("aX").client("cd").server(OK);
+    check(&body.close(), &[&format!("POST /a 4/43 -> 200 0/38 {ended}")]);
+    let whole = Wire::open().client(post).client("abcd").again("abcX").server(OK);
+    check(&whole.close(), &[&format!("POST /a 4/43 -> 200 0/38 {ended}")]);
+    let head = Wire::open().client("GET /a HT").again("GET /b HT").client("TP/1.1\r\n\r\n");
+    check(&head.server(OK).close(), &[&format!("GET /a 0/19 -> 200 0/38 {ended}")]);
+    let answer = Wire::open()
+        .client("GET /a HTTP/1.1\r\n\r\n")
+        .server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        .again("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n")
+        .server("{}");
+    check(&answer.close(), &[&format!("GET /a 0/19 -> 200 2/40 {ended}")]);
+}
+
+#[test]
+fn only_what_differs_is_a_contradiction() {
+    let get = "GET /a HTTP/1.1\r\n\r\n";
+    check(&Wire::open().client(get).again(get).server(OK).close(), &["GET /a 0/19 -> 200 0/38"]);
+    // A probe whether the peer is alive repeats one number, with any octet.
+    let mut probe = Wire::open().client(get);
+    let mut packet = probe.packets.last().unwrap().clone();
+    packet.sequence = packet.sequence.wrapping_add(u32::try_from(get.len()).unwrap() - 1);
+    packet.payload = vec![0];
+    packet.payload_length = 1;
+    probe.packets.push(packet);
+    check(&probe.server(OK).close(), &["GET /a 0/19 -> 200 0/38"]);
+}
+
+#[test]
 fn responses_that_break_the_grammar() {
     response("HTTP/1.1 200 OK\nContent-Length: 1\n\nx", "200 1/36 !bare_lf");
     response("HTTP/1.01 200\r\nContent-Length: 1\r\n\r\nx", "200 1/37 !bad_version");

@@ -1,7 +1,7 @@
 //! Messages that follow the grammar, and where each of them ends.
 
 use super::{check, fields, replay};
-use crate::http::{BodyPolicy, Options, PortFilter, TrustedProxies, Version};
+use crate::http::{BodyPolicies, BodyPolicy, Options, PortFilter, TrustedProxies, Version};
 use crate::tcp::wire::Wire;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -193,9 +193,9 @@ fn bodies_are_kept_as_the_policy_says() {
     for (content_cap, content, truncated) in
         [(0, None, false), (3, Some("hel"), true), (9, Some("hello"), false)]
     {
-        let body = BodyPolicy { sha256: true, content_cap };
+        let bodies = BodyPolicies::all(BodyPolicy { sha256: true, content_cap });
         let wire = Wire::open().client(chunked).close();
-        let (exchanges, _) = replay(&wire, Options { body, ..Options::default() });
+        let (exchanges, _) = replay(&wire, Options { bodies, ..Options::default() });
         let body = &exchanges[0].request.as_ref().unwrap().body;
         let hex: String = body.sha256.unwrap().iter().map(|o| format!("{o:02x}")).collect();
         assert_eq!(hex, digest);

@@ -6,7 +6,7 @@ use proptest::sample::Index;
 
 use super::{line, replay};
 use crate::capture::Timestamp;
-use crate::http::{BodyPolicy, Coverage, Exchange, Options, PortFilter};
+use crate::http::{BodyPolicies, BodyPolicy, Coverage, Exchange, Options, PortFilter};
 use crate::tcp::wire::{From, Packet, Wire};
 
 /// How a body is framed.
@@ -113,8 +113,8 @@ fn wire(plans: &[Plan], pipelined: bool, cuts: &[Index]) -> Wire {
 }
 
 fn exchanges(wire: &Wire) -> Vec<Exchange> {
-    let body = BodyPolicy { sha256: true, content_cap: 1000 };
-    replay(wire, Options { body, ..Options::default() }).0
+    let bodies = BodyPolicies::all(BodyPolicy { sha256: true, content_cap: 1000 });
+    replay(wire, Options { bodies, ..Options::default() }).0
 }
 
 /// An exchange without its times, which depend on how it was cut into segments.
@@ -289,8 +289,8 @@ proptest! {
         }
         let wire = Wire::midstream().with(packets);
         let ports = if watched { PortFilter::Only([80].into()) } else { PortFilter::Any };
-        let body = BodyPolicy { sha256: true, content_cap: 10 };
-        let (exchanges, engine) = replay(&wire, Options { ports, body, ..Options::default() });
+        let bodies = BodyPolicies::all(BodyPolicy { sha256: true, content_cap: 10 });
+        let (exchanges, engine) = replay(&wire, Options { ports, bodies, ..Options::default() });
         prop_assert_eq!(engine.open_flows(), 0);
         prop_assert_eq!(engine.buffered(), 0);
         for exchange in exchanges {

@@ -27,17 +27,26 @@ const BODY: &str = "Hello, World!";
 /// GitHub's own example: `BODY` signed with "It's a Secret to Everybody".
 const SIGNATURE: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
-/// The records and the rules of the findings that the requests of one connection lead to.
-fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
+/// Settings with the keys and the observer that go with them.
+fn settings() -> (Config, Arc<Knowledge>, Arc<Observer>) {
     let config = Config::parse(CONFIG, "test").unwrap();
     let secret = |name: &str, text: &str| Secret::new(name, Zeroizing::new(text.into()));
     let secrets = vec![secret("env:OLD", "older"), secret("env:NEW", "It's a Secret to Everybody")];
     let knowledge = Arc::new(Knowledge::new(&config, vec![secrets, Vec::new()]));
     let observer = Observer { hostname: String::new(), version: "0", interfaces: BTreeMap::new() };
-    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, Arc::new(observer), 0);
+    (config, knowledge, Arc::new(observer))
+}
+
+/// The records and the rules of the findings that the requests of one connection lead to.
+fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
+    let (config, knowledge, observer) = settings();
+    run_through(Stages::new(&config, knowledge, PortFilter::Any, observer, 0), wire)
+}
+
+fn run_through(mut stages: Stages, wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
     let (mut records, mut rules) = (Vec::new(), Vec::new());
-    let mut put = |output| match output {
-        Output::Delivery(line) => records.push(serde_json::from_slice(&line).unwrap()),
+    let mut put = |output: Output<'_>| match output {
+        Output::Delivery(line) => records.push(serde_json::from_slice(line).unwrap()),
         Output::Finding(finding) => rules.push(finding.rule.id),
         Output::Connection(line) => panic!("{line:?}"),
     };
@@ -90,6 +99,39 @@ fn each_status_reaches_its_record() {
     ];
     assert_eq!(found, expected);
     assert_eq!(rules, ["replayed-delivery", "invalid-signature", "missing-signature"]);
+}
+
+#[test]
+fn the_requests_of_each_endpoint_are_counted_by_coverage() {
+    let (config, knowledge, observer) = settings();
+    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, observer, 0);
+    let mut wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
+    wire = answered(wire, &request("/open", "b", SIGNATURE, BODY), 200);
+    wire = wire.client("GET /open HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf").close();
+    for segment in wire.segments() {
+        stages.segment(&segment, &mut |_| {});
+    }
+    stages.finish(&mut |_| {});
+    let parts: Vec<_> = stages
+        .coverage()
+        .into_iter()
+        .map(|one| (one.port, one.endpoint, one.requests["full"], one.requests["truncated"]))
+        .collect();
+    let expected = [(80, "github", 1, 0), (80, "open", 1, 1)];
+    assert_eq!(parts, expected.map(|(port, name, full, cut)| (port, name.to_owned(), full, cut)));
+}
+
+#[test]
+fn a_secret_that_a_reload_adds_is_used_at_once() {
+    let (mut config, knowledge, observer) = settings();
+    let nothing = Config::default();
+    let unknowing = Arc::new(Knowledge::new(&nothing, Vec::new()));
+    let mut stages = Stages::new(&nothing, unknowing, PortFilter::Any, Arc::clone(&observer), 0);
+    config.ports.insert(80);
+    stages.configure(&config, knowledge, observer);
+    let wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
+    let (records, _) = run_through(stages, &wire);
+    assert_eq!(said(&records[0]), ("valid", "env:NEW", "first"));
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! Counts, for each endpoint, how many of its requests gave a full record, and why the others did
+//! not.
+//!
+//! Pure. It must not know what the kernel counted.
+
+use std::collections::BTreeMap;
+
+use crate::export::{EndpointCoverage, named};
+use crate::http::Gravest;
+use crate::webhook::Delivery;
+
+/// Requests of each port and endpoint, by the gravest reason for which their records are not full.
+/// Requests to no configured endpoint stand under the empty name.
+#[derive(Debug, Default)]
+pub(super) struct Covered(BTreeMap<u16, BTreeMap<String, Parts>>);
+
+/// Requests by [`Gravest`].
+type Parts = [u64; Gravest::NAMES.len()];
+
+impl Covered {
+    /// Counts the request of a delivery, if it has one: a response alone is no request.
+    pub(super) fn count(&mut self, delivery: &Delivery) {
+        let exchange = &delivery.exchange;
+        if exchange.request.is_none() {
+            return;
+        }
+        let endpoints = self.0.entry(exchange.flow.destination.port()).or_default();
+        let name = delivery.endpoint.as_ref().map_or("", |endpoint| endpoint.name.as_str());
+        if !endpoints.contains_key(name) {
+            endpoints.insert(name.to_owned(), Parts::default());
+        }
+        if let Some(parts) = endpoints.get_mut(name) {
+            parts[exchange.coverage.gravest() as usize] += 1;
+        }
+    }
+
+    /// The counts so far, in the order of ports and names.
+    pub(super) fn figures(&self) -> Vec<EndpointCoverage> {
+        let endpoints = self.0.iter().flat_map(|(port, endpoints)| {
+            endpoints.iter().map(move |(name, parts)| (*port, name, parts))
+        });
+        endpoints
+            .map(|(port, name, parts)| EndpointCoverage {
+                port,
+                endpoint: name.clone(),
+                requests: named(Gravest::NAMES.into_iter().zip(*parts)),
+            })
+            .collect()
+    }
+}

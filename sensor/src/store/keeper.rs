@@ -1,0 +1,122 @@
+//! The thread that saves the state, so that a slow disk holds up nothing else.
+//!
+//! It must not know what it saves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context as _, Result};
+
+use super::{Sections, Store};
+
+/// States that may wait: the next one holds all that this one does.
+const WAITING: usize = 1;
+
+/// The end that takes states. The thread ends when it is gone.
+#[derive(Debug)]
+pub struct Keeper {
+    queue: SyncSender<Sections>,
+}
+
+/// What became of states.
+#[derive(Debug, Default)]
+pub struct KeeperFigures {
+    saved: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl KeeperFigures {
+    /// Times the state was saved.
+    #[must_use]
+    pub fn saved(&self) -> u64 {
+        self.saved.load(Ordering::Relaxed)
+    }
+
+    /// Times it could not be.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+impl Keeper {
+    /// Starts the thread that saves into `store`, which holds `last` now.
+    ///
+    /// # Errors
+    ///
+    /// When the thread cannot be started.
+    pub fn start(
+        store: Store,
+        last: Sections,
+        figures: Arc<KeeperFigures>,
+    ) -> Result<(Self, JoinHandle<()>)> {
+        let (queue, waiting) = sync_channel(WAITING);
+        let thread = thread::Builder::new()
+            .name(String::from("keeper"))
+            .spawn(move || keep(&store, last, &waiting, &figures))
+            .context("cannot start the thread that saves the state")?;
+        Ok((Self { queue }, thread))
+    }
+
+    /// Has `state` saved, unless the disk is still busy with an earlier one; then the next will do.
+    pub fn offer(&self, state: Sections) {
+        drop(self.queue.try_send(state));
+    }
+
+    /// Has the last `state` saved, however long the disk takes.
+    pub fn finish(self, state: Sections) {
+        if self.queue.send(state).is_err() {
+            tracing::error!("the thread that saves the state has ended; the last state is lost");
+        }
+    }
+}
+
+fn keep(store: &Store, mut last: Sections, waiting: &Receiver<Sections>, figures: &KeeperFigures) {
+    let mut is_failing = false;
+    for state in waiting {
+        if state == last {
+            continue;
+        }
+        match store.save(&state) {
+            Ok(()) => {
+                figures.saved.fetch_add(1, Ordering::Relaxed);
+                last = state;
+                is_failing = false;
+            }
+            Err(error) => {
+                figures.failed.fetch_add(1, Ordering::Relaxed);
+                // Said once until it works again: it is tried every few seconds.
+                if !is_failing {
+                    tracing::error!(%error, "cannot save the state; a restart will forget it");
+                }
+                is_failing = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_state_is_there_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let figures = Arc::new(KeeperFigures::default());
+        let (keeper, thread) =
+            Keeper::start(store.clone(), store.load(), Arc::clone(&figures)).unwrap();
+        let state = |octet| Sections::default().with("s", vec![octet]);
+        keeper.offer(Sections::default());
+        for octet in 0..100 {
+            keeper.offer(state(octet));
+        }
+        keeper.finish(state(100));
+        thread.join().unwrap();
+        assert_eq!(store.load(), state(100));
+        assert!((1..=101).contains(&figures.saved()), "{figures:?}");
+        assert_eq!(figures.failed(), 0);
+    }
+}

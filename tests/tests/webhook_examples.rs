@@ -1,0 +1,113 @@
+//! GitHub's own example payloads over real connections, and a body of the largest size.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use harness::agent::{Agent, Settings, binary};
+use harness::network::{Network, SERVER_V4};
+use harness::sender::Sender;
+use harness::server::Server;
+use harness::webhook::{PORT, WORKING, dataset, endpoint, github, secret_file, text};
+use serde_json::Value;
+
+/// `cargo xtask setup` and `cargo xtask test` fetch it.
+const EXAMPLES: &str = "../target/npm/node_modules/@octokit/webhooks-examples/api.github.com";
+
+/// Payloads in the version that is fetched.
+const PAYLOADS: usize = 329;
+
+/// Octets of the largest payload that GitHub sends.
+const LARGEST: usize = 25_000_000;
+
+/// What the agent may hold more while and after such a body arrives: the body itself, a copy while
+/// its buffer grows, and the ring's segments.
+const BUDGET: u64 = 96 << 20;
+
+/// Each payload with the name of its event.
+fn payloads() -> Vec<(String, Vec<u8>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLES).join("index.json");
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run cargo xtask setup", path.display()));
+    let events: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let of_event = |event: &Value| {
+        let name = event["name"].as_str().unwrap().to_owned();
+        let examples = event["examples"].as_array().unwrap().clone();
+        examples.into_iter().map(move |one| (name.clone(), serde_json::to_vec(&one).unwrap()))
+    };
+    let payloads: Vec<_> = events.iter().flat_map(of_event).collect();
+    assert_eq!(payloads.len(), PAYLOADS);
+    payloads
+}
+
+fn start(network: &Network) -> (Server, Agent<'_>) {
+    let server = Server::start(&network.server, PORT).unwrap();
+    let mut settings = Settings::new(network.interfaces(), PORT);
+    let secret = secret_file(&network.server).unwrap();
+    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret));
+    (server, Agent::start(&binary().unwrap(), &network.server, &settings).unwrap())
+}
+
+fn connect(network: &Network) -> Sender {
+    let target = SocketAddr::new(SERVER_V4.into(), PORT);
+    Sender::connect(&network.clients[0].namespace, target).unwrap()
+}
+
+/// How many records have each status.
+fn statuses(records: &[Value]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for record in records {
+        *counts.entry(text(record, "/webhook/signature/status")).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn every_example_is_valid_and_every_changed_one_is_not() {
+    let network = Network::new(1).unwrap();
+    let (_server, agent) = start(&network);
+    let payloads = payloads();
+    let mut sender = connect(&network);
+    for (number, (event, payload)) in payloads.iter().enumerate() {
+        let head = github(event, &format!("whole-{number}"), payload);
+        assert_eq!(sender.post(WORKING, &head, payload).unwrap(), 200);
+    }
+    let records = dataset(&agent, "delivery", PAYLOADS);
+    assert_eq!(statuses(&records), BTreeMap::from([("valid", PAYLOADS)]));
+    for (record, (event, payload)) in records.iter().zip(&payloads) {
+        assert_eq!(text(record, "/webhook/event_type"), event);
+        assert_eq!(record["http"]["request"]["body"]["bytes"], payload.len());
+    }
+    assert_eq!(agent.dataset("finding").unwrap(), Vec::<Value>::new());
+    for (number, (event, payload)) in payloads.iter().enumerate() {
+        let head = github(event, &format!("changed-{number}"), payload);
+        let mut changed = payload.clone();
+        // A place of its own in each, from the first octet to the last.
+        changed[number * (payload.len() - 1) / (PAYLOADS - 1)] ^= 1;
+        assert_eq!(sender.post(WORKING, &head, &changed).unwrap(), 200);
+    }
+    let records = dataset(&agent, "delivery", 2 * PAYLOADS);
+    assert_eq!(statuses(&records[PAYLOADS..]), BTreeMap::from([("invalid", PAYLOADS)]));
+}
+
+#[test]
+fn the_largest_body_is_checked_within_the_budget() {
+    let network = Network::new(1).unwrap();
+    let (_server, agent) = start(&network);
+    let small = b"{}";
+    connect(&network).post(WORKING, &github("push", "small", small), small).unwrap();
+    assert_eq!(dataset(&agent, "delivery", 1).len(), 1);
+    let before = agent.resident_bytes().unwrap();
+    let body = vec![b'x'; LARGEST];
+    for id in ["first", "second", "third"] {
+        let status = connect(&network).post(WORKING, &github("push", id, &body), &body).unwrap();
+        assert_eq!(status, 200);
+    }
+    let records = dataset(&agent, "delivery", 4);
+    assert_eq!(statuses(&records), BTreeMap::from([("valid", 4)]), "{records:#?}");
+    assert_eq!(records[3]["http"]["request"]["body"]["bytes"], LARGEST);
+    let peak = agent.peak_resident_bytes().unwrap();
+    assert!(peak - before < BUDGET, "{before} octets before, {peak} at most");
+}

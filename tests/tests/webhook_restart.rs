@@ -1,0 +1,88 @@
+//! What is known of webhooks outlives the agent, and nothing else of it does.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use harness::agent::{Agent, Settings, binary};
+use harness::curl::SECRET;
+use harness::eventually;
+use harness::network::Network;
+use harness::server::Server;
+use harness::webhook::{
+    BODY, BROKEN, PORT, WORKING, dataset, endpoint, github, post, secret_file, text,
+};
+use nix::sys::signal::Signal;
+
+/// The state is saved every five seconds.
+const SAVED: Duration = Duration::from_secs(20);
+
+fn start(network: &Network) -> (Server, Agent<'_>) {
+    let server = Server::start(&network.server, PORT).unwrap();
+    let mut settings = Settings::new(network.interfaces(), PORT);
+    let secret = secret_file(&network.server).unwrap();
+    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret));
+    (server, Agent::start(&binary().unwrap(), &network.server, &settings).unwrap())
+}
+
+/// Sends the delivery `id`, and returns what the sensor says: first, retry or replayed. `count` is
+/// the number of deliveries then.
+fn deliver(network: &Network, agent: &Agent<'_>, path: &str, id: &str, count: usize) -> String {
+    let body = format!("{BODY}{id}");
+    let head = github("push", id, body.as_bytes());
+    post(&network.clients[0].namespace, path, &head, body.as_bytes()).unwrap();
+    let records = dataset(agent, "delivery", count);
+    text(&records[count - 1], "/webhook/replay").to_owned()
+}
+
+fn saves(agent: &Agent<'_>) -> u64 {
+    agent.metrics().unwrap().sum("hooksensor_state_saves_total", &[("outcome", "saved")])
+}
+
+#[test]
+fn a_retry_is_known_after_a_restart() {
+    let network = Network::new(1).unwrap();
+    let (_server, mut agent) = start(&network);
+    assert_eq!(deliver(&network, &agent, BROKEN, "a", 1), "first");
+    assert_eq!(agent.stop(Signal::SIGTERM).unwrap().code(), Some(0), "{}", agent.log());
+    agent.resume().unwrap();
+    assert_eq!(deliver(&network, &agent, WORKING, "a", 2), "retry");
+    // What was saved before the kill is known after it.
+    let before = saves(&agent);
+    let saved = || (saves(&agent) > before).then_some(());
+    eventually(SAVED, "a save", saved).unwrap();
+    agent.stop(Signal::SIGKILL).unwrap();
+    agent.resume().unwrap();
+    assert_eq!(deliver(&network, &agent, WORKING, "a", 3), "replayed");
+    let file = agent.state_folder().join("state");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let octets = fs::read(&file).unwrap();
+    for hidden in [SECRET, BODY.as_bytes(), b"refs/heads"] {
+        assert!(!octets.windows(hidden.len()).any(|part| part == hidden), "{hidden:?}");
+    }
+}
+
+#[test]
+fn a_state_that_is_not_understood_is_no_failed_start() {
+    let network = Network::new(1).unwrap();
+    let (_server, mut agent) = start(&network);
+    let file = agent.state_folder().join("state");
+    deliver(&network, &agent, BROKEN, "a", 1);
+    agent.stop(Signal::SIGTERM).unwrap();
+    let mut octets = fs::read(&file).unwrap();
+    let middle = octets.len() / 2;
+    octets[middle] ^= 0x10;
+    fs::write(&file, &octets).unwrap();
+    agent.resume().unwrap();
+    assert_eq!(deliver(&network, &agent, WORKING, "a", 2), "first");
+    assert_eq!(fs::read(agent.state_folder().join("state.refused")).unwrap(), octets);
+    assert!(agent.log().contains("it is damaged"), "{}", agent.log());
+    // A directory that cannot be one: the agent says so, and goes on.
+    agent.stop(Signal::SIGTERM).unwrap();
+    fs::remove_dir_all(agent.state_folder()).unwrap();
+    fs::write(agent.state_folder(), "a file").unwrap();
+    agent.resume().unwrap();
+    assert_eq!(deliver(&network, &agent, WORKING, "b", 3), "first");
+    assert!(agent.log().contains("state_dir"), "{}", agent.log());
+}
