@@ -11,7 +11,7 @@ use aya_ebpf::programs::{TcContext, XdpContext};
 use hooksensor_ebpf::abi::Sample;
 use hooksensor_ebpf::packet::{self, Load, Network};
 
-use crate::ctx::{Frame, SocketBuffer, XdpBuffer};
+use crate::ctx::{self, Frame, SocketBuffer, XdpBuffer};
 use crate::sample;
 
 #[unsafe(no_mangle)]
@@ -69,6 +69,6 @@ fn walk<L: Load>(frame: &L, out: *mut Network) -> u32 {
 fn copy<F: Frame>(frame: &F, head: *const Sample, slot: u32, payload: u64) -> u32 {
     // SAFETY: as above.
     let Some(head) = (unsafe { head.as_ref() }) else { return 0 };
-    sample::parts(frame, slot, head, payload as usize);
+    sample::parts(frame, slot, head, ctx::low32(payload) as usize);
     1
 }
