@@ -96,10 +96,12 @@ fn writable(subject: &str, path: &Path) -> Check {
         return Check::problem(subject, format!("{shown} lies nowhere"))
             .advice("give a whole path");
     };
+    if !above.is_dir() {
+        return Check::problem(subject, format!("{} is no directory", above.display()))
+            .advice("configure another path");
+    }
     match access(above, AccessFlags::W_OK | AccessFlags::X_OK) {
-        Ok(()) if above.is_dir() => Check::good(subject, format!("{shown} can be written")),
-        Ok(()) => Check::problem(subject, format!("{} is no directory", above.display()))
-            .advice("configure another path"),
+        Ok(()) => Check::good(subject, format!("{shown} can be written")),
         Err(error) => {
             let found = format!("{} cannot be written to: {error}", above.display());
             Check::problem(subject, found).advice("change its owner or mode, or the path")
