@@ -131,6 +131,9 @@ impl Load for XdpBuffer {
 
     #[inline(always)]
     fn window<const N: usize>(&self, offset: usize) -> Option<InPlace<N>> {
+        // Linux 6.1 forgets a bound that was tested on a copy of the offset, in a register or on
+        // the stack: here it is tested on the one that is used.
+        let offset = opaque(offset);
         if offset > LAST_HEADER {
             return None;
         }
@@ -184,8 +187,7 @@ impl Frame for XdpBuffer {
 
     #[inline(always)]
     fn number(&self, offset: usize) -> Option<u32> {
-        // Linux 6.1 forgets the bound that was tested on a copy of the offset in another register.
-        match self.window::<4>(opaque(offset)) {
+        match self.window::<4>(offset) {
             Some(window) => Some(u32::from_be(window.word::<0>())),
             None => self.octets(offset).map(u32::from_be_bytes),
         }

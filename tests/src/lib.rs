@@ -13,6 +13,7 @@ pub mod namespace;
 pub mod network;
 pub mod packet;
 pub mod pcap;
+pub mod program;
 pub mod replay;
 pub mod score;
 pub mod sender;
@@ -26,6 +27,13 @@ use anyhow::{Result, bail};
 
 /// How often [`eventually`] looks: short beside any deadline, long beside a look.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Whether this machine is emulated, as the guests of `cargo xtask vm` are: nothing can be said
+/// there about how long something takes.
+#[must_use]
+pub fn emulated() -> bool {
+    std::env::var_os("HOOKSENSOR_EMULATED").is_some()
+}
 
 /// Looks until there is something or `deadline` has passed.
 ///

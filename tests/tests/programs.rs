@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::emulated;
 use harness::packet::{Packet, flag};
 use hooksensor::config;
 use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
@@ -660,7 +661,8 @@ fn many_bans_are_put_in_force_at_once_and_what_does_not_fit_is_refused() {
     let entries: Vec<_> = (0..100_001).map(entry).collect();
     let started = Instant::now();
     let taken = programs.ban_all(&entries[..99_999]);
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let deadline = Duration::from_secs(if emulated() { 30 } else { 1 });
+    assert!(started.elapsed() < deadline, "{:?}", started.elapsed());
     assert!(taken.iter().all(Result::is_ok));
     programs.check("the first", &v4("10.0.0.0:1"), Reason::DropBanned);
     programs.check("the last", &v4("10.1.134.158:1"), Reason::DropBanned);
@@ -683,7 +685,8 @@ fn the_verifier_has_room_to_spare() {
         println!("{name}: {count} of {limit} instructions");
         assert_eq!(name, program);
         assert!(count <= limit, "{name}: {count} instructions, {limit} in the golden file");
-        assert!(count > limit / 4, "{name}: {count} instructions; {limit} holds nothing back");
+        // Older kernels look at a third of what the newest does.
+        assert!(count > limit / 8, "{name}: {count} instructions; {limit} holds nothing back");
     }
 }
 

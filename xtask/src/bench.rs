@@ -2,6 +2,7 @@
 //!
 //! It must not know what is measured.
 
+mod flood;
 mod kernel;
 mod overhead;
 mod replay;
@@ -18,6 +19,8 @@ pub(crate) enum Bench {
     Kernel,
     /// A server under load with the agent, without it, and with tcpdump; needs root
     Overhead,
+    /// What a flood costs the receiving host, beside peers that drop the same; needs root
+    Flood,
     /// The replay of a capture, beside Debian's tools that read HTTP from captures
     Replay,
     /// Recognising, verifying and checking deliveries, beside the bare hash of their bodies
@@ -28,6 +31,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Kernel => kernel::run(),
         Bench::Overhead => overhead::run(),
+        Bench::Flood => flood::run(),
         Bench::Replay => replay::run(),
         Bench::Webhook => webhook::run(),
     }

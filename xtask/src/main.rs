@@ -19,6 +19,7 @@ mod test;
 mod tidy;
 #[path = "../../sensor/build/toolchain.rs"]
 mod toolchain;
+mod vm;
 
 /// What a developer of hooksensor runs.
 #[derive(Parser)]
@@ -45,6 +46,8 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Watch deliveries being recorded and a flood being dropped, on this machine
     Demo,
+    /// Run the kernel tests on Debian's older kernels, under emulation
+    Vm(vm::Arguments),
     /// Check the layout rules that the compiler does not know
     Tidy,
 }
@@ -73,6 +76,7 @@ fn run(task: &Task) -> Result<()> {
         Task::Test => test::run(),
         Task::Fuzz(arguments) => fuzz::run(arguments),
         Task::Demo => demo::run(),
+        Task::Vm(arguments) => vm::run(arguments),
         Task::Tidy => tidy::run(),
     }
 }

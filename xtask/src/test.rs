@@ -7,12 +7,14 @@ use nix::unistd::Uid;
 
 use crate::npm;
 use crate::shell::{self, cargo};
+use crate::vm;
 
 pub(crate) fn run() -> Result<()> {
     shell::run_all(&[
         ("payloads and schemas of npm", npm::ensure),
         ("tests of the host code", host),
         ("kernel and end-to-end tests", kernel),
+        ("kernel tests on older kernels", vm::run_all),
     ])
 }
 

@@ -11,7 +11,7 @@ use super::output::{Failure, print};
 use crate::config::{Config, sample, schema};
 
 /// Where packages put the configuration.
-const USUAL_FILE: &str = "/etc/hooksensor/hooksensor.toml";
+pub(super) const USUAL_FILE: &str = "/etc/hooksensor/hooksensor.toml";
 
 /// The verbs below `config`.
 #[derive(Debug, Subcommand)]

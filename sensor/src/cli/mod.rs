@@ -7,6 +7,7 @@ mod allow;
 mod bans;
 mod config;
 mod detach;
+mod doctor;
 mod output;
 mod progress;
 mod providers;
@@ -62,6 +63,8 @@ enum Verb {
     Reload(Listing),
     /// Remove everything from the kernel that an agent left there.
     Detach(detach::Arguments),
+    /// Check what the agent needs of this host, and say what to do; changes nothing.
+    Doctor(doctor::Arguments),
     /// Check the signature of a request, step by step.
     Verify(verify::Arguments),
     /// The providers that are known.
@@ -98,6 +101,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Allow(allow::Allow::List(listing)) => allow::list(&agent, listing.output),
         Verb::Reload(listing) => reload::run(&agent, listing.output),
         Verb::Detach(arguments) => detach::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&agent, &arguments),
         Verb::Verify(arguments) => verify::run(&arguments),
         Verb::Providers(verb) => providers::run(&verb),
         Verb::Config(verb) => config::run(&verb),

@@ -14,7 +14,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
-use super::classifier::{self, EGRESS, INGRESS};
+use super::classifier::{EGRESS, FILTER, INGRESS, filter_pin};
 use super::{load, pins};
 use crate::config::XdpMode as Wanted;
 
@@ -60,7 +60,7 @@ impl Attachment {
 }
 
 impl Mode {
-    const ALL: [Self; 3] = [Self::Native, Self::Generic, Self::Stack];
+    pub(super) const ALL: [Self; 3] = [Self::Native, Self::Generic, Self::Stack];
 
     /// The name that stands in `status` and in pin names.
     #[must_use]
@@ -133,8 +133,8 @@ pub(super) fn ingress(
     for mode in Mode::ALL {
         let pin = ingress_pin(pins, interface, mode);
         if !accepts(wanted, mode) {
-            pins::remove(&pin)?;
-        } else if replace(programs, mode, &pin)? {
+            take_away(interface, mode, &pin)?;
+        } else if replace(programs, interface, mode, &pin)? {
             return Ok(attachment(mode, None, true));
         }
     }
@@ -151,7 +151,7 @@ pub(super) fn ingress(
 /// Attaches the egress program, or replaces the one an earlier agent left.
 pub(super) fn egress(programs: &mut Ebpf, interface: &str, pins: &Path) -> Result<()> {
     let (program, pin) = (load::classifier(programs, EGRESS)?, egress_pin(pins, interface));
-    if classifier::replace(program, &pin)? {
+    if EGRESS.replace(program, interface, &pin)? {
         Ok(())
     } else {
         EGRESS.attach(program, interface, &pin)
@@ -164,6 +164,8 @@ pub(super) fn detach(interface: &str, pins: &Path) -> Result<()> {
         pins::remove(&ingress_pin(pins, interface, mode))?;
     }
     pins::remove(&egress_pin(pins, interface))?;
+    pins::remove(&filter_pin(&ingress_pin(pins, interface, Mode::Stack)))?;
+    pins::remove(&filter_pin(&egress_pin(pins, interface)))?;
     for hook in [INGRESS, EGRESS] {
         hook.detach_filter(interface);
     }
@@ -176,6 +178,7 @@ pub(super) fn pinned_interfaces(pins: &Path) -> Result<Vec<String>> {
     for file in fs::read_dir(pins).with_context(|| format!("cannot list {}", pins.display()))? {
         let name = file?.file_name();
         let name = name.to_string_lossy();
+        let name = name.strip_prefix(FILTER).unwrap_or(&name);
         for mode in Mode::ALL {
             if let Some(interface) = name.strip_prefix(&ingress_prefix(mode)) {
                 interfaces.push(interface.to_owned());
@@ -185,7 +188,7 @@ pub(super) fn pinned_interfaces(pins: &Path) -> Result<Vec<String>> {
     Ok(interfaces)
 }
 
-const fn accepts(wanted: Wanted, mode: Mode) -> bool {
+pub(super) const fn accepts(wanted: Wanted, mode: Mode) -> bool {
     match wanted {
         Wanted::Auto => true,
         Wanted::Native => matches!(mode, Mode::Native),
@@ -206,15 +209,24 @@ fn egress_pin(pins: &Path, interface: &str) -> PathBuf {
     pins.join(format!("egress-{interface}"))
 }
 
-fn replace(programs: &mut Ebpf, mode: Mode, pin: &Path) -> Result<bool> {
+fn replace(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Result<bool> {
     if mode == Mode::Stack {
-        return classifier::replace(load::classifier(programs, INGRESS)?, pin);
+        return INGRESS.replace(load::classifier(programs, INGRESS)?, interface, pin);
     }
     let Some(link) = pins::open(pin)? else { return Ok(false) };
     match load::xdp(programs, INGRESS_PROGRAM)?.attach_to_link(XdpLink::try_from(link)?) {
         Ok(_) => Ok(true),
         Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
     }
+}
+
+/// Detaches what runs in a place that is no longer wanted.
+fn take_away(interface: &str, mode: Mode, pin: &Path) -> Result<()> {
+    if mode == Mode::Stack && filter_pin(pin).exists() {
+        INGRESS.detach_filter(interface);
+        pins::remove(&filter_pin(pin))?;
+    }
+    pins::remove(pin)
 }
 
 fn place(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Result<()> {

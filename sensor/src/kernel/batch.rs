@@ -70,5 +70,16 @@ pub(super) fn update<K: Pod, V: Pod>(map: &MapData, keys: &[K], values: &[V]) ->
     Written { count: count.min(keys.len()), error: Some(error) }
 }
 
+/// Whether this kernel has the command: one that has looks for the map, of which there is none.
+pub(super) fn is_known() -> bool {
+    let mut attributes = Attributes { map: u32::MAX, ..Attributes::default() };
+    // SAFETY: the attributes are those the command reads, of their size, and live through the
+    // call. Without a map it reads and writes nothing else.
+    let result = unsafe {
+        syscall(SYS_bpf, BPF_MAP_UPDATE_BATCH, &raw mut attributes, size_of::<Attributes>())
+    };
+    result != 0 && io::Error::last_os_error().raw_os_error() == Some(nix::libc::EBADF)
+}
+
 /// What the kernel answers for a map that has no batches (`errno.h` of the kernel's inside).
 const ENOTSUPP: i32 = 524;

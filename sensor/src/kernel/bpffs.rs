@@ -16,6 +16,30 @@ const BPFFS: FsType = FsType(0xcafe_4a11);
 /// Where distributions mount it; only this one is mounted when it is missing.
 const USUAL: &str = "/sys/fs/bpf";
 
+/// What there is for pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileSystem {
+    /// A BPF file system.
+    Mounted,
+    /// None yet, at the place where the agent mounts one.
+    ToBeMounted,
+    /// Another file system, or nothing at all.
+    Other,
+}
+
+/// What there is at `path`, or above it while it does not exist.
+#[must_use]
+pub fn file_system(path: &Path) -> FileSystem {
+    let kind = path.ancestors().find_map(|path| statfs(path).ok());
+    if kind.is_some_and(|kind| kind.filesystem_type() == BPFFS) {
+        FileSystem::Mounted
+    } else if path.starts_with(USUAL) {
+        FileSystem::ToBeMounted
+    } else {
+        FileSystem::Other
+    }
+}
+
 /// The pin directory, held by this agent until it is dropped.
 #[derive(Debug)]
 pub(super) struct PinDirectory {

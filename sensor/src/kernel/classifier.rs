@@ -1,14 +1,16 @@
 //! Puts classifiers on the way of packets through the network stack: by link where the kernel has
-//! tcx (Linux 6.6, commit e420bed02507), by netlink filter before.
+//! tcx (Linux 6.6, commit e420bed02507), by netlink filter before. A filter cannot be pinned, so its
+//! program is, to remember that the filter is there and whose it is.
 //!
 //! It must not know why a classifier is wanted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use aya::programs::links::FdLink;
 use aya::programs::tc::{
-    NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact, qdisc_detach_program,
+    NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact,
+    qdisc_detach_program,
 };
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use nix::errno::Errno;
@@ -31,16 +33,35 @@ pub(super) const EGRESS: Hook =
 pub(super) const INGRESS: Hook =
     Hook { program: "hooksensor_stack", direction: TcAttachType::Ingress };
 
-/// Replaces the program that an earlier agent left behind the link at `pin`; whether there was one.
-pub(super) fn replace(program: &mut SchedClassifier, pin: &Path) -> Result<bool> {
-    let Some(link) = pins::open(pin)? else { return Ok(false) };
-    match program.attach_to_link(SchedClassifierLink::try_from(link)?) {
-        Ok(_) => Ok(true),
-        Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
-    }
-}
+/// Before the names of pins that stand for a filter.
+pub(super) const FILTER: &str = "filter-";
+
+/// Where our filters stand among others of an interface: at a number of their own, so that they
+/// can be replaced in place, and before those to which the kernel gives a number (49152 and on).
+const PRIORITY: u16 = 18_247;
+
+/// The only filter at that priority.
+const HANDLE: TcHandle = TcHandle::new(0, 1);
 
 impl Hook {
+    /// Replaces the program that an earlier agent left, behind the link at `pin` or in a filter;
+    /// whether there was one.
+    pub(super) fn replace(
+        self,
+        program: &mut SchedClassifier,
+        interface: &str,
+        pin: &Path,
+    ) -> Result<bool> {
+        if filter_pin(pin).exists() {
+            return self.replace_filter(program, interface, pin);
+        }
+        let Some(link) = pins::open(pin)? else { return Ok(false) };
+        match program.attach_to_link(SchedClassifierLink::try_from(link)?) {
+            Ok(_) => Ok(true),
+            Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
+        }
+    }
+
     /// Attaches the program and pins its link.
     pub(super) fn attach(
         self,
@@ -57,7 +78,9 @@ impl Hook {
                 FdLink::try_from(program.take_link(id)?)?.pin(pin)?;
                 Ok(())
             }
-            Err(error) if errno(&error) == Some(Errno::EINVAL) => self.filter(program, interface),
+            Err(error) if errno(&error) == Some(Errno::EINVAL) => {
+                self.filter(program, interface, pin)
+            }
             Err(error) => {
                 Err(error).with_context(|| format!("cannot attach {} to {interface}", self.program))
             }
@@ -72,11 +95,15 @@ impl Hook {
         }
     }
 
-    fn filter(self, program: &mut SchedClassifier, interface: &str) -> Result<()> {
+    fn filter(self, program: &mut SchedClassifier, interface: &str, pin: &Path) -> Result<()> {
         let added = qdisc_add_clsact(interface);
         self.detach_filter(interface);
-        let options = TcAttachOptions::Netlink(NlOptions::default());
-        let attached = program.attach_with_options(interface, self.direction, options);
+        let options = NlOptions { priority: PRIORITY, handle: HANDLE, ..NlOptions::default() };
+        let attached = program.attach_with_options(
+            interface,
+            self.direction,
+            TcAttachOptions::Netlink(options),
+        );
         let id = attached.with_context(|| {
             format!(
                 "cannot attach {} to {interface} (adding its clsact qdisc: {added:?})",
@@ -84,8 +111,41 @@ impl Hook {
             )
         })?;
         keep_filter(program.take_link(id)?);
-        Ok(())
+        self.remember(program, pin)
     }
+
+    /// Changes the program of the filter in one step.
+    fn replace_filter(
+        self,
+        program: &mut SchedClassifier,
+        interface: &str,
+        pin: &Path,
+    ) -> Result<bool> {
+        let place =
+            SchedClassifierLink::attached(interface, self.direction, PRIORITY, HANDLE, None);
+        let place = place.with_context(|| format!("cannot find {interface}"))?;
+        pins::remove(&filter_pin(pin))?;
+        match program.attach_to_link(place) {
+            Ok(id) => {
+                keep_filter(program.take_link(id)?);
+                self.remember(program, pin).map(|()| true)
+            }
+            Err(error) => {
+                tracing::info!(interface, %error, "a filter could not be taken over");
+                Ok(false)
+            }
+        }
+    }
+
+    fn remember(self, program: &mut SchedClassifier, pin: &Path) -> Result<()> {
+        program.pin(filter_pin(pin)).with_context(|| format!("cannot pin {}", self.program))
+    }
+}
+
+/// The pin that stands for a filter, where a link would be pinned at `pin`.
+pub(super) fn filter_pin(pin: &Path) -> PathBuf {
+    let name = pin.file_name().unwrap_or_default().to_string_lossy();
+    pin.with_file_name(format!("{FILTER}{name}"))
 }
 
 /// A filter attached over netlink stays until it is detached by name, also when the agent is

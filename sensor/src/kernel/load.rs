@@ -15,6 +15,7 @@ use super::attach::{self, Attachment, INGRESS_PROGRAM};
 use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
 use super::classifier::{EGRESS, Hook, INGRESS};
+use super::features;
 use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::Ring;
@@ -49,9 +50,10 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// When another agent holds the pin path, or the kernel refuses a
-    /// program; the message says which and what to do.
+    /// When the kernel lacks what the programs need, another agent holds the pin path, or the
+    /// kernel refuses a program; the message says which and what to do.
     pub fn load(settings: &config::Kernel) -> Result<Self> {
+        features::require()?;
         let directory = PinDirectory::open(&settings.pin_path, &layout_directory())?;
         directory.refuse_others()?;
         let mut programs = EbpfLoader::new()

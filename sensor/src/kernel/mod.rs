@@ -10,21 +10,28 @@ mod bpffs;
 mod classifier;
 mod clock;
 mod detach;
+mod features;
+mod instructions;
 mod load;
 mod maps;
+mod netlink;
 mod pins;
 mod ports;
 mod privileges;
+mod prospect;
 mod ring;
 mod sources;
 
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
+pub use bpffs::{FileSystem, file_system};
 pub use clock::Clock;
 pub use detach::detach_all;
+pub use features::Feature;
 pub use load::{Kernel, Runs};
 pub use maps::Totals;
 pub use privileges::check as check_privileges;
+pub use prospect::{Prospect, prospect};
 pub use ring::Ring;
 pub use sources::Source;
 

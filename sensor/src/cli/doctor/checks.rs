@@ -1,0 +1,153 @@
+//! What the agent needs of a host besides interfaces: a configuration, privileges, the kernel,
+//! places to write, secrets.
+//!
+//! It must not know how a check is shown.
+
+use std::path::Path;
+
+use nix::unistd::{AccessFlags, access};
+
+use super::{Check, interfaces};
+use crate::cli::Agent;
+use crate::config::{Config, SecretRef};
+use crate::control::{ClientError, Reply, Request, ask};
+use crate::export::Snapshot;
+use crate::kernel::{Feature, FileSystem, check_privileges, file_system};
+use crate::secrets;
+
+/// Everything, in the order in which one thing depends on another.
+pub(super) fn all(agent: &Agent, file: &Path) -> Vec<Check> {
+    let (config, first) = configuration(file);
+    let (running, second) = running(&agent.socket);
+    let mut checks = vec![first, second, privileges(), pins(&config.kernel.pin_path)];
+    checks.extend(Feature::ALL.into_iter().map(feature));
+    checks.extend(interfaces::all(&config, running.as_ref()));
+    if config.output.file.enabled {
+        checks.push(writable("records", &config.output.file.path));
+    }
+    checks.push(writable("control socket", &config.control.socket));
+    let secrets = config.endpoints.iter().flat_map(|endpoint| &endpoint.secrets);
+    checks.extend(secrets.map(secret));
+    checks
+}
+
+/// The configuration, or the defaults where it is of no use.
+fn configuration(file: &Path) -> (Config, Check) {
+    match Config::load(file).and_then(Config::watching) {
+        Ok(config) => (config, Check::good("configuration", file.display().to_string())),
+        Err(error) => {
+            let check = Check::problem("configuration", error.to_string());
+            let advice = "what follows is about the defaults; `hooksensor config show --default` \
+                          prints a file to start from";
+            (Config::default(), check.advice(advice))
+        }
+    }
+}
+
+fn running(socket: &Path) -> (Option<Snapshot>, Check) {
+    match ask(socket, &Request::Status) {
+        Ok(Reply::Status(snapshot)) => {
+            let found = format!("version {}, up {} s", snapshot.version, snapshot.uptime_seconds);
+            (Some(*snapshot), Check::good("agent", found))
+        }
+        Ok(_) => (None, Check::problem("agent", "it answered another question")),
+        Err(error @ ClientError::NotRunning(_)) => (None, Check::note("agent", error.to_string())),
+        Err(error) => (None, Check::problem("agent", error.to_string())),
+    }
+}
+
+fn privileges() -> Check {
+    match check_privileges() {
+        Ok(()) => Check::good("privileges", "this process may load kernel programs"),
+        Err(error) => Check::problem("privileges", format!("{error:#}")),
+    }
+}
+
+fn pins(path: &Path) -> Check {
+    let shown = path.display();
+    match file_system(path) {
+        FileSystem::Mounted => Check::good("pins", format!("{shown} is on a BPF file system")),
+        FileSystem::ToBeMounted => {
+            Check::note("pins", "no BPF file system is mounted yet; the agent mounts one")
+        }
+        FileSystem::Other => Check::problem("pins", format!("{shown} is on no BPF file system"))
+            .advice("mount one there, or set kernel.pin_path to a directory on one"),
+    }
+}
+
+fn feature(feature: Feature) -> Check {
+    let subject = format!("kernel: {}", feature.name());
+    if feature.is_there() {
+        return Check::good(subject, "there");
+    }
+    let missing = format!("not there; Linux has it since {}", feature.since());
+    match feature.without() {
+        Some(instead) => Check::note(subject, format!("{missing}. Instead {instead}")),
+        None => Check::problem(subject, missing)
+            .advice("run Linux 5.18 or later, and this as root, who alone is told"),
+    }
+}
+
+/// Whether a file could be written at `path`. Its directory is made when it is missing.
+fn writable(subject: &str, path: &Path) -> Check {
+    let shown = path.display();
+    let above = path.ancestors().skip(1).find(|path| path.exists());
+    let Some(above) = above.filter(|above| !above.as_os_str().is_empty()) else {
+        return Check::problem(subject, format!("{shown} lies nowhere"))
+            .advice("give a whole path");
+    };
+    if !above.is_dir() {
+        return Check::problem(subject, format!("{} is no directory", above.display()))
+            .advice("configure another path");
+    }
+    match access(above, AccessFlags::W_OK | AccessFlags::X_OK) {
+        Ok(()) => Check::good(subject, format!("{shown} can be written")),
+        Err(error) => {
+            let found = format!("{} cannot be written to: {error}", above.display());
+            Check::problem(subject, found).advice("change its owner or mode, or the path")
+        }
+    }
+}
+
+/// A secret the agent has to read. Those that systemd hands out are the service's alone.
+fn secret(reference: &SecretRef) -> Check {
+    let subject = format!("secret {reference}");
+    match (secrets::read(reference), reference) {
+        (Ok(_), _) => Check::good(subject, "can be read, by nobody else"),
+        (Err(error), SecretRef::File(_)) => Check::problem(subject, error.to_string()),
+        (Err(_), _) => Check::note(subject, "only the service itself can see it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::State;
+    use super::*;
+
+    #[test]
+    fn a_place_is_writable_when_what_exists_of_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        for (path, expected) in [
+            (file.clone(), State::Good),
+            (folder.path().join("a/b/c"), State::Good),
+            (file.join("below a file"), State::Problem),
+            ("/proc/none/records".into(), State::Problem),
+            ("bare".into(), State::Problem),
+        ] {
+            let check = writable("records", &path);
+            assert_eq!(check.state, expected, "{check:?}");
+            assert_eq!(check.advice.is_some(), expected == State::Problem, "{check:?}");
+        }
+        assert!(!folder.path().join("a").exists(), "nothing was made");
+    }
+
+    #[test]
+    fn a_configuration_that_is_refused_is_a_problem() {
+        let (config, check) = configuration(Path::new("/nonexistent/hooksensor.toml"));
+        assert_eq!((config, check.state), (Config::default(), State::Problem));
+    }
+}

@@ -1,0 +1,112 @@
+//! One question to the kernel over netlink and its answer (netlink(7)): enough to look at an
+//! interface.
+//!
+//! It must not know what is asked. Nothing here changes anything.
+
+use std::io;
+use std::os::fd::AsRawFd as _;
+
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
+
+/// Octets of `struct nlmsghdr`.
+const HEADER: usize = 16;
+
+/// Octets of `struct nlattr`.
+const ATTRIBUTE: usize = 4;
+
+/// Of an attribute's type, without the flags for nesting and byte order.
+const TYPE: u16 = 0x3fff;
+
+const NLM_F_REQUEST: u16 = 1;
+const NLMSG_ERROR: u16 = 2;
+
+/// An interface with many virtual functions says most about itself: some 250 octets for each.
+const LONGEST_ANSWER: usize = 256 << 10;
+
+/// Sends one message of type `kind` and returns what the answer holds behind its header.
+pub(super) fn ask(protocol: SockProtocol, kind: u16, payload: &[u8]) -> io::Result<Vec<u8>> {
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
+    let length = u32::try_from(HEADER + payload.len()).map_err(io::Error::other)?;
+    let mut message = Vec::with_capacity(HEADER + payload.len());
+    message.extend(length.to_ne_bytes());
+    message.extend(kind.to_ne_bytes());
+    message.extend(NLM_F_REQUEST.to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend(payload);
+    let kernel = NetlinkAddr::new(0, 0);
+    sendto(socket.as_raw_fd(), &message, &kernel, MsgFlags::empty())?;
+    let mut answer = vec![0; LONGEST_ANSWER];
+    let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+    answer.truncate(length);
+    body(&answer)
+}
+
+fn body(answer: &[u8]) -> io::Result<Vec<u8>> {
+    let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "the kernel's answer ends early");
+    let kind =
+        answer.get(4..6).and_then(|octets| u16::from_ne_bytes(octets.try_into().ok()?).into());
+    let body = answer.get(HEADER..).ok_or_else(cut)?;
+    if kind == Some(NLMSG_ERROR) {
+        let code = number(body.get(..4).ok_or_else(cut)?).ok_or_else(cut)?;
+        return Err(io::Error::from_raw_os_error(code.cast_signed().wrapping_neg()));
+    }
+    Ok(body.to_vec())
+}
+
+/// An attribute as it is sent.
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(ATTRIBUTE + value.len()).unwrap_or(u16::MAX);
+    let mut octets = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+    octets.extend(value);
+    octets.resize(octets.len().next_multiple_of(ATTRIBUTE), 0);
+    octets
+}
+
+/// The value of the attribute `wanted` among `attributes`, which may hold more of them.
+pub(super) fn find(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+    loop {
+        let (head, rest) = attributes.split_first_chunk::<ATTRIBUTE>()?;
+        let [a, b, c, d] = *head;
+        let length = usize::from(u16::from_ne_bytes([a, b])).checked_sub(ATTRIBUTE)?;
+        if u16::from_ne_bytes([c, d]) & TYPE == wanted {
+            return rest.get(..length);
+        }
+        attributes = rest.get(length.next_multiple_of(ATTRIBUTE)..)?;
+    }
+}
+
+/// A number of four octets.
+pub(super) fn number(value: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(value.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_found_among_others() {
+        let inner = attribute(2, b"odd");
+        let all =
+            [attribute(1, b"four"), attribute(7 | 0x8000, &inner), attribute(9, &[])].concat();
+        assert_eq!(find(&all, 1), Some(b"four".as_slice()));
+        assert_eq!(find(find(&all, 7).unwrap(), 2), Some(b"odd".as_slice()));
+        assert_eq!(find(&all, 9), Some([].as_slice()));
+        assert_eq!(find(&all, 3), None);
+        for length in 0..all.len() {
+            assert_eq!(find(&all[..length], 9), None, "{length}");
+        }
+        assert_eq!(find(&[1, 0, 5, 0], 5), None, "shorter than itself");
+    }
+
+    #[test]
+    fn an_error_is_the_kernels() {
+        let mut answer = vec![0; HEADER];
+        answer[4] = 2;
+        answer.extend((-19_i32).to_ne_bytes());
+        assert_eq!(body(&answer).unwrap_err().raw_os_error(), Some(19));
+        assert!(body(&answer[..HEADER]).is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! What the ingress program would get on an interface, without attaching anything.
+//!
+//! It must not change the interface, not even for a moment: drivers restart their rings when a
+//! program comes or goes.
+
+use anyhow::{Context as _, Result, bail};
+use aya::programs::loaded_programs;
+use nix::sys::socket::SockProtocol;
+
+use super::attach::{self, Mode, accepts, index_of};
+use super::netlink::{ask, attribute, find, number};
+use crate::config::XdpMode;
+
+/// What the ingress program would get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prospect {
+    /// Where it would run.
+    pub mode: Mode,
+    /// Why not in a better place.
+    pub why: Option<String>,
+}
+
+/// What the kernel says of an interface.
+#[derive(Debug, Default)]
+struct Facts {
+    mtu: u32,
+    /// What kind of virtual device it is, where it is one: `veth`, `vlan`, `bond` and so on.
+    kind: Option<String>,
+    /// The identifier of the XDP program it has.
+    program: Option<u32>,
+    /// What its driver can do with XDP (`NETDEV_XDP_ACT_*`, Linux 6.3), where the kernel says so.
+    features: Option<u64>,
+}
+
+// From if_link.h and rtnetlink.h.
+const RTM_GETLINK: u16 = 18;
+const INTERFACE_HEADER: usize = 16;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_XDP: u16 = 43;
+const IFLA_XDP_PROG_ID: u16 = 4;
+
+// From genetlink.h and netdev.h.
+const GENL_ID_CTRL: u16 = 16;
+const GENERIC_HEADER: usize = 4;
+const CTRL_CMD_GETFAMILY: u8 = 3;
+const CTRL_ATTR_FAMILY_ID: u16 = 1;
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+const NETDEV_CMD_DEV_GET: u8 = 1;
+const NETDEV_A_DEV_IFINDEX: u16 = 1;
+const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
+const NETDEV_XDP_ACT_BASIC: u64 = 1;
+const NETDEV_XDP_ACT_RX_SG: u64 = 1 << 5;
+
+/// The longest packets that drivers take in one buffer, which is a page with room for headers and
+/// bookkeeping: 3498 octets (virtio, ixgbe) to 3520 (veth).
+const ONE_BUFFER: u32 = 3498;
+
+/// What the ingress program would get on `interface`, where `wanted` is configured.
+///
+/// # Errors
+///
+/// When there is no such interface, or nothing that is wanted can be had there.
+pub fn prospect(interface: &str, wanted: XdpMode) -> Result<Prospect> {
+    attach::check(interface)?;
+    let facts = Facts::of(index_of(interface)?)
+        .with_context(|| format!("the kernel says nothing of {interface}"))?;
+    facts.prospect(wanted)
+}
+
+impl Facts {
+    fn of(index: u32) -> Result<Self> {
+        let mut request = [0; INTERFACE_HEADER];
+        request[4..8].copy_from_slice(&index.to_ne_bytes());
+        let answer = ask(SockProtocol::NetlinkRoute, RTM_GETLINK, &request)?;
+        let attributes = answer.get(INTERFACE_HEADER..).unwrap_or_default();
+        let kind = find(attributes, IFLA_LINKINFO).and_then(|info| find(info, IFLA_INFO_KIND));
+        let program =
+            find(attributes, IFLA_XDP).and_then(|xdp| find(xdp, IFLA_XDP_PROG_ID)).and_then(number);
+        Ok(Self {
+            mtu: find(attributes, IFLA_MTU).and_then(number).unwrap_or_default(),
+            kind: kind.map(|kind| String::from_utf8_lossy(kind).trim_end_matches('\0').to_owned()),
+            program: program.filter(|id| *id != 0),
+            features: features(index),
+        })
+    }
+
+    fn prospect(&self, wanted: XdpMode) -> Result<Prospect> {
+        let mut why = None;
+        for mode in Mode::ALL.into_iter().filter(|mode| accepts(wanted, *mode)) {
+            match self.against(mode) {
+                None => return Ok(Prospect { mode, why }),
+                Some(reason) => why = why.or(Some(reason)),
+            }
+        }
+        bail!("{}; set kernel.xdp_mode = \"auto\" to take what there is", why.unwrap_or_default())
+    }
+
+    /// What stands against a place.
+    fn against(&self, mode: Mode) -> Option<String> {
+        match mode {
+            Mode::Native => self.taken().or_else(|| self.no_native()),
+            Mode::Generic => self.taken(),
+            Mode::Stack => None,
+        }
+    }
+
+    fn taken(&self) -> Option<String> {
+        let id = self.program?;
+        let name = program_name(id).unwrap_or_else(|| String::from("of unknown name"));
+        // An agent that is killed leaves its program, and the next one takes it over.
+        let ours = attach::INGRESS_PROGRAM.starts_with(&name);
+        (!ours).then(|| format!("the XDP program {name} (id {id}) has the interface"))
+    }
+
+    fn no_native(&self) -> Option<String> {
+        let device = self.kind.as_ref().map_or_else(
+            || String::from("its driver"),
+            |kind| format!("the driver of {kind} devices"),
+        );
+        let features = self.features?;
+        if features & NETDEV_XDP_ACT_BASIC == 0 {
+            Some(format!("{device} has no XDP hook"))
+        } else if features & NETDEV_XDP_ACT_RX_SG == 0 && self.mtu > ONE_BUFFER {
+            Some(format!(
+                "{device} gives XDP no packets of several buffers, and an MTU of {} needs them; \
+                 an MTU of {ONE_BUFFER} would not",
+                self.mtu
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// What the driver can do with XDP, where the kernel has the netlink family that says so.
+fn features(index: u32) -> Option<u64> {
+    let head = |command: u8| vec![command, 1, 0, 0];
+    let mut request = head(CTRL_CMD_GETFAMILY);
+    request.extend(attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0"));
+    let answer = ask(SockProtocol::NetlinkGeneric, GENL_ID_CTRL, &request).ok()?;
+    let family = find(answer.get(GENERIC_HEADER..)?, CTRL_ATTR_FAMILY_ID)?;
+    let family = u16::from_ne_bytes(family.try_into().ok()?);
+    let mut request = head(NETDEV_CMD_DEV_GET);
+    request.extend(attribute(NETDEV_A_DEV_IFINDEX, &index.to_ne_bytes()));
+    let answer = ask(SockProtocol::NetlinkGeneric, family, &request).ok()?;
+    let features = find(answer.get(GENERIC_HEADER..)?, NETDEV_A_DEV_XDP_FEATURES)?;
+    Some(u64::from_ne_bytes(features.try_into().ok()?))
+}
+
+/// The name of a loaded program; the kernel keeps fifteen octets of it.
+fn program_name(id: u32) -> Option<String> {
+    let program = loaded_programs().flatten().find(|program| program.id() == id)?;
+    program.name_as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(facts: &Facts, wanted: XdpMode, expected: Result<(Mode, Option<&str>), &str>) {
+        match (facts.prospect(wanted), expected) {
+            (Ok(found), Ok((mode, why))) => {
+                assert_eq!(found.mode, mode, "{facts:?}");
+                assert_eq!(found.why.is_some(), why.is_some(), "{found:?}");
+                assert!(found.why.unwrap_or_default().contains(why.unwrap_or_default()));
+            }
+            (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+            (found, expected) => panic!("{found:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn the_best_place_that_nothing_stands_against() {
+        let with = |features| Facts { mtu: 1500, features, ..Facts::default() };
+        check(&with(Some(0x21)), XdpMode::Auto, Ok((Mode::Native, None)));
+        check(&with(None), XdpMode::Auto, Ok((Mode::Native, None)));
+        check(&with(Some(0)), XdpMode::Auto, Ok((Mode::Generic, Some("no XDP hook"))));
+        check(&with(Some(0)), XdpMode::Native, Err("no XDP hook"));
+        check(&with(Some(0)), XdpMode::Tc, Ok((Mode::Stack, None)));
+        let jumbo = |features| Facts { mtu: 9000, ..with(features) };
+        check(&jumbo(Some(0x1)), XdpMode::Auto, Ok((Mode::Generic, Some("MTU of 9000"))));
+        check(&jumbo(Some(0x21)), XdpMode::Auto, Ok((Mode::Native, None)));
+        let taken = || Facts { program: Some(u32::MAX), ..with(Some(0x21)) };
+        check(&taken(), XdpMode::Auto, Ok((Mode::Stack, Some("has the interface"))));
+        check(&taken(), XdpMode::Generic, Err("has the interface"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Two hosts and a link, a flood on one end and a thread pinned to the other core at the other.
+//!
+//! It must not know who drops the frames.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use harness::eventually;
+use harness::namespace::ip;
+use harness::network::{CLIENT_INTERFACE, Network, SERVER_MAC, SERVER_V4};
+use harness::packet::{Packet, flag};
+use harness::program::Program;
+use harness::server::Server;
+use nix::net::if_::if_nametoindex;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::receivers::Receiver;
+
+/// The port that is flooded.
+pub(crate) const PORT: u16 = 8080;
+
+/// Where the flood says it comes from: an address of the client's network that nobody has.
+pub(crate) const FLOODING: &str = "10.77.1.77";
+
+/// The server's end of the link.
+pub(crate) const LINK: &str = "link1";
+
+// Who sends, and who receives.
+const SENDING: usize = 0;
+const RECEIVING: usize = 1;
+
+/// Time for rings and caches to fill before anything is measured, and the time that is.
+const WARM: Duration = Duration::from_millis(200);
+const MEASURED: Duration = Duration::from_millis(800);
+
+/// Frames of one call into the kernel: a few milliseconds of them, so that the flood ends soon
+/// after it is told to.
+const FRAMES: u32 = 20_000;
+
+/// How long a kernel thread may take to appear.
+const SOON: Duration = Duration::from_secs(5);
+
+/// The hosts, ready for a flood.
+pub(crate) struct Stage {
+    pub(crate) network: Network,
+    _server: Server,
+    frame: Vec<u8>,
+    sending: Program,
+    receiving: Pid,
+}
+
+/// What was received in the time that was measured.
+pub(crate) struct Received {
+    frames: u64,
+    /// Nanoseconds that the receiving thread had the processor.
+    busy: u64,
+    /// Packets that reached the transport layer.
+    delivered: u64,
+    lasted: Duration,
+}
+
+impl Received {
+    /// Frames a second.
+    pub(crate) fn a_second(&self) -> f64 {
+        per_second(self.frames, self.lasted)
+    }
+
+    /// Frames in each second that the receiving thread had the processor.
+    pub(crate) fn a_busy_second(&self) -> f64 {
+        per_second(self.frames, Duration::from_nanos(self.busy))
+    }
+
+    /// Who drops must have dropped, but for what a limit lets pass.
+    pub(crate) fn check(&self, receiver: Receiver) -> Result<()> {
+        let passed = self.delivered > self.frames / 20;
+        ensure!(
+            passed == (receiver == Receiver::NoFilter),
+            "{}: {} of {} frames were delivered",
+            receiver.name(),
+            self.delivered,
+            self.frames
+        );
+        Ok(())
+    }
+}
+
+impl Stage {
+    pub(crate) fn build() -> Result<Self> {
+        let network = Network::new(1)?;
+        let (client, server) = (&network.clients[0], network.server.name());
+        let source = format!("{FLOODING}:1000").parse()?;
+        let packet = Packet::tcp(source, (SERVER_V4, PORT).into()).flags(flag::ACK);
+        let frame = packet.macs(client.mac, SERVER_MAC).frame();
+        // What answers the flood needs a neighbour to go to.
+        let mac = client.mac.map(|octet| format!("{octet:02x}")).join(":");
+        ip(["-netns", server, "neigh", "add", FLOODING, "lladdr", &mac, "dev", LINK])?;
+        // Redirected frames arrive only where the receiving end polls, which GRO makes it do.
+        let mut gro = Command::new("ethtool");
+        network.server.output(gro.args(["-K", LINK, "gro", "on"]))?;
+        // A client that segments has its packets handed over beside the queue, where the flood is
+        // not; a network card has no such way.
+        let mut segmentation = Command::new("ethtool");
+        client.namespace.output(segmentation.args(["-K", CLIENT_INTERFACE, "tso", "off"]))?;
+        let index = client.namespace.run(|| if_nametoindex(CLIENT_INTERFACE))??;
+        let web_server = Server::start(&network.server, PORT)?;
+        let receiving = poll_in_a_thread(&network)?;
+        let sending = Program::sending(index)?;
+        Ok(Self { network, _server: web_server, frame, sending, receiving })
+    }
+
+    /// Floods, and measures what is received.
+    pub(crate) fn flood(&self) -> Result<Received> {
+        self.during(|| {
+            thread::sleep(WARM);
+            let (before, started) = (self.count()?, Instant::now());
+            thread::sleep(MEASURED);
+            let (after, lasted) = (self.count()?, started.elapsed());
+            Ok(Received {
+                frames: after.frames - before.frames,
+                busy: after.busy - before.busy,
+                delivered: after.delivered - before.delivered,
+                lasted,
+            })
+        })
+    }
+
+    /// Does `work` while the flood lasts.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let sending = scope.spawn(|| self.send(&stop));
+            let done = work();
+            stop.store(true, Ordering::Relaxed);
+            let sent = sending.join().map_err(|_| anyhow::anyhow!("the flood panicked"))?;
+            sent.and(done)
+        })
+    }
+
+    fn send(&self, stop: &AtomicBool) -> Result<()> {
+        self.network.clients[0].namespace.run(|| {
+            pin(Pid::from_raw(0), SENDING)?;
+            while !stop.load(Ordering::Relaxed) {
+                self.sending.act(&self.frame, FRAMES)?;
+            }
+            Ok(())
+        })?
+    }
+
+    /// What was received since the link was made.
+    fn count(&self) -> Result<Received> {
+        let mut list = Command::new("ethtool");
+        let output = self.network.server.output(list.args(["-S", LINK]))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let figures: BTreeMap<_, _> =
+            text.lines().filter_map(|line| line.split_once(':')).collect();
+        let found = figures.iter().find(|(name, _)| name.trim() == "rx_queue_0_xdp_packets");
+        let frames = found.context("ethtool counts what a veth receives")?.1.trim().parse()?;
+        let path = format!("/proc/{}/schedstat", self.receiving);
+        let busy = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let busy = busy.split_whitespace().next().context("schedstat has numbers")?.parse()?;
+        Ok(Received { frames, busy, delivered: self.delivered()?, lasted: Duration::ZERO })
+    }
+
+    fn delivered(&self) -> Result<u64> {
+        let path = "/proc/thread-self/net/snmp";
+        let text = self.network.server.run(|| fs::read_to_string(path))?;
+        let text = text.with_context(|| format!("cannot read {path}"))?;
+        let mut rows = text.lines().filter_map(|line| line.strip_prefix("Ip: "));
+        let (names, values) = (rows.next().unwrap_or_default(), rows.next().unwrap_or_default());
+        let mut both = names.split(' ').zip(values.split(' '));
+        let delivered = both.find(|(name, _)| *name == "InDelivers");
+        Ok(delivered.context("the kernel counts what is delivered")?.1.parse()?)
+    }
+}
+
+/// Has the server's end of the link polled by a kernel thread on the receiving core; which.
+fn poll_in_a_thread(network: &Network) -> Result<Pid> {
+    let before = pollers();
+    // `ip netns exec` mounts the namespace's own /sys.
+    let name = network.server.name();
+    let setting = format!("echo 1 >/sys/class/net/{LINK}/threaded");
+    ip(["netns", "exec", name, "sh", "-c", &setting])?;
+    let thread = eventually(SOON, "a thread polls the link", || {
+        pollers().into_iter().find(|pid| !before.contains(pid))
+    })?;
+    pin(thread, RECEIVING)?;
+    // As what a network card starts, it comes before programs.
+    let number = thread.to_string();
+    let prior = Command::new("renice").args(["-n", "-20", "-p", &number]).output();
+    ensure!(prior.context("cannot start renice")?.status.success(), "renice failed");
+    Ok(thread)
+}
+
+fn per_second(frames: u64, time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
+    let frames = frames as f64;
+    frames / time.as_secs_f64()
+}
+
+/// The kernel threads that poll links of that name.
+fn pollers() -> Vec<Pid> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = processes.flatten().filter_map(|one| one.file_name().to_str()?.parse().ok());
+    let polls = |pid: &i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        name.starts_with(&format!("napi/{LINK}-"))
+    };
+    numbers.filter(polls).map(Pid::from_raw).collect()
+}
+
+fn pin(thread: Pid, core: usize) -> Result<()> {
+    let mut cores = CpuSet::new();
+    cores.set(core)?;
+    sched_setaffinity(thread, &cores).context("this takes two cores")
+}

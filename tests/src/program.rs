@@ -1,0 +1,189 @@
+//! Small XDP programs made of single instructions: to hold an interface, to drop everything, and to
+//! send frames on as fast as the kernel can.
+//!
+//! They stand beside the sensor's programs and share nothing with them. It must not know what they
+//! are compared with.
+#![expect(unsafe_code, reason = "bpf(2) has no safe wrapper for bare instructions")]
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use nix::libc::{SYS_bpf, c_int, c_long, syscall};
+
+const BPF_PROG_LOAD: u32 = 5;
+const BPF_OBJ_PIN: u32 = 6;
+const BPF_PROG_TEST_RUN: u32 = 10;
+const BPF_PROG_TYPE_XDP: u32 = 6;
+
+/// Frames go where the program sends them, as if they had arrived (Linux 5.18, commit
+/// b530e9e1063e).
+const BPF_F_TEST_XDP_LIVE_FRAMES: u32 = 2;
+
+/// Frames that are handed over together: the most the kernel takes.
+const BATCH: u32 = 256;
+
+/// `XDP_DROP`, as a program returns it.
+const DROP: i32 = 1;
+
+/// The kernel's number of `bpf_redirect`.
+const REDIRECT: i32 = 23;
+
+/// A loaded XDP program.
+#[derive(Debug)]
+pub struct Program {
+    descriptor: OwnedFd,
+}
+
+/// The part of `union bpf_attr` that loading uses, as far as a name (bpf.h).
+#[repr(C)]
+#[derive(Default)]
+struct LoadAttributes {
+    kind: u32,
+    count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+}
+
+/// The part that pinning uses.
+#[repr(C)]
+struct PinAttributes {
+    path: u64,
+    descriptor: u32,
+    flags: u32,
+}
+
+/// The part that a run uses.
+#[repr(C)]
+#[derive(Default)]
+struct RunAttributes {
+    descriptor: u32,
+    returned: u32,
+    size_in: u32,
+    size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    context_size_in: u32,
+    context_size_out: u32,
+    context_in: u64,
+    context_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch: u32,
+}
+
+/// Octets of [`RunAttributes`] without the padding at its end, which the kernel refuses.
+const RUN_SIZE: usize = 76;
+
+/// An instruction: operation, register, number.
+const fn instruction(operation: u8, register: u8, number: i32) -> [u8; 8] {
+    let [a, b, c, d] = number.to_ne_bytes();
+    [operation, register, 0, 0, a, b, c, d]
+}
+
+/// `register = number`, `call`, `exit` (instruction-set.rst).
+const MOVE: u8 = 0xb7;
+const CALL: u8 = 0x85;
+const EXIT: [u8; 8] = instruction(0x95, 0, 0);
+
+impl Program {
+    /// A program that drops every frame.
+    ///
+    /// # Errors
+    /// Without root.
+    pub fn dropping(name: &str) -> Result<Self> {
+        Self::load(name, &[instruction(MOVE, 0, DROP), EXIT])
+    }
+
+    /// A program that sends every frame out by the interface of this index.
+    ///
+    /// # Errors
+    /// Without root.
+    pub fn sending(interface: u32) -> Result<Self> {
+        let interface = i32::try_from(interface).context("an interface's index is small")?;
+        let (to, plain) = (instruction(MOVE, 1, interface), instruction(MOVE, 2, 0));
+        Self::load("flood_sending", &[to, plain, instruction(CALL, 0, REDIRECT), EXIT])
+    }
+
+    fn load(name: &str, instructions: &[[u8; 8]]) -> Result<Self> {
+        let mut attributes = LoadAttributes {
+            kind: BPF_PROG_TYPE_XDP,
+            count: u32::try_from(instructions.len()).context("a few instructions")?,
+            instructions: instructions.as_ptr().addr() as u64,
+            license: c"GPL".as_ptr().addr() as u64,
+            ..LoadAttributes::default()
+        };
+        // The last octet stays zero: it ends the name.
+        let room = &mut attributes.name[..15];
+        room.iter_mut().zip(name.bytes()).for_each(|(place, octet)| *place = octet);
+        // SAFETY: the attributes are those the command reads, of their size; they, the
+        // instructions and the licence they point to live through the call.
+        let loaded = unsafe {
+            syscall(SYS_bpf, BPF_PROG_LOAD, &raw const attributes, size_of::<LoadAttributes>())
+        };
+        let descriptor = c_int::try_from(checked(loaded).context("cannot load a program")?)?;
+        // SAFETY: the call gave this process the descriptor, and nothing else knows it.
+        Ok(Self { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
+    }
+
+    /// Pins the program, for `ip link set .. xdp pinned`.
+    ///
+    /// # Errors
+    /// When there is no BPF file system at `path`.
+    pub fn pin(&self, path: &Path) -> Result<()> {
+        let name = CString::new(path.as_os_str().as_bytes()).context("a path holds no zero")?;
+        let attributes = PinAttributes {
+            path: name.as_ptr().addr() as u64,
+            descriptor: self.number(),
+            flags: 0,
+        };
+        // SAFETY: the attributes are those the command reads, of their size; they and the name
+        // they point to live through the call.
+        let pinned = unsafe {
+            syscall(SYS_bpf, BPF_OBJ_PIN, &raw const attributes, size_of::<PinAttributes>())
+        };
+        checked(pinned).with_context(|| format!("cannot pin at {}", path.display()))?;
+        Ok(())
+    }
+
+    /// Has the program act on `frame` so many times, as if it had arrived. What the program sends
+    /// it to must be in this thread's namespace.
+    ///
+    /// # Errors
+    /// When the kernel does not run it.
+    pub fn act(&self, frame: &[u8], times: u32) -> Result<()> {
+        let mut attributes = RunAttributes {
+            descriptor: self.number(),
+            size_in: u32::try_from(frame.len()).context("a frame is short")?,
+            data_in: frame.as_ptr().addr() as u64,
+            repeat: times,
+            flags: BPF_F_TEST_XDP_LIVE_FRAMES,
+            batch: BATCH,
+            ..RunAttributes::default()
+        };
+        // SAFETY: the attributes are those the command reads and writes, of their size; they and
+        // the frame they point to live through the call. No room for an answer is given.
+        let run = unsafe { syscall(SYS_bpf, BPF_PROG_TEST_RUN, &raw mut attributes, RUN_SIZE) };
+        checked(run).context("the kernel does not run the program")?;
+        Ok(())
+    }
+
+    fn number(&self) -> u32 {
+        self.descriptor.as_raw_fd().cast_unsigned()
+    }
+}
+
+fn checked(result: c_long) -> io::Result<c_long> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

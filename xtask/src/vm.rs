@@ -1,0 +1,87 @@
+//! `cargo xtask vm`: the kernel tests on Debian's older kernels, each booted once under emulation.
+//!
+//! It must not know how a kernel is had or what a guest is made of.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+
+mod guest;
+mod image;
+mod kernel;
+mod programs;
+
+use crate::setup;
+use crate::shell::{self, workspace};
+use guest::Report;
+use kernel::{KERNELS, Kernel};
+
+/// What emulation and unpacking take: programs and the packages they come in. The kernels' own
+/// packages are unpacked and never installed.
+const TOOLS: [(&str, &str); 6] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("busybox", "busybox-static"),
+    ("xz", "xz-utils"),
+    ("strip", "binutils"),
+    ("ip", "iproute2"),
+    ("nginx", "nginx-light"),
+];
+
+/// The command line of the task.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only the kernels whose version starts with this, for example 6.1
+    #[arg(value_name = "VERSION")]
+    only: Option<String>,
+}
+
+/// All kernels, for `cargo xtask test`.
+pub(crate) fn run_all() -> Result<()> {
+    run(&Arguments { only: None })
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    setup::ensure_programs(&TOOLS)?;
+    let folder = workspace().join("target/vm");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let wanted = |kernel: &&Kernel| {
+        arguments.only.as_deref().is_none_or(|version| kernel.version.starts_with(version))
+    };
+    let kernels: Vec<&Kernel> = KERNELS.iter().filter(wanted).collect();
+    ensure!(!kernels.is_empty(), "there is no such kernel here: {}", known());
+    let programs = programs::build()?;
+    let mut failed = Vec::new();
+    let mut rows = Vec::new();
+    for kernel in kernels {
+        let report = boot(kernel, &folder, &programs)
+            .with_context(|| format!("Linux {} could not be tried", kernel.version))?;
+        if !report.good() {
+            shell::complain(&report.console);
+            failed.push(kernel.version);
+        }
+        rows.push(row(kernel, &report));
+    }
+    shell::say(&format!("{:<28} {:>6} {:>6} {:>5}  features", "kernel", "passed", "failed", "s"));
+    rows.iter().for_each(|row| shell::say(row));
+    ensure!(failed.is_empty(), "tests failed on Linux {}", failed.join(", "));
+    Ok(())
+}
+
+fn boot(kernel: &Kernel, folder: &std::path::Path, programs: &[PathBuf]) -> Result<Report> {
+    shell::say(&format!("booting Linux {} ...", kernel.version));
+    let unpacked = kernel::unpack(kernel, folder)?;
+    let image = image::make(&unpacked, kernel, programs, folder)?;
+    guest::boot(&unpacked, &image, kernel, folder)
+}
+
+fn row(kernel: &Kernel, report: &Report) -> String {
+    let name = report.release.as_deref().unwrap_or(kernel.version);
+    let Report { passed, failed, seconds, features, .. } = report;
+    format!("{name:<28} {passed:>6} {failed:>6} {seconds:>5}  {features}")
+}
+
+fn known() -> String {
+    KERNELS.map(|kernel| kernel.version).join(", ")
+}
