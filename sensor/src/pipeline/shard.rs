@@ -235,6 +235,8 @@ fn put(output: Output<'_>, lines: &mut Lines, desk: &DeskSender<Finding>, figure
         }
         Output::Connection(line) => lines.put(line),
         Output::Finding(finding) => {
+            // The records that it names come before what the desk says of it.
+            lines.flush();
             if desk.try_send(*finding).is_err() {
                 figures.findings_lost.fetch_add(1, Ordering::Relaxed);
             }
