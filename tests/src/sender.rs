@@ -14,10 +14,10 @@ use crate::namespace::Namespace;
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Octets sent at once, and the pause after them: a hundred megabytes a second, which is a fast
+/// Octets sent at once, and the pause after them: some twenty megabytes a second, which is a fast
 /// sender and not one that empties its memory into that of the same machine.
 const PIECE: usize = 1 << 20;
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Octets of an answer's body that are read: the servers of the tests answer with a line.
 const MAX_ANSWER: usize = 1 << 16;

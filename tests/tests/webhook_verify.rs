@@ -1,5 +1,4 @@
 //! `hooksensor verify` on a capture.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
