@@ -1,5 +1,4 @@
 //! `hooksensor verify` on a capture.
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
