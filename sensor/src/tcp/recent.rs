@@ -53,18 +53,26 @@ impl Recent {
             self.octets = vec![0; OCTETS];
         }
         if self.next + octets.len() > OCTETS {
+            // What lies between here and the end of the buffer are the oldest runs.
+            self.forget_while(|old, next| old.place >= next);
             self.next = 0;
         }
         let (place, length) = (self.next, octets.len());
         let end = place + length;
-        while self.runs.front().is_some_and(|old| {
-            self.runs.len() >= RUNS || (old.place < end && place < old.place + old.length)
-        }) {
+        self.forget_while(|old, next| (next..end).contains(&old.place));
+        if self.runs.len() >= RUNS {
             self.runs.pop_front();
         }
         self.octets[place..end].copy_from_slice(octets);
         self.next = end;
         self.runs.push_back(Run { owner, side, position, place, length });
+    }
+
+    /// Forgets the oldest runs for which `is_over` holds, given the place of the next octet.
+    fn forget_while(&mut self, is_over: impl Fn(&Run, usize) -> bool) {
+        while self.runs.front().is_some_and(|old| is_over(old, self.next)) {
+            self.runs.pop_front();
+        }
     }
 
     /// Octets of `again`, which starts at `position`, that are not what was handed on there. What
@@ -99,6 +107,8 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{OCTETS, Owner, RUN, RUNS, Recent};
     use crate::tcp::Side;
 
@@ -127,6 +137,37 @@ mod tests {
         check(15, "Xghi", 1);
         check(16, "ghi", 0);
         check(4, "......", 0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        /// However runs of any length have pushed out others, what is compared is what was kept.
+        #[test]
+        fn what_comes_again_unchanged_never_differs(
+            lengths in prop::collection::vec(1_usize..2 * RUN, 60..120),
+        ) {
+            let mut recent = Recent::default();
+            let octet = |position: u64| u8::try_from(position % 251).unwrap();
+            let text = |position: u64, length: usize| {
+                (position..position + length as u64).map(octet).collect::<Vec<_>>()
+            };
+            let mut position = 0;
+            let mut kept = Vec::new();
+            for length in lengths {
+                recent.keep(OWNER, Side::Low, position, &text(position, length));
+                kept.push((position, length));
+                position += length as u64;
+                for (start, length) in kept.iter().rev().skip(25).step_by(5).take(4) {
+                    let again = text(*start, *length);
+                    prop_assert_eq!(recent.differing(OWNER, Side::Low, *start, &again), 0);
+                }
+            }
+            let (start, length) = kept[kept.len() - 1];
+            let other = vec![255; length.min(RUN)];
+            let differing = recent.differing(OWNER, Side::Low, start, &other);
+            prop_assert_eq!(differing, other.len() as u64, "the last run is there");
+        }
     }
 
     #[test]
