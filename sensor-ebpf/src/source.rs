@@ -3,6 +3,7 @@
 //! It must not decide anything.
 #![expect(unsafe_code, reason = "map values are behind pointers")]
 
+use aya_ebpf::bindings::BPF_NOEXIST;
 use hooksensor_ebpf::abi::{Limit, SourceKey, SourceState};
 
 use crate::{atomic, maps};
@@ -35,12 +36,13 @@ impl Source {
         maps::SOURCES.get_ptr_mut(key).map(Self)
     }
 
-    /// Makes room for a source that is not known; `None` where there is none.
+    /// Makes room for a source that is not known; `None` where there is none. Where another CPU
+    /// was first, its state stays: it holds what that CPU has counted.
     #[inline(always)]
     pub(crate) fn make(key: &SourceKey) -> Option<Self> {
         // From where it lies: a copy would take a quarter of the stack.
         let new = &NEW;
-        maps::NEWCOMERS.insert(key, new, 0).ok()?;
+        maps::NEWCOMERS.insert(key, new, BPF_NOEXIST.into()).ok();
         maps::NEWCOMERS.get_ptr_mut(key).map(Self)
     }
 

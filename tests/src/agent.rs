@@ -14,13 +14,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::eventually;
 use crate::metrics::Metrics;
 use crate::namespace::Namespace;
+use crate::{eventually, patient};
 
-/// Loading the programs takes the verifier most of a second on a busy machine, and many on one
-/// that is emulated.
-const START: Duration = Duration::from_secs(60);
+/// Loading the programs takes the verifier most of a second on a busy machine.
+const START: Duration = Duration::from_secs(20);
 
 /// The agent drains what it has read before it ends.
 const STOP: Duration = Duration::from_secs(10);
@@ -331,8 +330,8 @@ pub fn binary() -> Result<PathBuf> {
 }
 
 fn get(address: SocketAddr, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, HTTP_TIMEOUT)?;
-    stream.set_read_timeout(Some(HTTP_TIMEOUT))?;
+    let mut stream = TcpStream::connect_timeout(&address, patient(HTTP_TIMEOUT))?;
+    stream.set_read_timeout(Some(patient(HTTP_TIMEOUT)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n")?;
     let mut response = String::new();
     stream.read_to_string(&mut response)?;

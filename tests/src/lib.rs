@@ -28,14 +28,26 @@ use anyhow::{Result, bail};
 /// How often [`eventually`] looks: short beside any deadline, long beside a look.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Whether this machine is emulated, as the guests of `cargo xtask vm` are: nothing can be said
-/// there about how long something takes.
+/// Whether this machine is a guest of `cargo xtask vm`: an older kernel of Debian's, with its
+/// modules, on an emulated processor.
 #[must_use]
 pub fn emulated() -> bool {
-    std::env::var_os("HOOKSENSOR_EMULATED").is_some()
+    patience() > 1
 }
 
-/// Looks until there is something or `deadline` has passed.
+/// `deadline`, or as many times that as a guest of `cargo xtask vm` is told to take: emulation
+/// makes everything slower, and by how much depends on what else the host does.
+#[must_use]
+pub fn patient(deadline: Duration) -> Duration {
+    deadline * patience()
+}
+
+fn patience() -> u32 {
+    let said = std::env::var("HOOKSENSOR_PATIENCE").ok();
+    said.and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+/// Looks until there is something or `deadline`, made [`patient`], has passed.
 ///
 /// # Errors
 /// When nothing came in time; `what` says what was waited for.
@@ -44,7 +56,7 @@ pub fn eventually<T>(
     what: &str,
     mut look: impl FnMut() -> Option<T>,
 ) -> Result<T> {
-    let started = Instant::now();
+    let (started, deadline) = (Instant::now(), patient(deadline));
     loop {
         if let Some(found) = look() {
             return Ok(found);

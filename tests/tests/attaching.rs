@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
 use harness::network::{Network, SERVER_V4};
+use harness::patient;
 use harness::server::Server;
 use hooksensor::config::{self, XdpMode};
 use hooksensor::kernel::Kernel;
@@ -24,7 +25,7 @@ fn settings(network: &Network) -> Settings {
 fn connects(network: &Network) -> bool {
     let target = SocketAddr::new(SERVER_V4.into(), PORT);
     let client = &network.clients[0].namespace;
-    client.run(|| TcpStream::connect_timeout(&target, CONNECT)).unwrap().is_ok()
+    client.run(|| TcpStream::connect_timeout(&target, patient(CONNECT))).unwrap().is_ok()
 }
 
 fn run<'a>(agent: &Agent<'a>, arguments: &[&str]) -> (bool, String) {

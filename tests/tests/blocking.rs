@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
 use harness::curl::Delivery;
-use harness::eventually;
 use harness::flood::{Flood, Report};
 use harness::load::{Load, Progress};
 use harness::network::{Client, Network, SERVER_V4, SERVER_V6};
 use harness::server::{LOCATIONS, Server};
+use harness::{eventually, patient};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -37,7 +37,7 @@ enum Attempt {
 
 fn connect(client: &Client, address: impl Into<IpAddr>, port: u16) -> Attempt {
     let target = SocketAddr::new(address.into(), port);
-    match client.namespace.run(|| TcpStream::connect_timeout(&target, CONNECT)).unwrap() {
+    match client.namespace.run(|| TcpStream::connect_timeout(&target, patient(CONNECT))).unwrap() {
         Ok(_) => Attempt::Connected,
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Attempt::Refused,
         Err(_) => Attempt::Dropped,

@@ -8,9 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
-use harness::eventually;
 use harness::network::{Network, SERVER_V4};
 use harness::server::Server;
+use harness::{eventually, patient};
 use hooksensor::config;
 use hooksensor::kernel::{Feature, Kernel};
 use nix::sys::signal::Signal;
@@ -50,7 +50,7 @@ fn a_kernel_without_what_nothing_replaces_is_refused() {
 fn connects(network: &Network) -> bool {
     let target = SocketAddr::new(SERVER_V4.into(), PORT);
     let client = &network.clients[0].namespace;
-    client.run(|| TcpStream::connect_timeout(&target, CONNECT)).unwrap().is_ok()
+    client.run(|| TcpStream::connect_timeout(&target, patient(CONNECT))).unwrap().is_ok()
 }
 
 /// How many of our netlink filters `tc` lists for what arrives.

@@ -10,10 +10,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
-use harness::emulated;
 use harness::namespace::{Namespace, ip};
 use harness::network::{CLIENT_INTERFACE, Network, SERVER_V4};
 use harness::server::Server;
+use harness::{emulated, patient};
+use nix::sys::signal::Signal;
 
 const PORT: u16 = 8080;
 
@@ -31,7 +32,7 @@ fn settings(interfaces: &[&str]) -> Settings {
 
 fn connects(from: &Namespace, to: Ipv4Addr) -> bool {
     let target = SocketAddr::new(to.into(), PORT);
-    from.run(|| TcpStream::connect_timeout(&target, CONNECT)).unwrap().is_ok()
+    from.run(|| TcpStream::connect_timeout(&target, patient(CONNECT))).unwrap().is_ok()
 }
 
 /// The mode that an interface got, by its name.
@@ -54,18 +55,26 @@ fn make(commands: &[String]) -> bool {
     true
 }
 
-/// The client is banned and lifted again on the interface that is watched.
+/// The client is banned and lifted again on the interface that is watched, and in between the
+/// agent is killed and another takes over.
 fn a_ban_holds(network: &Network, watched: &str, expected_mode: &str) {
     let client = &network.clients[0].namespace;
     let _server = Server::start(&network.server, PORT).unwrap();
-    let agent = Agent::start(&binary().unwrap(), &network.server, &settings(&[watched])).unwrap();
+    let mut agent =
+        Agent::start(&binary().unwrap(), &network.server, &settings(&[watched])).unwrap();
     assert_eq!(mode(&agent, watched), expected_mode, "{watched}");
     assert!(connects(client, FAR), "before the ban on {watched}");
     let banned = NEAR.to_string();
     agent.done(&["ban", &banned, "--duration", "1h", "--reason", "test"]).unwrap();
     assert!(!connects(client, FAR), "banned on {watched}");
+    agent.stop(Signal::SIGKILL).unwrap();
+    agent.resume().unwrap();
+    assert_eq!(mode(&agent, watched), expected_mode, "{watched} with the next agent");
+    assert!(!connects(client, FAR), "banned on {watched} with the next agent");
     agent.done(&["unban", &banned]).unwrap();
     assert!(connects(client, FAR), "after the ban on {watched}");
+    agent.stop(Signal::SIGTERM).unwrap();
+    assert!(!network.server.pin_path().exists(), "nothing is left on {watched}");
 }
 
 /// What there is to say where the device of a test cannot be made.
@@ -118,6 +127,23 @@ fn a_vlan_device_and_the_one_below_it() {
             is_refused(&network, "link1.5");
         }
     }
+}
+
+/// The BPF file system refuses names with a dot, which those of VLAN devices usually have.
+#[test]
+fn a_name_with_a_dot_in_it() {
+    let network = Network::new(1).unwrap();
+    let (ours, theirs) = (network.clients[0].namespace.name(), network.server.name());
+    #[rustfmt::skip]
+    let made = make(&[
+        format!("-netns {theirs} link set link1 down"),
+        format!("-netns {theirs} link set link1 name link1.5"),
+        format!("-netns {theirs} link set link1.5 up"),
+        format!("-netns {theirs} address add {FAR}/24 dev link1.5"),
+        format!("-netns {ours} address add {NEAR}/24 dev {CLIENT_INTERFACE}"),
+    ]);
+    assert!(made, "a link takes any name");
+    a_ban_holds(&network, "link1.5", "native");
 }
 
 /// A bond has the driver's hook where all below it have (Linux 5.15, commit 9e2ee5c7e7c3).

@@ -32,7 +32,7 @@ const TOOLS: [(&str, &str); 6] = [
 /// The command line of the task.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Only the kernels whose version starts with this, for example 6.1
+    /// Only this kernel, for example 6.1
     #[arg(value_name = "VERSION")]
     only: Option<String>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let folder = workspace().join("target/vm");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let wanted = |kernel: &&Kernel| {
-        arguments.only.as_deref().is_none_or(|version| kernel.version.starts_with(version))
+        arguments.only.as_deref().is_none_or(|version| kernel.version == version)
     };
     let kernels: Vec<&Kernel> = KERNELS.iter().filter(wanted).collect();
     ensure!(!kernels.is_empty(), "there is no such kernel here: {}", known());

@@ -181,7 +181,7 @@ pub(super) fn pinned_interfaces(pins: &Path) -> Result<Vec<String>> {
         let name = name.strip_prefix(FILTER).unwrap_or(&name);
         for mode in Mode::ALL {
             if let Some(interface) = name.strip_prefix(&ingress_prefix(mode)) {
-                interfaces.push(interface.to_owned());
+                interfaces.push(pins::interface_of(interface));
             }
         }
     }
@@ -198,7 +198,7 @@ pub(super) const fn accepts(wanted: Wanted, mode: Mode) -> bool {
 }
 
 fn ingress_pin(pins: &Path, interface: &str, mode: Mode) -> PathBuf {
-    pins.join(format!("{}{interface}", ingress_prefix(mode)))
+    pins.join(ingress_prefix(mode) + &pins::name_of(interface))
 }
 
 fn ingress_prefix(mode: Mode) -> String {
@@ -206,7 +206,7 @@ fn ingress_prefix(mode: Mode) -> String {
 }
 
 fn egress_pin(pins: &Path, interface: &str) -> PathBuf {
-    pins.join(format!("egress-{interface}"))
+    pins.join(format!("egress-{}", pins::name_of(interface)))
 }
 
 fn replace(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Result<bool> {

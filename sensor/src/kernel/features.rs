@@ -4,8 +4,11 @@
 //! Nothing is attached, pinned or left loaded by asking. It must not know what is done without a
 //! feature.
 
+use std::io::ErrorKind;
+
 use anyhow::{Result, bail};
 use aya::maps::MapType;
+use aya::programs::links::LinkError;
 use aya::programs::{ProgramType, SchedClassifier, TcAttachType, loaded_links};
 use aya::sys::{BpfHelper, is_helper_supported, is_map_supported};
 
@@ -87,7 +90,14 @@ impl Feature {
         match self {
             Self::RingBuffer => is_map_supported(MapType::RingBuf).unwrap_or(false),
             // None at all is an answer too; a kernel without links has no such question.
-            Self::Links => loaded_links().next().is_none_or(|link| link.is_ok()),
+            Self::Links => loaded_links().next().is_none_or(|link| match link {
+                Ok(_) => true,
+                // One that went before it could be looked at, or is not ready yet, is one.
+                Err(LinkError::SyscallError(error)) => {
+                    matches!(error.io_error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock)
+                }
+                Err(_) => false,
+            }),
             Self::CoarseClock => helper(ProgramType::Xdp, BpfHelper::BPF_FUNC_ktime_get_coarse_ns),
             Self::CompareAndSwap => instructions::has_compare_and_swap(),
             Self::SeveralBuffers => helper(ProgramType::Xdp, BpfHelper::BPF_FUNC_xdp_load_bytes),

@@ -27,6 +27,18 @@ pub(super) fn forget_defunct(error: &ProgramError, pin: &Path) -> Result<()> {
     remove(pin)
 }
 
+/// The name for a pin that belongs to `interface`. The BPF file system keeps dots for itself
+/// (`bpf_lookup` in kernel/bpf/inode.c), and VLAN devices are named with one; no interface's name
+/// holds a colon (`dev_valid_name` in net/core/dev.c).
+pub(super) fn name_of(interface: &str) -> String {
+    interface.replace('.', ":")
+}
+
+/// The interface that the pin of this name belongs to.
+pub(super) fn interface_of(name: &str) -> String {
+    name.replace(':', ".")
+}
+
 /// Removes a pin, where it is one.
 pub(super) fn remove(pin: &Path) -> Result<()> {
     match fs::remove_file(pin) {

@@ -2,7 +2,7 @@
 # The first program of a guest: it mounts what the tests need, runs them and turns the guest off.
 # Lines that start with "vm " are for the host.
 /bin/busybox --install -s /bin 2>/dev/null
-export PATH=/bin HOOKSENSOR=/bin/hooksensor HOOKSENSOR_EMULATED=1
+export PATH=/bin HOOKSENSOR=/bin/hooksensor HOOKSENSOR_PATIENCE=6
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev 2>/dev/null
