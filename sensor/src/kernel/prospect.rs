@@ -110,7 +110,7 @@ impl Facts {
         let id = self.program?;
         let name = program_name(id).unwrap_or_else(|| String::from("of unknown name"));
         // An agent that is killed leaves its program, and the next one takes it over.
-        let ours = attach::INGRESS_PROGRAM.starts_with(&name);
+        let ours = is_ingress(&name);
         (!ours).then(|| format!("the XDP program {name} (id {id}) has the interface"))
     }
 
@@ -153,6 +153,12 @@ fn features(index: u32) -> Option<u64> {
 fn program_name(id: u32) -> Option<String> {
     let program = loaded_programs().flatten().find(|program| program.id() == id)?;
     program.name_as_str().map(str::to_owned)
+}
+
+/// Whether a program has the name of ours, of which the kernel keeps 15 octets (`BPF_OBJ_NAME_LEN`).
+fn is_ingress(name: &str) -> bool {
+    const KEPT: usize = 15;
+    name == &attach::INGRESS_PROGRAM[..attach::INGRESS_PROGRAM.len().min(KEPT)]
 }
 
 #[cfg(test)]

@@ -22,13 +22,14 @@ pub(super) struct Sampling {
     configured: u32,
     doublings: u32,
     quiet: u32,
-    /// Records lost until the last round.
-    lost: u64,
+    /// Records lost until the last round; none is known before the first, for the kernel's counts
+    /// outlive an agent.
+    lost: Option<u64>,
 }
 
 impl Sampling {
     pub(super) fn new(configured: u32) -> Self {
-        Self { configured, doublings: 0, quiet: 0, lost: 0 }
+        Self { configured, doublings: 0, quiet: 0, lost: None }
     }
 
     /// Takes on another configured rate; the pressure is what it was.
@@ -45,8 +46,12 @@ impl Sampling {
     /// may have been `behind`; whether the rate changes.
     pub(super) fn round(&mut self, lost: u64, behind: bool) -> bool {
         let before = self.one_in();
-        let step = if lost > self.lost { STEP_OF_LOSS } else { u32::from(behind) };
-        self.lost = lost;
+        let step = if self.lost.is_some_and(|before| lost > before) {
+            STEP_OF_LOSS
+        } else {
+            u32::from(behind)
+        };
+        self.lost = Some(lost);
         self.quiet = if step > 0 { 0 } else { self.quiet + 1 };
         self.doublings = (self.doublings + step).min(MOST_DOUBLINGS);
         if self.quiet >= QUIET_ROUNDS {
@@ -63,7 +68,8 @@ mod tests {
 
     /// The rates after each round of (lost in it, behind).
     fn rates(configured: u32, rounds: &[(u64, bool)]) -> Vec<u32> {
-        let (mut sampling, mut lost) = (Sampling::new(configured), 0);
+        let (mut sampling, mut lost) = (Sampling::new(configured), 7);
+        assert!(!sampling.round(lost, false), "what an earlier agent lost is no pressure");
         let mut rates = Vec::new();
         for (more, behind) in rounds {
             lost += more;

@@ -13,7 +13,7 @@ use crate::config::{Config, SecretRef};
 use crate::control::{ClientError, Reply, Request, ask};
 use crate::export::Snapshot;
 use crate::kernel::{Feature, FileSystem, check_privileges, file_system};
-use crate::secrets;
+use crate::{schemas, secrets};
 
 /// Everything, in the order in which one thing depends on another.
 pub(super) fn all(agent: &Agent, file: &Path) -> Vec<Check> {
@@ -28,6 +28,10 @@ pub(super) fn all(agent: &Agent, file: &Path) -> Vec<Check> {
     checks.push(writable("control socket", &config.control.socket));
     let secrets = config.endpoints.iter().flat_map(|endpoint| &endpoint.secrets);
     checks.extend(secrets.map(secret));
+    checks.extend(schemas(&config));
+    if !config.state_dir.as_os_str().is_empty() {
+        checks.push(writable("state", &config.state_dir.join("state")));
+    }
     checks
 }
 
@@ -107,6 +111,18 @@ fn writable(subject: &str, path: &Path) -> Check {
             Check::problem(subject, found).advice("change its owner or mode, or the path")
         }
     }
+}
+
+/// The schemas, where any are named: without one of them the agent does not start.
+fn schemas(config: &Config) -> Option<Check> {
+    if config.endpoints.iter().all(|endpoint| endpoint.schemas.is_empty()) {
+        return None;
+    }
+    Some(match schemas::of_endpoints(config) {
+        Ok(_) => Check::good("schemas", "every file can be used"),
+        Err(error) => Check::problem("schemas", error.to_string())
+            .advice("mend the file, or take it out of the endpoint's `schemas`"),
+    })
 }
 
 /// A secret the agent has to read. Those that systemd hands out are the service's alone.
