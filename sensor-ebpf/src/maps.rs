@@ -70,7 +70,8 @@ pub(crate) static NEWCOMERS: LruHashMap<SourceKey, SourceState> = LruHashMap::pi
 #[map]
 pub(crate) static GATES: Array<u64> = Array::pinned(SLOT_COUNT, 0);
 
-/// Samples for the agent. A full ring loses the sample and counts it. *Configured.*
+/// Samples for the agent. A full ring loses the sample and counts it; the last part of it takes small
+/// samples alone. *Configured.*
 #[map]
 pub(crate) static RING: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
 

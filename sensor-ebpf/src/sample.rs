@@ -27,6 +27,16 @@ const FULL_PART: u32 = ctx::low32(LARGE as u64);
 /// Records one packet may take: the longest IP payload in records of the largest size.
 const MAX_PARTS: usize = 0xffff / LARGE + 1;
 
+/// What the ring is asked for: octets not yet read, and octets in all (`BPF_RB_AVAIL_DATA` and
+/// `BPF_RB_RING_SIZE` of Linux, include/uapi/linux/bpf.h).
+const RING_USED: u64 = 0;
+const RING_SIZE: u64 = 1;
+
+/// All but one of so many parts of the ring are open to records of any size. That one holds a
+/// thousand small records in a ring of the usual size.
+const RING_PARTS: u64 = 16;
+const RING_OPEN_TO_ALL: u64 = RING_PARTS - 1;
+
 /// Requests up to which a source counts as new: what it wants has shown by then.
 const FEW_REQUESTS: u64 = 16;
 
@@ -263,6 +273,14 @@ impl Part {
     }
 }
 
+/// Whether what is left of the ring is for small records alone. A body that outruns the agent then
+/// loses its own octets, and not the answer and the end of its connection, without which the agent
+/// would wait for them until the connection has been silent for minutes.
+#[inline(always)]
+fn is_crowded() -> bool {
+    maps::RING.query(RING_USED) > RING_OPEN_TO_ALL * (maps::RING.query(RING_SIZE) / RING_PARTS)
+}
+
 #[inline(always)]
 fn record<F: Frame, const N: usize>(
     frame: &F,
@@ -270,6 +288,9 @@ fn record<F: Frame, const N: usize>(
     part: &Part,
     payload: usize,
 ) -> Written {
+    if N != SMALL && is_crowded() {
+        return Written::RingFull;
+    }
     let Some(mut record) = maps::RING.reserve::<Record<N>>(0) else { return Written::RingFull };
     // SAFETY: the reservation is a whole `Record<N>`; every field of the head is written before
     // the record is submitted, and the agent reads no more payload than `captured`.

@@ -101,8 +101,20 @@ pub fn dataset(agent: &Agent<'_>, name: &str, count: usize) -> Vec<Value> {
     let enough = || agent.dataset(name).ok().filter(|records| records.len() >= count);
     eventually(SETTLE, name, enough).unwrap_or_else(|error| {
         let there = agent.dataset(name).unwrap_or_default();
-        panic!("{error}: {} of {count}, the log is\n{}\n{there:#?}", there.len(), agent.log())
+        let (found, log, figures) = (there.len(), agent.log(), losses(agent));
+        panic!("{error}: {found} of {count}, the log is\n{log}\n{figures}\n{there:#?}")
     })
+}
+
+/// The figures that say where samples and records went, for the words of a failed test.
+#[must_use]
+pub fn losses(agent: &Agent<'_>) -> String {
+    let text = agent.get("/metrics").unwrap_or_else(|error| format!("{error:#}"));
+    let tells = |line: &&str| {
+        let kinds = ["hooksensor_sample", "hooksensor_stream", "hooksensor_record"];
+        kinds.iter().any(|kind| line.starts_with(kind)) && !line.ends_with(" 0")
+    };
+    text.lines().filter(tells).collect::<Vec<_>>().join("\n")
 }
 
 /// The text at `pointer`; a dash when there is none.

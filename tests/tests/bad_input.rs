@@ -64,11 +64,16 @@ fn an_interface_that_is_not_there_is_named() {
 fn a_wrong_configuration_is_shown_with_its_place() {
     let network = Network::new(1).unwrap();
     let agent = prepare(&network, &Settings::new(network.interfaces(), PORT));
+    let watching = fs::read_to_string(agent.config()).unwrap();
+    let endpoint = "[[endpoint]]\nname = \"a\"\nport = 8080\npath_prefix = \"/\"\n";
+    let unread =
+        format!("{watching}{endpoint}schemas = {{ push = \"/nonexistent/schema.json\" }}\n");
     for (text, expected) in [
         ("ports = [70000]\n", &["hooksensor.toml:1", "ports", "70000"][..]),
         ("\nenforced = true\n", &["hooksensor.toml:2", "enforced", "enforce"]),
         ("[limit]\nburst = \"many\"\n", &["hooksensor.toml:2", "burst"]),
         ("interfaces = [\n", &["hooksensor.toml:"]),
+        (&unread, &["/nonexistent/schema.json", "No such file"]),
     ] {
         fs::write(agent.config(), text).unwrap();
         let config = agent.config();

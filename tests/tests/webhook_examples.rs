@@ -10,7 +10,8 @@ use harness::agent::{Agent, Settings, binary};
 use harness::network::{Network, SERVER_V4};
 use harness::sender::Sender;
 use harness::server::Server;
-use harness::webhook::{PORT, WORKING, dataset, endpoint, github, secret_file, text};
+use harness::webhook::{PORT, WORKING, dataset, endpoint, github, losses, secret_file, text};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 /// `cargo xtask setup` and `cargo xtask test` fetch it.
@@ -106,8 +107,33 @@ fn the_largest_body_is_checked_within_the_budget() {
         assert_eq!(status, 200);
     }
     let records = dataset(&agent, "delivery", 4);
-    assert_eq!(statuses(&records), BTreeMap::from([("valid", 4)]), "{records:#?}");
+    assert_eq!(
+        statuses(&records),
+        BTreeMap::from([("valid", 4)]),
+        "{}\n{records:#?}",
+        losses(&agent)
+    );
     assert_eq!(records[3]["http"]["request"]["body"]["bytes"], LARGEST);
     let peak = agent.peak_resident_bytes().unwrap();
     assert!(peak - before < BUDGET, "{before} octets before, {peak} at most");
+}
+
+/// While the agent cannot read, the ring fills with the body. What comes after it, the answer and
+/// the end of the connection, says that no more of the body will.
+#[test]
+fn a_body_that_is_lost_in_part_is_recorded_and_not_judged() {
+    let network = Network::new(1).unwrap();
+    let (_server, agent) = start(&network);
+    let body = vec![b'x'; LARGEST];
+    let head = github("push", "lost", &body);
+    agent.signal(Signal::SIGSTOP).unwrap();
+    let answered = connect(&network).post(WORKING, &head, &body);
+    agent.signal(Signal::SIGCONT).unwrap();
+    assert_eq!(answered.unwrap(), 200);
+    let records = dataset(&agent, "delivery", 1);
+    assert_eq!(statuses(&records), BTreeMap::from([("unverifiable", 1)]), "{records:#?}");
+    assert_eq!(records[0]["hooksensor"]["coverage"], serde_json::json!(["gap"]));
+    assert_eq!(records[0]["http"]["response"]["status_code"], 200);
+    let lost = agent.metrics().unwrap().sum("hooksensor_samples_lost_total", &[]);
+    assert!(lost > 0, "the ring held all of it");
 }

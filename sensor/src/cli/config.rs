@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::output::{Failure, print};
 use crate::config::{Config, sample, schema};
+use crate::schemas;
 
 /// Where packages put the configuration.
 pub(super) const USUAL_FILE: &str = "/etc/hooksensor/hooksensor.toml";
@@ -16,7 +17,7 @@ pub(super) const USUAL_FILE: &str = "/etc/hooksensor/hooksensor.toml";
 /// The verbs below `config`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Say whether a file is accepted, and everything that is wrong with it.
+    /// Say whether a file and the schemas it names are accepted, and what is wrong with them.
     Check(File),
     /// Print the configuration in effect, or the commented defaults.
     Show(Show),
@@ -45,7 +46,8 @@ pub(super) struct Show {
 pub(super) fn run(verb: &Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Check(file) => {
-            Config::load(&file.path)?.watching()?;
+            let config = Config::load(&file.path)?.watching()?;
+            schemas::of_endpoints(&config)?;
             print(&format!("{}: good", file.path.display()))
         }
         Verb::Show(Show { default: true, .. }) => print(sample().trim_end()),

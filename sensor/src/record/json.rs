@@ -5,20 +5,27 @@
 use std::fmt::{self, Error, Write as _};
 
 use serde::Serialize;
-use serde::ser::{self, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple};
+use serde::ser::{self, SerializeMap, SerializeStruct, SerializeStructVariant, Serializer as _};
 
 use super::escape;
 
 /// Appends `record` to `line` as JSON, without a line ending of its own.
 ///
-/// Octets that a record gives as such are written as text: what is not UTF-8 becomes U+FFFD.
-///
-/// # Panics
-///
-/// When `record` holds what the records of this module do not: a floating-point number, a
-/// character, or an enumeration with data.
+/// Octets that a record gives as such are written as text: what is not UTF-8 becomes U+FFFD. A value
+/// that JSON has no form for, or that refuses to be written, becomes null, so that the rest of its
+/// record is not lost with it.
 pub fn write_line(record: &impl Serialize, line: &mut Vec<u8>) {
-    record.serialize(Encoder(line)).expect("records are of kinds that the encoder knows");
+    value(record, line);
+}
+
+/// Appends one value, or null in its place.
+#[inline]
+fn value(value: &(impl Serialize + ?Sized), line: &mut Vec<u8>) {
+    let start = line.len();
+    if value.serialize(Encoder(line)).is_err() {
+        line.truncate(start);
+        line.extend_from_slice(b"null");
+    }
 }
 
 /// Writes one value. A general encoder looks into every name for what to escape and asks its writer
@@ -29,16 +36,29 @@ struct Encoder<'a>(&'a mut Vec<u8>);
 struct Members<'a> {
     line: &'a mut Vec<u8>,
     is_first: bool,
-    end: u8,
+    end: &'static [u8],
 }
 
 /// Text that is escaped while it is made.
 struct Escaped<'a>(&'a mut Vec<u8>);
 
 impl<'a> Encoder<'a> {
-    fn members(self, start: u8, end: u8) -> Members<'a> {
+    fn members(self, start: u8, end: &'static [u8]) -> Members<'a> {
         self.0.push(start);
         Members { line: self.0, is_first: true, end }
+    }
+
+    /// What `name` tells apart, as an object of that one member.
+    fn variant(self, name: &'static str) -> Self {
+        self.0.extend_from_slice(b"{\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        self
+    }
+
+    /// JSON has no other numbers than finite ones.
+    fn finite(self, is_finite: bool, number: impl fmt::Display) -> Result<(), Error> {
+        if is_finite { write!(Escaped(self.0), "{number}") } else { self.serialize_unit() }
     }
 
     fn literal(self, text: &str) {
@@ -71,13 +91,35 @@ impl Members<'_> {
     }
 
     #[inline]
-    fn item(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+    fn item(&mut self, item: &(impl Serialize + ?Sized)) {
         self.separate();
-        value.serialize(Encoder(self.line))
+        value(item, self.line);
+    }
+
+    #[inline]
+    fn member(&mut self, name: &'static str, member: &(impl Serialize + ?Sized)) {
+        self.separate();
+        self.line.push(b'"');
+        self.line.extend_from_slice(name.as_bytes());
+        self.line.extend_from_slice(b"\":");
+        value(member, self.line);
+    }
+
+    /// The name of a member; what is no text is made one.
+    fn name(&mut self, name: &(impl Serialize + ?Sized)) {
+        self.separate();
+        let start = self.line.len();
+        value(name, self.line);
+        if self.line.get(start) != Some(&b'"') {
+            let written = self.line.split_off(start);
+            self.line.push(b'"');
+            escape::text(&written, self.line);
+            self.line.push(b'"');
+        }
     }
 
     fn finish(self) {
-        self.line.push(self.end);
+        self.line.extend_from_slice(self.end);
     }
 }
 
@@ -86,13 +128,6 @@ impl fmt::Write for Escaped<'_> {
         escape::text(text.as_bytes(), self.0);
         Ok(())
     }
-}
-
-/// The values of a kind that no record has.
-macro_rules! unknown {
-    ($($method:ident($($kind:ty),*) -> $result:ty;)*) => {
-        $(fn $method(self, $(_: $kind),*) -> Result<$result, Error> { Err(Error) })*
-    };
 }
 
 /// Numbers, by the one of 64 bits that holds them.
@@ -107,11 +142,11 @@ impl<'a> ser::Serializer for Encoder<'a> {
     type Error = Error;
     type SerializeSeq = Members<'a>;
     type SerializeTuple = Members<'a>;
-    type SerializeTupleStruct = Impossible<(), Error>;
-    type SerializeTupleVariant = Impossible<(), Error>;
+    type SerializeTupleStruct = Members<'a>;
+    type SerializeTupleVariant = Members<'a>;
     type SerializeMap = Members<'a>;
     type SerializeStruct = Members<'a>;
-    type SerializeStructVariant = Impossible<(), Error>;
+    type SerializeStructVariant = Members<'a>;
 
     numbers! {
         serialize_i8(i8) -> serialize_i64;
@@ -122,14 +157,16 @@ impl<'a> ser::Serializer for Encoder<'a> {
         serialize_u32(u32) -> serialize_u64;
     }
 
-    unknown! {
-        serialize_f32(f32) -> ();
-        serialize_f64(f64) -> ();
-        serialize_char(char) -> ();
-        serialize_unit_struct(&'static str) -> ();
-        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+    fn serialize_f32(self, number: f32) -> Result<(), Error> {
+        self.finite(number.is_finite(), number)
+    }
+
+    fn serialize_f64(self, number: f64) -> Result<(), Error> {
+        self.finite(number.is_finite(), number)
+    }
+
+    fn serialize_char(self, character: char) -> Result<(), Error> {
+        self.collect_str(&character)
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), Error> {
@@ -181,6 +218,10 @@ impl<'a> ser::Serializer for Encoder<'a> {
         Ok(())
     }
 
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
+        self.serialize_unit()
+    }
+
     fn serialize_unit_variant(
         self,
         _: &'static str,
@@ -202,91 +243,123 @@ impl<'a> ser::Serializer for Encoder<'a> {
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Error> {
-        Err(Error)
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Members<'a>, Error> {
-        Ok(self.members(b'[', b']'))
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Members<'a>, Error> {
-        Ok(self.members(b'[', b']'))
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Error> {
-        Ok(self.members(b'{', b'}'))
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Error> {
-        Ok(self.members(b'{', b'}'))
-    }
-}
-
-impl SerializeStruct for Members<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
         name: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        self.separate();
-        self.line.push(b'"');
-        self.line.extend_from_slice(name.as_bytes());
-        self.line.extend_from_slice(b"\":");
-        value.serialize(Encoder(self.line))
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.finish();
+        let mut members = self.members(b'{', b"}");
+        members.member(name, value);
+        members.finish();
         Ok(())
     }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Members<'a>, Error> {
+        Ok(self.members(b'[', b"]"))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Members<'a>, Error> {
+        self.serialize_seq(None)
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Error> {
+        self.serialize_seq(None)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        _: usize,
+    ) -> Result<Members<'a>, Error> {
+        Ok(self.variant(name).members(b'[', b"]}"))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Error> {
+        Ok(self.members(b'{', b"}"))
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Error> {
+        Ok(self.members(b'{', b"}"))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        _: usize,
+    ) -> Result<Members<'a>, Error> {
+        Ok(self.variant(name).members(b'{', b"}}"))
+    }
 }
+
+/// Items one after the other, under the name that each kind of list has for them.
+macro_rules! lists {
+    ($($kind:ident.$method:ident)*) => {
+        $(impl ser::$kind for Members<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
+                self.item(item);
+                Ok(())
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.finish();
+                Ok(())
+            }
+        })*
+    };
+}
+
+lists! {
+    SerializeSeq.serialize_element
+    SerializeTuple.serialize_element
+    SerializeTupleStruct.serialize_field
+    SerializeTupleVariant.serialize_field
+}
+
+/// Members with names that the program chose, which are plain.
+macro_rules! structures {
+    ($($kind:ident)*) => {
+        $(impl $kind for Members<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Error> {
+                self.member(name, value);
+                Ok(())
+            }
+
+            fn end(self) -> Result<(), Error> {
+                self.finish();
+                Ok(())
+            }
+        })*
+    };
+}
+
+structures! { SerializeStruct SerializeStructVariant }
 
 impl SerializeMap for Members<'_> {
     type Ok = ();
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.item(key)
+        self.name(key);
+        Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, member: &T) -> Result<(), Error> {
         self.line.push(b':');
-        value.serialize(Encoder(self.line))
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.finish();
+        value(member, self.line);
         Ok(())
-    }
-}
-
-impl SerializeSeq for Members<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.finish();
-        Ok(())
-    }
-}
-
-impl SerializeTuple for Members<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.item(value)
     }
 
     fn end(self) -> Result<(), Error> {
@@ -297,6 +370,8 @@ impl SerializeTuple for Members<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
     use serde_json::Value;
@@ -327,14 +402,49 @@ mod tests {
         })
     }
 
+    /// What has no form in JSON, or fails while it is written.
+    struct Refusing;
+
+    impl Serialize for Refusing {
+        fn serialize<S: ser::Serializer>(&self, encoder: S) -> Result<S::Ok, S::Error> {
+            let mut list = encoder.serialize_seq(None)?;
+            ser::SerializeSeq::serialize_element(&mut list, "half of it")?;
+            Err(ser::Error::custom("refused"))
+        }
+    }
+
+    #[derive(Serialize)]
+    struct Unit;
+
+    #[derive(Serialize)]
+    struct Pair(u8, char);
+
+    #[derive(Serialize)]
+    enum Kind {
+        Plain,
+        One(u8),
+        Two(u8, f64),
+        Named { a: Pair },
+    }
+
     #[test]
-    fn what_no_record_has_is_refused() {
-        let refused = |record: &dyn Fn(Encoder<'_>) -> Result<(), Error>| {
-            assert_eq!(record(Encoder(&mut Vec::new())), Err(Error));
-        };
-        refused(&|encoder| 1.5.serialize(encoder));
-        refused(&|encoder| 'c'.serialize(encoder));
-        refused(&|encoder| Ok::<u8, u8>(1).serialize(encoder));
+    fn every_kind_of_value_has_a_form() {
+        let check = |record: &dyn Fn() -> String, expected: &str| assert_eq!(record(), expected);
+        check(&|| line(&1.5), "1.5");
+        check(&|| line(&-0.25_f32), "-0.25");
+        check(&|| line(&[f64::NAN, f64::INFINITY]), "[null,null]");
+        check(&|| line(&['c', '"', '\n']), r#"["c","\"","\n"]"#);
+        check(&|| line(&Unit), "null");
+        check(&|| line(&Pair(1, 'x')), r#"[1,"x"]"#);
+        check(&|| line(&Kind::Plain), r#""Plain""#);
+        check(&|| line(&Kind::One(1)), r#"{"One":1}"#);
+        check(&|| line(&Kind::Two(1, 2.5)), r#"{"Two":[1,2.5]}"#);
+        check(&|| line(&Kind::Named { a: Pair(1, 'x') }), r#"{"Named":{"a":[1,"x"]}}"#);
+        check(&|| line(&(1, Refusing, u128::MAX)), "[1,null,null]");
+        check(&|| line(&Refusing), "null");
+        let odd = [(Some(1), "a"), (None, "b")];
+        check(&|| line(&BTreeMap::from(odd)), r#"{"null":"b","1":"a"}"#);
+        check(&|| line(&BTreeMap::from([(("k",), Refusing)])), r#"{"[\"k\"]":null}"#);
     }
 
     #[test]
@@ -343,6 +453,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn finite_numbers_are_read_as_they_were(number in any::<f64>()) {
+            let read: Value = serde_json::from_str(&line(&number)).unwrap();
+            prop_assert_eq!(read.as_f64(), number.is_finite().then_some(number));
+        }
+
         #[test]
         fn the_usual_encoder_writes_the_same(value in value()) {
             let usual: String = serde_json::to_string(&value).unwrap().chars().map(|c| {

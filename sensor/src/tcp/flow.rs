@@ -153,6 +153,13 @@ impl Flow {
         }
     }
 
+    /// Since when what is to be handed on next has been held; `None` when nothing is.
+    pub(super) fn held_since(&self) -> Option<Timestamp> {
+        let (side, _) = self.blocked()?;
+        let held = self.streams[side.index()].held.as_ref()?;
+        Some(held.assembler.first().map_or(self.active, |chunk| chunk.time))
+    }
+
     /// Declares what blocks a stream a gap; `false` when nothing is blocked.
     pub(super) fn give_up(
         &mut self,

@@ -262,8 +262,22 @@ impl Table {
         if flow.is_lost() || hopeless {
             self.give_up(slot, sink);
         }
+        // What came as long ago behind another hole has waited as long: a stream with a hundred
+        // holes must not take a hundred windows.
+        while self.has_waited(slot) {
+            self.give_up(slot, sink);
+        }
         self.flows[slot as usize].waiting_since = self.clock;
         self.list(slot, true, sink);
+    }
+
+    /// Whether what comes next on a connection has waited for the reorder window for octets that
+    /// nobody will send again.
+    fn has_waited(&self, slot: u32) -> bool {
+        let flow = &self.flows[slot as usize];
+        let window = u64::try_from(REORDER_WINDOW.as_nanos()).unwrap_or(u64::MAX);
+        let is_over = |since| self.clock.nanoseconds_since(since) >= window;
+        flow.is_lost() && flow.held_since().is_some_and(is_over)
     }
 
     /// Puts a connection at the end of the list it belongs to, or ends it. One that is stalled

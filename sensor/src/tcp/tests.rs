@@ -81,6 +81,8 @@ fn a_gap_waits_for_the_reorder_window_and_no_longer() {
     let lost = Wire::open().client("ab").client("lost!").lose().client("cd").server("ok");
     let early = lost.clone().wait(400_000_000).client("ef");
     let late = lost.wait(600_000_000).client("ef");
+    let many = Wire::open().client("a").client("1").lose().client("b").client("23").lose();
+    let many = many.client("c").server("ok").wait(600_000_000).client("d");
     let before_end = |wire: &Wire| {
         let mut table = Table::new(Limits::default(), 0);
         let mut log = String::new();
@@ -91,6 +93,7 @@ fn a_gap_waits_for_the_reorder_window_and_no_longer() {
     };
     assert_eq!(before_end(&early), ">open >ab");
     assert_eq!(before_end(&late), ">open >ab >[5] >cd <ok >ef");
+    assert_eq!(before_end(&many), ">open >a >[1] >b >[2] >c <ok >d");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn decode(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The value of a hexadecimal digit.
-pub(super) fn digit(octet: u8) -> Option<u8> {
+pub(super) const fn digit(octet: u8) -> Option<u8> {
     match octet {
         b'0'..=b'9' => Some(octet - b'0'),
         b'a'..=b'f' => Some(octet - b'a' + 10),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::key::{Key, Secret};
-use super::presented::Presented;
+use super::presented::{Presented, Signatures};
 use super::sign::Signed;
 use super::{Reason, Signature, Status, guess, time};
 use crate::config::{Provider, Scheme, Source};
@@ -117,7 +117,7 @@ impl Trial<'_, '_> {
     /// The key that made the signature, or why there is none.
     fn result(&self) -> Result<&Key, Reason> {
         let signatures = &self.presented.signatures(self.scheme);
-        if signatures.is_empty() {
+        if signatures.count() == 0 {
             return Err(Reason::Malformed);
         }
         let ids: &[Source] = &self.provider.delivery_id;
@@ -127,19 +127,26 @@ impl Trial<'_, '_> {
         if self.keys.is_empty() {
             return Err(Reason::NoUsableKey);
         }
-        for url in signed.urls() {
+        let mut key = self.key_of(signatures, &signed);
+        if key.is_none()
+            && let Some(url) = signed.other_url()
+        {
             signed.url = Cow::Owned(url);
-            let key =
-                self.keys.iter().find(|key| key.made(signatures, &mut |sink| signed.feed(sink)));
-            if let Some(key) = key {
-                return Ok(key);
-            }
+            key = self.key_of(signatures, &signed);
+        }
+        if let Some(key) = key {
+            return Ok(key);
         }
         if !self.terms.diagnose {
             return Err(Reason::Mismatch);
         }
         let guess = guess::guess(self.scheme, self.keys, self.terms.others, signatures, signed);
         Err(guess.map_or(Reason::Mismatch, Reason::WouldMatch))
+    }
+
+    /// The key that made one of `signatures` over what is `signed`.
+    fn key_of(&self, signatures: &Signatures, signed: &Signed<'_>) -> Option<&Key> {
+        self.keys.iter().find(|key| key.made(signatures, &mut |sink| signed.feed(sink)))
     }
 }
 

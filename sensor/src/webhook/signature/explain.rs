@@ -36,7 +36,7 @@ pub fn explain(
     };
     steps.push(format!(
         "{} signature(s) by {} in \"{}\".",
-        presented.signatures(scheme).len(),
+        presented.signatures(scheme).count(),
         scheme.algorithm.name(),
         scheme.signature,
     ));

@@ -10,6 +10,7 @@ use serde::Serialize as _;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::key::{Key, Secret};
+use super::presented::Signatures;
 use super::sign::Signed;
 use crate::config::Scheme;
 
@@ -59,7 +60,7 @@ pub(super) fn guess(
     scheme: &Scheme,
     keys: &[Key],
     others: &[Secret],
-    signatures: &[Vec<u8>],
+    signatures: &Signatures,
     mut signed: Signed<'_>,
 ) -> Option<Guess> {
     if signed.content.len() > MAX_BODY_BYTES {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac as _};
+use hmac::digest::{CtOutput, Output};
+use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
     RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
@@ -17,7 +18,7 @@ use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::der;
-use super::presented::hexadecimal;
+use super::presented::{Signatures, hexadecimal};
 use crate::config::{Algorithm, KeyForm};
 
 /// Octets of an Ed25519 public key (RFC 8032, section 5.1.5).
@@ -123,23 +124,11 @@ impl Key {
 
     /// Whether this key made one of `signatures` over what `feed` hands on piece by piece. Shared
     /// secrets are compared in constant time.
-    pub(super) fn made(&self, signatures: &[Vec<u8>], feed: Feed<'_>) -> bool {
+    pub(super) fn made(&self, signatures: &Signatures, feed: Feed<'_>) -> bool {
         match &self.material {
-            Material::HmacSha1(keyed) => {
-                let mut mac = keyed.clone();
-                feed(&mut |part| mac.update(part));
-                signatures.iter().any(|tag| mac.clone().verify_slice(tag).is_ok())
-            }
-            Material::HmacSha256(keyed) => {
-                let mut mac = keyed.clone();
-                feed(&mut |part| mac.update(part));
-                signatures.iter().any(|tag| mac.clone().verify_slice(tag).is_ok())
-            }
-            Material::HmacSha512(keyed) => {
-                let mut mac = keyed.clone();
-                feed(&mut |part| mac.update(part));
-                signatures.iter().any(|tag| mac.clone().verify_slice(tag).is_ok())
-            }
+            Material::HmacSha1(keyed) => tagged(keyed, signatures, feed),
+            Material::HmacSha256(keyed) => tagged(keyed, signatures, feed),
+            Material::HmacSha512(keyed) => tagged(keyed, signatures, feed),
             Material::Token(token) => signatures.iter().any(|sent| same(token, sent)),
             Material::Public(key) => {
                 let mut text = Vec::new();
@@ -148,6 +137,17 @@ impl Key {
             }
         }
     }
+}
+
+/// Whether one of `signatures` is the tag of what `feed` hands on, compared in constant time.
+fn tagged<M: Mac + Clone>(keyed: &M, signatures: &Signatures, feed: Feed<'_>) -> bool {
+    let mut mac = keyed.clone();
+    feed(&mut |part| mac.update(part));
+    let tag = mac.finalize();
+    signatures
+        .iter()
+        .filter_map(|sent| Output::<M>::try_from(sent).ok())
+        .any(|sent| CtOutput::new(sent) == tag)
 }
 
 /// Whether two tokens are the same, in a time that tells neither their octets nor, of the secret

@@ -3,9 +3,11 @@
 //! It must not know what they are of.
 
 use std::borrow::Cow;
+use std::{iter, mem};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memchr;
 
 use crate::config::{Algorithm, Encoding, Scheme, Source};
 use crate::webhook::form::digit;
@@ -21,6 +23,42 @@ pub(super) struct Presented<'a> {
     header: Cow<'a, [u8]>,
 }
 
+/// The octets of signatures, one after the other in memory that is asked for once.
+#[derive(Debug, Default)]
+pub(super) struct Signatures {
+    octets: Vec<u8>,
+    /// Where each of the first `count` ends.
+    ends: [usize; MAX_SIGNATURES],
+    count: usize,
+}
+
+impl Signatures {
+    /// Each of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends[..self.count]
+            .iter()
+            .map(move |end| &self.octets[mem::replace(&mut start, *end)..*end])
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Takes the signature that is written as `text`, unless that is none or there are too many.
+    fn take(&mut self, text: &[u8], scheme: &Scheme) {
+        let start = self.octets.len();
+        let is_one = decode(text, scheme, &mut self.octets) && self.octets.len() > start;
+        match self.ends.get_mut(self.count) {
+            Some(end) if is_one => {
+                *end = self.octets.len();
+                self.count += 1;
+            }
+            _ => self.octets.truncate(start),
+        }
+    }
+}
+
 impl<'a> Presented<'a> {
     /// The signatures under `scheme`; `None` when there is none, be it well written or not.
     pub(super) fn new(scheme: &Scheme, message: &Message<'a>) -> Option<Self> {
@@ -33,9 +71,13 @@ impl<'a> Presented<'a> {
     }
 
     /// The octets of each signature that is well written.
-    pub(super) fn signatures(&self, scheme: &Scheme) -> Vec<Vec<u8>> {
-        let texts = signatures(&self.header, scheme).take(MAX_SIGNATURES);
-        texts.filter_map(|text| decode(text, scheme)).collect()
+    pub(super) fn signatures(&self, scheme: &Scheme) -> Signatures {
+        let mut found = Signatures::default();
+        found.octets.reserve(self.header.len());
+        signatures(&self.header, scheme)
+            .take(MAX_SIGNATURES)
+            .for_each(|text| found.take(text, scheme));
+        found
     }
 
     /// The item of the header that starts with `prefix`, without it.
@@ -67,25 +109,56 @@ fn separator(scheme: &Scheme) -> Option<u8> {
 }
 
 fn items(header: &[u8], separator: Option<u8>) -> impl Iterator<Item = &[u8]> {
-    header.split(move |octet| Some(*octet) == separator).map(<[u8]>::trim_ascii)
+    let mut rest = Some(header);
+    iter::from_fn(move || {
+        let text = rest.take()?;
+        let end = separator.and_then(|octet| memchr(octet, text)).unwrap_or(text.len());
+        rest = text.get(end + 1..);
+        Some(text[..end].trim_ascii())
+    })
 }
 
-fn decode(text: &[u8], scheme: &Scheme) -> Option<Vec<u8>> {
-    if scheme.algorithm == Algorithm::Token {
-        return Some(text.to_vec());
-    }
+/// Appends the octets that `text` stands for; `false` when it stands for none.
+fn decode(text: &[u8], scheme: &Scheme, octets: &mut Vec<u8>) -> bool {
     match scheme.encoding {
-        Encoding::Hex => hexadecimal(text),
-        Encoding::Base64 => STANDARD.decode(text).ok(),
+        _ if scheme.algorithm == Algorithm::Token => {
+            octets.extend_from_slice(text);
+            true
+        }
+        Encoding::Hex => append_hexadecimal(text, octets),
+        Encoding::Base64 => STANDARD.decode_vec(text, octets).is_ok(),
     }
-    .filter(|octets| !octets.is_empty())
 }
 
 /// The octets that hexadecimal digits of either case stand for.
 pub(super) fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
-    let pairs = text.chunks_exact(2);
-    if !pairs.remainder().is_empty() {
-        return None;
-    }
-    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    let mut octets = Vec::new();
+    append_hexadecimal(text, &mut octets).then_some(octets)
 }
+
+fn append_hexadecimal(text: &[u8], octets: &mut Vec<u8>) -> bool {
+    let (pairs, []) = text.as_chunks::<2>() else { return false };
+    let mut seen = 0;
+    octets.extend(pairs.iter().map(|pair| {
+        let [high, low] = pair.map(|character| VALUES[usize::from(character)]);
+        seen |= high | low;
+        high << 4 | low
+    }));
+    seen != NO_DIGIT
+}
+
+/// What stands for no digit, and has every bit set, so that one among many is still seen.
+const NO_DIGIT: u8 = u8::MAX;
+
+/// The value of each character as a hexadecimal digit: a signature has 64 of them.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut character = u8::MIN;
+    while character < u8::MAX {
+        if let Some(value) = digit(character) {
+            values[character as usize] = value;
+        }
+        character += 1;
+    }
+    values
+};

@@ -100,15 +100,11 @@ impl<'a> Signed<'a> {
         }
     }
 
-    /// The URLs that may have been signed: as configured, and where Twilio does so too, with the
-    /// scheme's port added or taken away.
-    pub(super) fn urls(&self) -> Vec<String> {
-        let url = self.url.clone().into_owned();
-        if !self.template.0.contains(&Part::TwilioForm) {
-            return vec![url];
-        }
-        let other = other_port(&url);
-        std::iter::once(url).chain(other).collect()
+    /// The other URL that may have been signed: as configured, with the scheme's port added or taken
+    /// away, where Twilio does so too.
+    pub(super) fn other_url(&self) -> Option<String> {
+        let may_differ = self.template.0.contains(&Part::TwilioForm);
+        may_differ.then(|| other_port(&self.url)).flatten()
     }
 }
 
