@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::coding::{self, Packed};
+use super::coding::{Packed, Unpacking};
 use super::document::{self, Document};
 use super::fault::{Fault, Unjudged};
 use super::media::{self, Charset, Kind};
@@ -34,23 +34,30 @@ pub(super) struct Reading {
     pub(super) found: Option<Content>,
     pub(super) faults: Vec<Fault>,
     pub(super) unjudged: Option<Unjudged>,
+    /// Octets that were unpacked and read to come to this.
+    pub(super) octets: usize,
 }
 
 /// Reads `octets`, which `headers` describe.
 pub(super) fn read(headers: &Headers, octets: &[u8]) -> Reading {
-    let content = match coding::content(headers, octets) {
-        Ok(content) => content,
-        Err(Packed::Broken(coding)) => return Reading::fault(Fault::Undecodable(coding)),
-        Err(Packed::Bomb(coding)) => return Reading::fault(Fault::Bomb(coding)),
-        Err(Packed::Unknown) => return Reading::unjudged(Unjudged::Coding),
-        Err(Packed::TooLarge) => return Reading::unjudged(Unjudged::TooLarge),
+    let mut unpacking = Unpacking::new(octets);
+    let reading = match unpacking.content(headers) {
+        Ok(content) => read_unpacked(headers, &content),
+        Err(Packed::Broken(coding)) => Reading::fault(Fault::Undecodable(coding)),
+        Err(Packed::Bomb(coding)) => Reading::fault(Fault::Bomb(coding)),
+        Err(Packed::Unknown) => Reading::unjudged(Unjudged::Coding),
+        Err(Packed::TooLarge) => Reading::unjudged(Unjudged::TooLarge),
     };
+    Reading { octets: octets.len() + unpacking.octets(), ..reading }
+}
+
+fn read_unpacked(headers: &Headers, content: &[u8]) -> Reading {
     match media::declared(headers) {
-        (Kind::Json, _) => json(&content),
-        (Kind::Form, _) => form(&content),
-        (Kind::Text, Charset::Utf8) => text(&content),
+        (Kind::Json, _) => json(content),
+        (Kind::Form, _) => form(content),
+        (Kind::Text, Charset::Utf8) => text(content),
         (Kind::Text, Charset::Other) => Reading::unjudged(Unjudged::Charset),
-        (Kind::Any, _) => any(&content),
+        (Kind::Any, _) => any(content),
     }
 }
 
@@ -66,7 +73,7 @@ impl Reading {
     fn of(document: Document) -> Self {
         let unjudged = document.tree.is_none().then_some(Unjudged::TooLarge);
         let faults = document.repeated.map(Fault::Repeated).into_iter().collect();
-        Self { found: document.tree.map(Content::Json), faults, unjudged }
+        Self { found: document.tree.map(Content::Json), faults, unjudged, ..Self::default() }
     }
 }
 

@@ -66,7 +66,10 @@ pub enum Unjudged {
     MediaType,
     /// Its characters are coded in a way that is not known here.
     Charset,
-    /// Schemas of too many other events were needed in the same second.
+    /// Its endpoint has secrets, and none of them made its signature.
+    NotGenuine,
+    /// Too much else was to be checked in the same second: octets that nobody vouches for, or
+    /// schemas of other events.
     Busy,
 }
 
@@ -134,7 +137,8 @@ impl Unjudged {
             Self::TooLarge => "it is larger than is looked at",
             Self::MediaType => "its media type promises nothing that is checked",
             Self::Charset => "its charset is not known here",
-            Self::Busy => "too many other kinds of event came in the same second",
+            Self::NotGenuine => "it has no valid signature",
+            Self::Busy => "too much else was to be checked in the same second",
         }
     }
 }
