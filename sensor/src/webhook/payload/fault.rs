@@ -68,6 +68,8 @@ pub enum Unjudged {
     Charset,
     /// Its endpoint has secrets, and none of them made its signature.
     NotGenuine,
+    /// Its schema was not needed yet, and neither a signature nor the application vouches for it.
+    NotVouched,
     /// Too much else was to be checked in the same second: octets that nobody vouches for, or
     /// schemas of other events.
     Busy,
@@ -138,6 +140,7 @@ impl Unjudged {
             Self::MediaType => "its media type promises nothing that is checked",
             Self::Charset => "its charset is not known here",
             Self::NotGenuine => "it has no valid signature",
+            Self::NotVouched => "no event like it was signed or accepted yet",
             Self::Busy => "too much else was to be checked in the same second",
         }
     }

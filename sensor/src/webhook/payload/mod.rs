@@ -146,9 +146,11 @@ impl Payloads {
         octets: usize,
         payload: &mut Payload,
     ) {
-        match self.validators.hold(origin.schemas, origin.event_type, tree, origin.now) {
+        let when = (origin.teaches(), origin.now);
+        match self.validators.hold(origin.schemas, origin.event_type, tree, when) {
             Held::Unasked => {}
             Held::Busy => payload.unjudged = Some(Unjudged::Busy),
+            Held::NotCompiled => payload.unjudged = Some(Unjudged::NotVouched),
             Held::Checked(result) => {
                 if let Err(mismatch) = &result {
                     payload.faults.push(Fault::Schema(mismatch.clone()));
