@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::coding::{Packed, Unpacking};
-use super::document::{self, Document};
+use super::document::{self, Document, Treeless};
 use super::fault::{Fault, Unjudged};
 use super::media::{self, Charset, Kind};
 use crate::http::Headers;
@@ -71,9 +71,13 @@ impl Reading {
     }
 
     fn of(document: Document) -> Self {
-        let unjudged = document.tree.is_none().then_some(Unjudged::TooLarge);
         let faults = document.repeated.map(Fault::Repeated).into_iter().collect();
-        Self { found: document.tree.map(Content::Json), faults, unjudged, ..Self::default() }
+        let (found, unjudged) = match document.tree {
+            Ok(tree) => (Some(Content::Json(tree)), None),
+            Err(Treeless::TooLarge) => (None, Some(Unjudged::TooLarge)),
+            Err(Treeless::Unpredictable) => (None, Some(Unjudged::Unpredictable)),
+        };
+        Self { found, faults, unjudged, ..Self::default() }
     }
 }
 
@@ -152,6 +156,8 @@ mod tests {
         check(json, b"{\"a\":1}", "{\"a\":1}");
         check(json, b"a=1", "it is declared JSON, and is none: expected value at line 1 column 1");
         check(json, b"{\"a\":1", "it is declared JSON, and is none: it ends early");
+        let unpredictable = "it has a number or a character that readers do not agree on";
+        check(json, br#"{"a":"\ud83d"}"#, unpredictable);
         check(json, b"{\"a\":1,\"a\":2}", "/a stands twice in one object");
         check(form, b"a=1&b=%7B+", "[(\"a\", \"1\"), (\"b\", \"{ \")]");
         check(form, b"payload=%7B%22a%22%3A1%7D", "{\"a\":1}");

@@ -62,6 +62,8 @@ pub enum Unjudged {
     Coding,
     /// It is larger than is looked at.
     TooLarge,
+    /// It is JSON with a number or a character that no two readers need to read alike.
+    Unpredictable,
     /// Its type promises nothing that is checked.
     MediaType,
     /// Its characters are coded in a way that is not known here.
@@ -137,6 +139,7 @@ impl Unjudged {
             Self::Empty => "it has no body",
             Self::Coding => "its content coding is not known here",
             Self::TooLarge => "it is larger than is looked at",
+            Self::Unpredictable => "it has a number or a character that readers do not agree on",
             Self::MediaType => "its media type promises nothing that is checked",
             Self::Charset => "its charset is not known here",
             Self::NotGenuine => "it has no valid signature",
