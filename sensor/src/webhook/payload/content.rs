@@ -6,10 +6,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::charset::Charset;
 use super::coding::{Packed, Unpacking};
 use super::document::{self, Document, Treeless};
 use super::fault::{Fault, Unjudged};
-use super::media::{self, Charset, Kind};
+use super::media::{self, Kind};
 use crate::http::Headers;
 use crate::webhook::form;
 
@@ -55,8 +56,8 @@ fn read_unpacked(headers: &Headers, content: &[u8]) -> Reading {
     match media::declared(headers) {
         (Kind::Json, _) => json(content),
         (Kind::Form, _) => form(content),
-        (Kind::Text, Charset::Utf8) => text(content),
-        (Kind::Text, Charset::Other) => Reading::unjudged(Unjudged::Charset),
+        (Kind::Text, declared) => text(content, Charset::of_text(content, declared)),
+        (Kind::Xml, declared) => text(content, Charset::of_xml(content, declared)),
         (Kind::Any, _) => any(content),
     }
 }
@@ -104,7 +105,10 @@ fn form(content: &[u8]) -> Reading {
 }
 
 /// Text, of which some is JSON: Amazon SNS declares all of its own so.
-fn text(content: &[u8]) -> Reading {
+fn text(content: &[u8], charset: Charset) -> Reading {
+    if charset == Charset::Other {
+        return Reading::unjudged(Unjudged::Charset);
+    }
     if let Some(at) = binary(content) {
         return Reading::fault(Fault::Binary(at));
     }
@@ -168,7 +172,10 @@ mod tests {
         check("text/plain", b"hello", "its media type promises nothing that is checked");
         check("text/plain", b"he\0llo", "it is declared text, and octet 2 is of none");
         check("text/xml", b"<a>\xff", "it is declared text, and octet 3 is of none");
-        check("text/plain; charset=latin1", b"\xff", "its charset is not known here");
+        let charset = "its charset is not known here";
+        check("text/plain; charset=latin1", b"\xff", charset);
+        check("text/plain", b"\xff\xfeh\0i\0", charset);
+        check("text/xml", b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9", charset);
         check("", b"[1]", "[1]");
         check("image/png", b"\x89PNG", "its media type promises nothing that is checked");
     }

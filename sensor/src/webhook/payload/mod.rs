@@ -4,6 +4,7 @@
 //! Pure. It must not judge whether any of that matters; that is `detect`'s part. What was not seen
 //! whole is not judged.
 
+mod charset;
 mod coding;
 mod content;
 mod document;
