@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
 use super::message::Message;
-use super::payload::{Origin, Payloads, Shapes};
+use super::payload::{Origin, Payloads, Shapes, Voucher};
 use super::{Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, request_id};
 use crate::config::Provider;
 use crate::http::{Exchange, Request};
@@ -148,7 +148,7 @@ impl Webhooks {
             schemas: place.schemas?,
             provider: delivery.provider.as_ref().map_or("", |provider| &provider.name),
             event_type: delivery.event_type.as_deref().unwrap_or_default(),
-            teaches: teaches(delivery),
+            voucher: voucher(delivery),
             now,
         };
         self.payloads.judge(origin, message)
@@ -197,16 +197,18 @@ impl Webhooks {
     }
 }
 
-/// Whether a delivery is genuine, or where that is not known, was taken for it by who knows better.
-fn teaches(delivery: &Delivery) -> bool {
-    let is_checked =
+/// Who says that a delivery is genuine: its signature, or where that is not known, the application,
+/// which may know better.
+fn voucher(delivery: &Delivery) -> Voucher {
+    let has_secrets =
         delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty());
     match delivery.signature.as_ref().map(|signature| signature.status) {
-        Some(Status::Valid) => true,
-        Some(Status::Invalid | Status::Missing | Status::Stale) if is_checked => false,
+        Some(Status::Valid) => Voucher::Signature,
+        Some(Status::Invalid | Status::Missing | Status::Stale) if has_secrets => Voucher::Denied,
         _ => {
             let response = delivery.exchange.response.as_ref();
-            response.is_some_and(|response| (200..300).contains(&response.status))
+            let is_taken = response.is_some_and(|response| (200..300).contains(&response.status));
+            if is_taken { Voucher::Application } else { Voucher::Nobody }
         }
     }
 }

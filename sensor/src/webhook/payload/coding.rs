@@ -11,12 +11,13 @@ use ruzstd::decoding::StreamingDecoder;
 
 use crate::http::Headers;
 
-/// Octets of content that are unpacked: more than the payloads of the large senders have, and
-/// little beside the bodies that are held.
+/// Octets that are unpacked of one body, all its codings together: more than the payloads of the
+/// large senders have, and little beside the bodies that are held.
 const MAX_CONTENT_BYTES: usize = 8 << 20;
 
-/// How many octets may come out of one. Repetitive JSON shrinks to a fiftieth; what shrinks to
-/// less than this was made to.
+/// How many octets may come out of one, all codings together: each of two with a ratio of its own
+/// would allow the square. Repetitive JSON shrinks to a fiftieth; what shrinks to less than this
+/// was made to.
 const MAX_RATIO: usize = 200;
 
 /// Octets that may come out whatever the ratio, because a short text of one letter has any.
@@ -76,22 +77,55 @@ impl Coding {
             .find(|coding| is(coding.name()))
             .or_else(|| is("x-gzip").then_some(Self::Gzip))
     }
+}
 
-    fn unpack(self, packed: &[u8]) -> Result<Vec<u8>, Packed> {
-        match self {
-            Self::Gzip => self.read(MultiGzDecoder::new(packed), packed.len()),
-            Self::Deflate if is_zlib(packed) => self.read(ZlibDecoder::new(packed), packed.len()),
-            Self::Deflate => self.read(DeflateDecoder::new(packed), packed.len()),
-            Self::Brotli => self.read(Decompressor::new(packed, STEP), packed.len()),
-            Self::Zstd => {
+/// The codings of one body on their way off.
+#[derive(Debug)]
+pub(super) struct Unpacking<'b> {
+    body: &'b [u8],
+    /// Octets that came out so far, of all codings.
+    octets: usize,
+    /// Octets that may come out of a body of this length.
+    most: usize,
+}
+
+impl<'b> Unpacking<'b> {
+    /// Nothing taken off `body` yet.
+    pub(super) fn new(body: &'b [u8]) -> Self {
+        let most = body.len().saturating_mul(MAX_RATIO).max(FREE_BYTES);
+        Self { body, octets: 0, most }
+    }
+
+    /// Octets that were unpacked, whether or not that came to anything.
+    pub(super) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// The content of the body without the codings that `headers` name.
+    pub(super) fn content(&mut self, headers: &Headers) -> Result<Cow<'b, [u8]>, Packed> {
+        let codings = named(headers).ok_or(Packed::Unknown)?;
+        let packed = Cow::Borrowed(self.body);
+        // The last one named was applied last.
+        codings
+            .iter()
+            .rev()
+            .try_fold(packed, |packed, coding| self.unpack(*coding, &packed).map(Cow::Owned))
+    }
+
+    fn unpack(&mut self, coding: Coding, packed: &[u8]) -> Result<Vec<u8>, Packed> {
+        match coding {
+            Coding::Gzip => self.read(coding, MultiGzDecoder::new(packed)),
+            Coding::Deflate if is_zlib(packed) => self.read(coding, ZlibDecoder::new(packed)),
+            Coding::Deflate => self.read(coding, DeflateDecoder::new(packed)),
+            Coding::Brotli => self.read(coding, Decompressor::new(packed, STEP)),
+            Coding::Zstd => {
                 let frame = StreamingDecoder::new_with_max_window_size(packed, MAX_ZSTD_WINDOW);
-                self.read(frame.map_err(|_| Packed::Broken(self))?, packed.len())
+                self.read(coding, frame.map_err(|_| Packed::Broken(coding))?)
             }
         }
     }
 
-    fn read(self, mut unpacked: impl Read, packed: usize) -> Result<Vec<u8>, Packed> {
-        let most = packed.saturating_mul(MAX_RATIO).max(FREE_BYTES);
+    fn read(&mut self, coding: Coding, mut unpacked: impl Read) -> Result<Vec<u8>, Packed> {
         let mut content = Vec::new();
         let mut step = vec![0; STEP];
         loop {
@@ -99,29 +133,29 @@ impl Coding {
                 Ok(0) => return Ok(content),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Err(Packed::Broken(self)),
+                Err(_) => return Err(Packed::Broken(coding)),
             };
             content.extend_from_slice(&step[..read]);
-            if content.len() > most {
-                return Err(Packed::Bomb(self));
+            self.octets += read;
+            if self.octets > self.most {
+                return Err(Packed::Bomb(coding));
             }
-            if content.len() > MAX_CONTENT_BYTES {
+            if self.octets > MAX_CONTENT_BYTES {
                 return Err(Packed::TooLarge);
             }
         }
     }
 }
 
-/// The content of `body` without the codings that `headers` name.
-pub(super) fn content<'b>(headers: &Headers, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Packed> {
+/// The codings that `headers` name, in the order they were applied; `None` when one is not known
+/// here, or there are more than are looked at.
+fn named(headers: &Headers) -> Option<Vec<Coding>> {
     let named = headers.all("content-encoding").flat_map(|value| value.split(|b| *b == b','));
     let named = named.map(<[u8]>::trim_ascii);
     let applied = named.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
-    let codings = applied.map(Coding::named).collect::<Option<Vec<_>>>();
-    let codings = codings.filter(|codings| codings.len() <= MAX_CODINGS).ok_or(Packed::Unknown)?;
-    let packed = Cow::Borrowed(body);
-    // The last one named was applied last.
-    codings.iter().rev().try_fold(packed, |packed, coding| coding.unpack(&packed).map(Cow::Owned))
+    // One more than may be is enough to see that there are too many.
+    let codings = applied.take(MAX_CODINGS + 1).map(Coding::named).collect::<Option<Vec<_>>>()?;
+    (codings.len() <= MAX_CODINGS).then_some(codings)
 }
 
 /// Whether the text starts with a zlib header (RFC 1950, section 2.2).
@@ -157,7 +191,7 @@ mod tests {
 
     fn check(named: &str, body: &[u8], expected: Result<&[u8], Packed>) {
         let headers = headers(&format!("Content-Encoding: {named}"));
-        let found = content(&headers, body);
+        let found = Unpacking::new(body).content(&headers);
         assert_eq!(found.as_deref().map_err(|packed| *packed), expected, "{named}");
     }
 
@@ -196,8 +230,16 @@ mod tests {
     #[test]
     fn bombs_stay_packed() {
         check("gzip", &gzip(&vec![b'0'; 1 << 20]), Err(Packed::Bomb(Coding::Gzip)));
-        // Twice packed, each layer within the ratio of its own or not.
         check("gzip, gzip", &gzip(&gzip(&vec![0; 8 << 20])), Err(Packed::Bomb(Coding::Gzip)));
+        // Twice packed, each layer within the ratio: many members, packed together.
+        let members = gzip(&[b'0'; 4 << 10]).repeat(256);
+        assert!(members.len() * MAX_RATIO > 1 << 20);
+        let packed = gzip(&members);
+        assert!(packed.len() * MAX_RATIO > members.len());
+        check("gzip, gzip", &packed, Err(Packed::Bomb(Coding::Gzip)));
+        let mut unpacking = Unpacking::new(&packed);
+        assert!(unpacking.content(&headers("Content-Encoding: gzip, gzip")).is_err());
+        assert!(unpacking.octets() <= FREE_BYTES + STEP, "{}", unpacking.octets());
         let digits: Vec<u8> = (0..=MAX_CONTENT_BYTES / 8)
             .flat_map(|number| format!("{number:08}").into_bytes())
             .collect();
@@ -215,13 +257,13 @@ mod tests {
             changed: u8,
         ) {
             let headers = headers(&format!("Content-Encoding: {coding}"));
-            drop(content(&headers, &octets));
+            drop(Unpacking::new(&octets).content(&headers));
             for packed in [BROTLI, ZSTD, &gzip(TEXT)] {
                 let mut packed = packed.to_vec();
                 let place = place.index(packed.len());
                 packed[place] = changed;
                 packed.extend_from_slice(&octets);
-                drop(content(&headers, &packed));
+                drop(Unpacking::new(&packed).content(&headers));
             }
         }
     }

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::coding::{self, Packed};
-use super::document::{self, Document};
+use super::charset::Charset;
+use super::coding::{Packed, Unpacking};
+use super::document::{self, Document, Treeless};
 use super::fault::{Fault, Unjudged};
-use super::media::{self, Charset, Kind};
+use super::media::{self, Kind};
 use crate::http::Headers;
 use crate::webhook::form;
 
@@ -34,23 +35,30 @@ pub(super) struct Reading {
     pub(super) found: Option<Content>,
     pub(super) faults: Vec<Fault>,
     pub(super) unjudged: Option<Unjudged>,
+    /// Octets that were unpacked and read to come to this.
+    pub(super) octets: usize,
 }
 
 /// Reads `octets`, which `headers` describe.
 pub(super) fn read(headers: &Headers, octets: &[u8]) -> Reading {
-    let content = match coding::content(headers, octets) {
-        Ok(content) => content,
-        Err(Packed::Broken(coding)) => return Reading::fault(Fault::Undecodable(coding)),
-        Err(Packed::Bomb(coding)) => return Reading::fault(Fault::Bomb(coding)),
-        Err(Packed::Unknown) => return Reading::unjudged(Unjudged::Coding),
-        Err(Packed::TooLarge) => return Reading::unjudged(Unjudged::TooLarge),
+    let mut unpacking = Unpacking::new(octets);
+    let reading = match unpacking.content(headers) {
+        Ok(content) => read_unpacked(headers, &content),
+        Err(Packed::Broken(coding)) => Reading::fault(Fault::Undecodable(coding)),
+        Err(Packed::Bomb(coding)) => Reading::fault(Fault::Bomb(coding)),
+        Err(Packed::Unknown) => Reading::unjudged(Unjudged::Coding),
+        Err(Packed::TooLarge) => Reading::unjudged(Unjudged::TooLarge),
     };
+    Reading { octets: octets.len() + unpacking.octets(), ..reading }
+}
+
+fn read_unpacked(headers: &Headers, content: &[u8]) -> Reading {
     match media::declared(headers) {
-        (Kind::Json, _) => json(&content),
-        (Kind::Form, _) => form(&content),
-        (Kind::Text, Charset::Utf8) => text(&content),
-        (Kind::Text, Charset::Other) => Reading::unjudged(Unjudged::Charset),
-        (Kind::Any, _) => any(&content),
+        (Kind::Json, _) => json(content),
+        (Kind::Form, _) => form(content),
+        (Kind::Text, declared) => text(content, Charset::of_text(content, declared)),
+        (Kind::Xml, declared) => text(content, Charset::of_xml(content, declared)),
+        (Kind::Any, _) => any(content),
     }
 }
 
@@ -64,9 +72,13 @@ impl Reading {
     }
 
     fn of(document: Document) -> Self {
-        let unjudged = document.tree.is_none().then_some(Unjudged::TooLarge);
         let faults = document.repeated.map(Fault::Repeated).into_iter().collect();
-        Self { found: document.tree.map(Content::Json), faults, unjudged }
+        let (found, unjudged) = match document.tree {
+            Ok(tree) => (Some(Content::Json(tree)), None),
+            Err(Treeless::TooLarge) => (None, Some(Unjudged::TooLarge)),
+            Err(Treeless::Unpredictable) => (None, Some(Unjudged::Unpredictable)),
+        };
+        Self { found, faults, unjudged, ..Self::default() }
     }
 }
 
@@ -93,7 +105,10 @@ fn form(content: &[u8]) -> Reading {
 }
 
 /// Text, of which some is JSON: Amazon SNS declares all of its own so.
-fn text(content: &[u8]) -> Reading {
+fn text(content: &[u8], charset: Charset) -> Reading {
+    if charset == Charset::Other {
+        return Reading::unjudged(Unjudged::Charset);
+    }
     if let Some(at) = binary(content) {
         return Reading::fault(Fault::Binary(at));
     }
@@ -145,6 +160,8 @@ mod tests {
         check(json, b"{\"a\":1}", "{\"a\":1}");
         check(json, b"a=1", "it is declared JSON, and is none: expected value at line 1 column 1");
         check(json, b"{\"a\":1", "it is declared JSON, and is none: it ends early");
+        let unpredictable = "it has a number or a character that readers do not agree on";
+        check(json, br#"{"a":"\ud83d"}"#, unpredictable);
         check(json, b"{\"a\":1,\"a\":2}", "/a stands twice in one object");
         check(form, b"a=1&b=%7B+", "[(\"a\", \"1\"), (\"b\", \"{ \")]");
         check(form, b"payload=%7B%22a%22%3A1%7D", "{\"a\":1}");
@@ -155,7 +172,10 @@ mod tests {
         check("text/plain", b"hello", "its media type promises nothing that is checked");
         check("text/plain", b"he\0llo", "it is declared text, and octet 2 is of none");
         check("text/xml", b"<a>\xff", "it is declared text, and octet 3 is of none");
-        check("text/plain; charset=latin1", b"\xff", "its charset is not known here");
+        let charset = "its charset is not known here";
+        check("text/plain; charset=latin1", b"\xff", charset);
+        check("text/plain", b"\xff\xfeh\0i\0", charset);
+        check("text/xml", b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9", charset);
         check("", b"[1]", "[1]");
         check("image/png", b"\x89PNG", "its media type promises nothing that is checked");
     }

@@ -25,11 +25,21 @@ const MAX_TREE_BYTES: usize = 4 << 20;
 /// A text that is well-formed.
 #[derive(Debug, PartialEq)]
 pub(super) struct Document {
-    /// What it says; `None` when that is too much to be looked at.
-    pub(super) tree: Option<Value>,
+    /// What it says, or why there is no tree of it.
+    pub(super) tree: Result<Value, Treeless>,
     /// The pointer of the first name that stands twice in one object. Of which of the two counts
     /// every reader has its own idea (RFC 8259, section 4).
     pub(super) repeated: Option<String>,
+}
+
+/// Why there is no tree of a text that is well-formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Treeless {
+    /// It is too much to be looked at.
+    TooLarge,
+    /// It has a number beyond binary64, or half a surrogate pair: the grammar has both, and what
+    /// a reader makes of them cannot be foretold (RFC 8259, sections 6 and 8.2).
+    Unpredictable,
 }
 
 /// Why a text is no JSON that would be read.
@@ -62,12 +72,22 @@ pub(super) fn read(text: &[u8]) -> Result<Document, Malformed> {
     match read.and_then(|tree| deserializer.end().map(|()| tree)) {
         Ok(tree) => {
             let repeated = state.repeated.map(Pointer::into_text);
-            Ok(Document { tree: state.is_whole.then_some(tree), repeated })
+            let tree = state.is_whole.then_some(tree).ok_or(Treeless::TooLarge);
+            Ok(Document { tree, repeated })
         }
         Err(_) if state.too_deep => Err(Malformed::TooDeep),
+        Err(_) if is_well_formed(text) => {
+            Ok(Document { tree: Err(Treeless::Unpredictable), repeated: None })
+        }
         Err(error) if error.classify() == Category::Eof => Err(Malformed::Ends),
         Err(error) => Err(Malformed::Grammar(error.to_string())),
     }
+}
+
+/// Whether `text` keeps to the grammar. What is ignored is not turned into numbers and characters,
+/// nor recursed into, and is not known to be UTF-8.
+fn is_well_formed(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 struct State {
@@ -234,18 +254,32 @@ mod tests {
         check(&nested(MAX_DEPTH + 1), Err("it has more than 100 levels"));
         check(&nested(100_000), Err("it has more than 100 levels"));
         let numbers = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
-        assert!(read(numbers(MAX_VALUES - 1).as_bytes()).unwrap().tree.is_some());
-        assert_eq!(read(numbers(MAX_VALUES).as_bytes()).unwrap().tree, None);
+        assert!(read(numbers(MAX_VALUES - 1).as_bytes()).unwrap().tree.is_ok());
+        let tree = |text: &str| read(text.as_bytes()).unwrap().tree;
+        assert_eq!(tree(&numbers(MAX_VALUES)), Err(Treeless::TooLarge));
         let long = format!("\"{}\"", "x".repeat(MAX_TREE_BYTES));
-        assert_eq!(read(long.as_bytes()).unwrap().tree, None);
+        assert_eq!(tree(&long), Err(Treeless::TooLarge));
         assert!(read(format!("{long}x").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_the_grammar_has_and_readers_do_not_agree_on() {
+        let tree = |text: &str| read(text.as_bytes()).map(|document| document.tree);
+        for text in [r#"["\ud83d"]"#, r#"{"\udc00":1}"#, r#""\ud83d\u0041""#, "[1e999]", "-1e999"] {
+            assert_eq!(tree(text), Ok(Err(Treeless::Unpredictable)), "{text}");
+            tree(&format!("{text},")).unwrap_err();
+        }
+        for text in [r#"["\ud83"]"#, "[1e]", "[01e999]", "[\"\\ud83d\n\"]"] {
+            tree(text).unwrap_err();
+        }
+        read(b"[\"\\ud83d\xff\"]").unwrap_err();
     }
 
     proptest! {
         #[test]
         fn the_tree_is_what_another_reader_makes(text in "[\\[\\]{}:,\"ab01.e \\\\-]{0,24}") {
             let other = serde_json::from_str::<Value>(&text).ok();
-            let found = read(text.as_bytes()).ok().and_then(|document| document.tree);
+            let found = read(text.as_bytes()).ok().and_then(|document| document.tree.ok());
             prop_assert_eq!(found, other);
         }
     }

@@ -62,11 +62,18 @@ pub enum Unjudged {
     Coding,
     /// It is larger than is looked at.
     TooLarge,
+    /// It is JSON with a number or a character that no two readers need to read alike.
+    Unpredictable,
     /// Its type promises nothing that is checked.
     MediaType,
     /// Its characters are coded in a way that is not known here.
     Charset,
-    /// Schemas of too many other events were needed in the same second.
+    /// Its endpoint has secrets, and none of them made its signature.
+    NotGenuine,
+    /// Its schema was not needed yet, and neither a signature nor the application vouches for it.
+    NotVouched,
+    /// Too much else was to be checked in the same second: octets that nobody vouches for, or
+    /// schemas of other events.
     Busy,
 }
 
@@ -132,9 +139,12 @@ impl Unjudged {
             Self::Empty => "it has no body",
             Self::Coding => "its content coding is not known here",
             Self::TooLarge => "it is larger than is looked at",
+            Self::Unpredictable => "it has a number or a character that readers do not agree on",
             Self::MediaType => "its media type promises nothing that is checked",
             Self::Charset => "its charset is not known here",
-            Self::Busy => "too many other kinds of event came in the same second",
+            Self::NotGenuine => "it has no valid signature",
+            Self::NotVouched => "no event like it was signed or accepted yet",
+            Self::Busy => "too much else was to be checked in the same second",
         }
     }
 }

@@ -4,9 +4,11 @@
 //! Pure. It must not judge whether any of that matters; that is `detect`'s part. What was not seen
 //! whole is not judged.
 
+mod charset;
 mod coding;
 mod content;
 mod document;
+mod effort;
 mod fault;
 mod media;
 mod pointer;
@@ -28,13 +30,27 @@ pub use schema::{Mismatch, Schema, SchemaError, Schemas};
 pub use shape::{Drift, Kinds, Shape};
 pub use shapes::{RememberedShape, Shapes};
 
-use content::Content;
+use content::{Content, Reading};
+use effort::Effort;
 use pointer::Pointer;
 use schema::{Held, Validators};
 use shapes::Kind;
 
 /// Faults of one payload that are named; who reads of so many looks at the payload.
 const MAX_FAULTS: usize = 8;
+
+/// Who vouches for a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voucher {
+    /// Its signature, which one of the secrets made.
+    Signature,
+    /// The application, which took it where no signature says otherwise.
+    Application,
+    /// Nobody so far.
+    Nobody,
+    /// Nobody, where a signature should: its endpoint has secrets.
+    Denied,
+}
 
 /// What is known beforehand of a payload.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +59,7 @@ pub(super) struct Origin<'a> {
     pub(super) schemas: &'a Schemas,
     pub(super) provider: &'a str,
     pub(super) event_type: &'a str,
-    /// Whether it is genuine enough to learn from.
-    pub(super) teaches: bool,
+    pub(super) voucher: Voucher,
     pub(super) now: Timestamp,
 }
 
@@ -53,12 +68,13 @@ pub(super) struct Origin<'a> {
 pub(super) struct Payloads {
     shapes: Shapes,
     validators: Validators,
+    effort: Effort,
 }
 
 impl Payloads {
     /// What goes on from these shapes.
     pub(super) fn new(shapes: Shapes) -> Self {
-        Self { shapes, validators: Validators::default() }
+        Self { shapes, ..Self::default() }
     }
 
     /// The shapes.
@@ -81,8 +97,11 @@ impl Payloads {
             Ok(octets) => octets,
             Err(why) => return Some(Payload::unjudged(Unjudged::Body(why))),
         };
+        let content = match self.read(origin, message, octets) {
+            Ok(content) => content,
+            Err(why) => return Some(Payload::unjudged(why)),
+        };
         let mut payload = Payload::default();
-        let content = content::read(message.headers, octets);
         if origin.endpoint.checks.contains(&PayloadCheck::Content) {
             payload.faults.extend(content.faults);
         }
@@ -99,6 +118,28 @@ impl Payloads {
         Some(payload)
     }
 
+    /// Reads `octets`, unless they are not worth it: what is forged never is, and of what no
+    /// signature proves, which costs its sender nothing, only so much within a second.
+    fn read(
+        &mut self,
+        origin: Origin<'_>,
+        message: &Message<'_>,
+        octets: &[u8],
+    ) -> Result<Reading, Unjudged> {
+        match origin.voucher {
+            Voucher::Denied => Err(Unjudged::NotGenuine),
+            Voucher::Signature => Ok(content::read(message.headers, octets)),
+            Voucher::Application | Voucher::Nobody => {
+                let is_left = self.effort.is_left(origin.now);
+                let content = is_left
+                    .then(|| content::read(message.headers, octets))
+                    .ok_or(Unjudged::Busy)?;
+                self.effort.spend(content.octets);
+                Ok(content)
+            }
+        }
+    }
+
     fn judge_tree(
         &mut self,
         origin: Origin<'_>,
@@ -106,9 +147,11 @@ impl Payloads {
         octets: usize,
         payload: &mut Payload,
     ) {
-        match self.validators.hold(origin.schemas, origin.event_type, tree, origin.now) {
+        let when = (origin.teaches(), origin.now);
+        match self.validators.hold(origin.schemas, origin.event_type, tree, when) {
             Held::Unasked => {}
             Held::Busy => payload.unjudged = Some(Unjudged::Busy),
+            Held::NotCompiled => payload.unjudged = Some(Unjudged::NotVouched),
             Held::Checked(result) => {
                 if let Err(mismatch) = &result {
                     payload.faults.push(Fault::Schema(mismatch.clone()));
@@ -119,7 +162,7 @@ impl Payloads {
         if origin.looks_for(PayloadCheck::Shape) {
             let kind = origin.kind(tree);
             let enough = origin.endpoint.shape_after;
-            let drifts = self.shapes.look(kind, (tree, octets as u64), enough, origin.teaches);
+            let drifts = self.shapes.look(kind, (tree, octets as u64), enough, origin.teaches());
             payload.faults.extend(drifts.into_iter().map(Fault::Shape));
         }
         if origin.looks_for(PayloadCheck::Injection) {
@@ -132,6 +175,11 @@ impl Payloads {
 impl<'a> Origin<'a> {
     fn looks_for(&self, check: PayloadCheck) -> bool {
         self.endpoint.checks.contains(&check)
+    }
+
+    /// Whether it is genuine enough to learn from.
+    fn teaches(&self) -> bool {
+        matches!(self.voucher, Voucher::Signature | Voucher::Application)
     }
 
     fn kind(&self, tree: &'a Value) -> Kind<'a> {

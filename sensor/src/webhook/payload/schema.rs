@@ -19,8 +19,8 @@ use crate::time::Timestamp;
 /// receiver subscribes to some ten events.
 const COMPILED: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
-/// Definitions that are compiled within a second: a sender who names another event with each
-/// delivery would otherwise make each cost some milliseconds.
+/// Definitions that are compiled within a second: a sender whom somebody vouches for and who names
+/// another event with each delivery would otherwise make each cost some milliseconds.
 const COMPILED_PER_SECOND: u32 = 10;
 
 const SECOND: u64 = 1_000_000_000;
@@ -161,6 +161,8 @@ pub(super) enum Held {
     Unasked,
     /// Too many other events came in this second.
     Busy,
+    /// It is not compiled, and would not be for what nobody vouches for.
+    NotCompiled,
     /// It was held against its schema.
     Checked(Result<(), Mismatch>),
 }
@@ -180,18 +182,22 @@ impl Default for Validators {
 }
 
 impl Validators {
-    /// Holds `payload`, an event of this type, against its schema.
+    /// Holds `payload`, an event of this type, against its schema. Only what `teaches` has one
+    /// compiled: whoever pleases can name events, and would take the place of those that come.
     pub(super) fn hold(
         &mut self,
         schemas: &Schemas,
         event_type: &str,
         payload: &Value,
-        now: Timestamp,
+        (teaches, now): (bool, Timestamp),
     ) -> Held {
         let Some(schema) = schemas.of(event_type) else { return Held::Unasked };
         let reference = schema.reference(event_type, payload["action"].as_str());
         let key = (Arc::as_ptr(schema).addr(), Box::from(reference));
         if !self.compiled.contains(&key) {
+            if !teaches {
+                return Held::NotCompiled;
+            }
             // What did compile when it was read compiles again.
             let Some(validator) =
                 self.may_compile(now).then(|| schema.compile(reference).ok()).flatten()
@@ -249,7 +255,8 @@ mod tests {
         let schema = Arc::new(Schema::parse(FILE.as_bytes()).unwrap());
         let schemas = Schemas::new(vec![("*".to_owned(), schema)]);
         let payload = serde_json::from_str(payload).unwrap();
-        let held = Validators::default().hold(&schemas, event_type, &payload, Timestamp(0));
+        let when = (true, Timestamp(0));
+        let held = Validators::default().hold(&schemas, event_type, &payload, when);
         let Held::Checked(found) = held else { panic!("{held:?}") };
         let found = found.as_ref().map_err(|found| (&*found.pointer, &*found.keyword));
         assert_eq!(found, expected.as_ref().map_err(|expected| *expected), "{payload}");
@@ -286,20 +293,38 @@ mod tests {
         assert!(refused(r##"{"$ref":"#/$defs/missing"}"##).contains("missing"));
     }
 
-    #[test]
-    fn a_flood_of_event_types_is_not_compiled() {
+    /// A schema with a definition for each of fifty events, and their names.
+    fn fifty_events() -> (Vec<String>, Schemas) {
         let names: Vec<_> = (0..50).map(|number| format!("e{number}")).collect();
         let definitions: serde_json::Map<_, _> =
             names.iter().map(|name| (name.clone(), json!({ "type": "object" }))).collect();
         let text = json!({ "$defs": definitions }).to_string();
         let schema = Arc::new(Schema::parse(text.as_bytes()).unwrap());
-        let schemas = Schemas::new(vec![("*".to_owned(), schema)]);
+        (names, Schemas::new(vec![("*".to_owned(), schema)]))
+    }
+
+    #[test]
+    fn a_flood_of_event_types_is_not_compiled() {
+        let (names, schemas) = fifty_events();
         let mut validators = Validators::default();
         let mut hold =
-            |name: &str, now| validators.hold(&schemas, name, &json!({}), Timestamp(now));
+            |name: &str, now| validators.hold(&schemas, name, &json!({}), (true, Timestamp(now)));
         let busy = names.iter().filter(|name| hold(name, 0) == Held::Busy).count();
         assert_eq!(busy, 40);
         assert_eq!(hold("e0", 0), Held::Checked(Ok(())));
         assert_eq!(hold("e49", SECOND), Held::Checked(Ok(())));
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_has_nothing_compiled() {
+        let (names, schemas) = fifty_events();
+        let mut validators = Validators::default();
+        let mut hold = |name: &str, teaches| {
+            validators.hold(&schemas, name, &json!({}), (teaches, Timestamp(0)))
+        };
+        assert!(names.iter().all(|name| hold(name, false) == Held::NotCompiled));
+        // Nothing of the second is spent, and what is compiled serves all.
+        assert_eq!(hold("e7", true), Held::Checked(Ok(())));
+        assert_eq!(hold("e7", false), Held::Checked(Ok(())));
     }
 }

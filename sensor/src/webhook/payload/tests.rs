@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::*;
+use crate::config::{Config, SecretRef};
 use crate::http::{Coverage, Exchange, Response, Version};
 use crate::webhook::fixture::exchange;
-use crate::webhook::{Delivery, Knowledge, Memory, NoContent, Webhooks};
+use crate::webhook::{Delivery, Knowledge, Memory, NoContent, Secret, Webhooks};
 
 const ALL: [PayloadCheck; 3] =
     [PayloadCheck::Content, PayloadCheck::Shape, PayloadCheck::Injection];
@@ -28,14 +30,33 @@ fn stage(checks: &[PayloadCheck], schemas: Option<Schemas>) -> Webhooks {
         shape_after: 5,
         ..Endpoint::default()
     };
-    let config = crate::config::Config { endpoints: vec![endpoint], ..Default::default() };
+    let config = Config { endpoints: vec![endpoint], ..Config::default() };
     let knowledge = Knowledge::new(&config, Vec::new()).with_schemas(schemas.into_iter().collect());
     Webhooks::new(Arc::new(knowledge), Memory::default())
 }
 
+/// A stage with one endpoint that checks content, and signatures with this secret.
+fn signed_stage(secret: &str) -> Webhooks {
+    let endpoint = Endpoint {
+        port: 8080,
+        path_prefix: "/".to_owned(),
+        checks: BTreeSet::from([PayloadCheck::Content]),
+        secrets: vec![SecretRef::Environment("SECRET".to_owned())],
+        ..Endpoint::default()
+    };
+    let config = Config { endpoints: vec![endpoint], ..Config::default() };
+    let secret = Secret::new("env:SECRET", Zeroizing::new(secret.as_bytes().to_vec()));
+    Webhooks::new(Arc::new(Knowledge::new(&config, vec![vec![secret]])), Memory::default())
+}
+
 /// A delivery of GitHub's that was answered with success.
 fn posted(event: &str, body: &[u8]) -> Box<Exchange> {
-    let lines = format!("Content-Type: application/json\nX-GitHub-Event: {event}");
+    posted_with("", event, body)
+}
+
+/// A delivery of GitHub's with more header lines that was answered with success.
+fn posted_with(lines: &str, event: &str, body: &[u8]) -> Box<Exchange> {
+    let lines = format!("Content-Type: application/json\nX-GitHub-Event: {event}\n{lines}");
     let mut exchange = exchange("/", &lines);
     let request = exchange.request.as_mut().unwrap();
     request.body.bytes = body.len() as u64;
@@ -94,6 +115,39 @@ fn what_was_not_seen_whole_is_not_judged() {
         },
         Unjudged::Empty,
     );
+}
+
+#[test]
+fn what_is_forged_is_not_judged() {
+    /// What `openssl dgst -sha256 -hmac` says of the body.
+    const SIGNATURE: &str = "X-Hub-Signature-256: \
+        sha256=72773e79fbab2504e19b10237677c473276f931be9bc971b920ad398b3dbb9d5";
+    let check = |lines: &str, expected: &str| {
+        let mut stage = signed_stage("It's a Secret to Everybody");
+        let found = payload(stage.deliver(posted_with(lines, "push", b"no json")));
+        assert_eq!(found.status(), expected, "{lines}: {found:?}");
+        let forged = (expected == "unjudged").then_some(Unjudged::NotGenuine);
+        assert_eq!(found.unjudged, forged, "{lines}");
+    };
+    check(SIGNATURE, "unsound");
+    check(&SIGNATURE.replace("sha256=", "sha256=0"), "unjudged");
+    check("", "unjudged");
+}
+
+#[test]
+fn a_flood_that_nobody_vouches_for_is_read_within_bounds() {
+    let mut stage = stage(&ALL, None);
+    let body = format!("\"{}\"", "x".repeat(1 << 20));
+    let mut judged = || {
+        let mut exchange = posted("push", body.as_bytes());
+        exchange.response = None;
+        payload(stage.deliver(exchange)).unjudged != Some(Unjudged::Busy)
+    };
+    let judged: Vec<_> = (0..40).map(|_| judged()).collect();
+    assert_eq!(judged, [vec![true; 32], vec![false; 8]].concat());
+    let mut later = posted("push", body.as_bytes());
+    later.request.as_mut().unwrap().started.0 += 1_000_000_000;
+    assert_eq!(payload(stage.deliver(later)).unjudged, None);
 }
 
 #[test]
@@ -183,7 +237,7 @@ fn payloads_of_github_against_their_schemas() {
     let mut second = 0;
     let mut hold = |event: &str, payload: &Value| {
         second += 1_000_000_000;
-        validators.hold(&schemas, event, payload, Timestamp(second))
+        validators.hold(&schemas, event, payload, (true, Timestamp(second)))
     };
     let mut refused = BTreeMap::new();
     for (event, payload) in &payloads {
