@@ -12,7 +12,7 @@ use lru::LruCache;
 use super::remembered::{self, Name, Remembered};
 use super::signature::Status;
 use crate::config::{Part, Provider};
-use crate::net::one_host;
+use crate::net::{is_local, one_host};
 use crate::time::Timestamp;
 
 /// Deliveries that are remembered; the longest unseen is forgotten first, and then passes for a
@@ -49,7 +49,9 @@ pub enum Why {
     /// Its body came before under another identifier, which the signature does not cover, and from
     /// the same host. Two hooks of one sender do this too.
     SameBodyNewId,
-    /// As that, and from another host, which is none of the provider's.
+    /// As that, and from another host: one outside the networks that are known of the provider, or
+    /// any where nothing vouches for the body. The hooks of an organisation and of its repository
+    /// send the same payload from whichever of the provider's hosts comes next.
     SameBodyOtherSource,
 }
 
@@ -143,7 +145,7 @@ impl Memory {
         let replay = match earlier {
             Some(earlier) => again(&earlier, seen, from_provider),
             None => match self.same_body(name, body, seen) {
-                Some(other) if from_provider || other.source == source => {
+                Some(other) if other.source == source || is_plausible(seen, from_provider) => {
                     Replay::Replayed(Why::SameBodyNewId)
                 }
                 Some(_) => Replay::Replayed(Why::SameBodyOtherSource),
@@ -199,6 +201,13 @@ fn is_settled(seen: &Seen<'_>) -> bool {
 /// Whether the source lies in the networks that the provider publishes, if it does.
 fn is_from_provider(seen: &Seen<'_>) -> bool {
     seen.provider.networks.iter().any(|network| network.contains(&seen.source))
+}
+
+/// Whether the provider itself may have sent it, as far as its source and its signature tell.
+fn is_plausible(seen: &Seen<'_>, from_provider: bool) -> bool {
+    let is_signed = seen.signature == Some(Status::Valid);
+    let is_from_anywhere = seen.provider.networks.is_empty() || is_local(seen.source);
+    from_provider || (is_signed && is_from_anywhere)
 }
 
 /// Whether the identifier is signed, so that nobody else can give a body another one.
@@ -306,6 +315,17 @@ mod tests {
                 (Step("b", 1, home, 1, ok, valid), Replayed(Why::SameBodyNewId)),
                 (Step("c", 2, "140.82.112.7", 1, ok, valid), Replayed(Why::SameBodyNewId)),
                 (Step("d", 3, away, 1, ok, valid), Replayed(Why::SameBodyOtherSource)),
+                (Step("e", 4, "10.1.2.3", 1, ok, valid), Replayed(Why::SameBodyNewId)),
+            ],
+        );
+        let unchecked = Some(Status::Unchecked);
+        check(
+            "the same from two hosts of a provider whose networks are not known",
+            "gitea",
+            &[
+                (Step("a", 0, home, 1, ok, valid), First),
+                (Step("b", 1, away, 1, ok, valid), Replayed(Why::SameBodyNewId)),
+                (Step("c", 2, home, 1, ok, unchecked), Replayed(Why::SameBodyOtherSource)),
             ],
         );
         check(
