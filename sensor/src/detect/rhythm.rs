@@ -139,13 +139,21 @@ impl Rhythm {
         Self { watched, ..self.clone() }
     }
 
-    /// Notes that somebody looks. When nobody did for a while, the silence begins anew.
+    /// Notes that somebody looks. When nobody did for a while, or the clock was put back, the
+    /// silence begins anew.
     fn look(&mut self, now: u64) {
-        if now.saturating_sub(self.watched) > NOT_WATCHED {
-            self.last = 0;
-            self.silent_since = now;
+        if now.abs_diff(self.watched) > NOT_WATCHED {
+            self.begin_anew(now);
         }
         self.watched = self.watched.max(now);
+    }
+
+    /// Forgets the silence until now, and whatever lies in the future.
+    fn begin_anew(&mut self, now: u64) {
+        self.last = 0;
+        self.silent_since = now;
+        self.watched = now;
+        self.first = self.first.min(now);
     }
 
     /// Seconds of the longest usual silence at this hour, and how many times that is unusual. The
@@ -276,5 +284,19 @@ mod tests {
         let mut again: Rhythm = serde_json::from_str(&text).unwrap();
         let told = live(&mut again, 4 * DAY + 60, 5 * DAY, &|_| false);
         assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn a_step_of_the_clock_is_not_for_ever() {
+        let mut rhythm = Rhythm::default();
+        live(&mut rhythm, 0, 2 * DAY, &|_| true);
+        let ahead = 3_650 * DAY;
+        assert_eq!(live(&mut rhythm, ahead, ahead + 60, &|_| true), []);
+        let text = serde_json::to_string(&rhythm.kept()).unwrap();
+        let mut again: Rhythm = serde_json::from_str(&text).unwrap();
+        assert_eq!(live(&mut again, 2 * DAY, 2 * DAY + HOUR, &|_| true), []);
+        // Down for a day, which is noticed again.
+        let told = live(&mut again, 3 * DAY, 3 * DAY + HOUR, &|second| second > 3 * DAY + 300);
+        assert_eq!(told, []);
     }
 }

@@ -342,6 +342,15 @@ mod tests {
             ],
         );
         check(
+            "before the clock was put back by an hour, and by a minute",
+            "github",
+            &[
+                (Step("a", 120, home, 1, ok, valid), First),
+                (Step("a", 60, home, 1, ok, valid), First),
+                (Step("a", 59, home, 1, ok, valid), Replayed(Why::AfterSuccess)),
+            ],
+        );
+        check(
             "a forged one is not remembered",
             "github",
             &[
