@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::level::{Answer, Level, Times, is_late};
-use super::rhythm::{Rhythm, Turn};
+use super::rhythm::{Rhythm, Turn, Watch};
 use super::share::{Change, Share};
 use super::{Consequence, Finding, Place, Rule};
 use crate::config::{Endpoint, format_duration};
@@ -79,10 +79,10 @@ impl Receivers {
         });
     }
 
-    /// Looks for deliveries that should have come by `now`.
-    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Finding)) {
+    /// Looks for deliveries that should have come by `now`, as far as traffic is watched.
+    pub fn tick(&mut self, now: Timestamp, watch: Watch, out: &mut impl FnMut(Finding)) {
         for (place, receiver) in &mut self.receivers {
-            if let Some(Turn::Stopped { silence, usual }) = receiver.rhythm.tick(now) {
+            if let Some(Turn::Stopped { silence, usual }) = receiver.rhythm.tick(now, watch) {
                 let reason = format!(
                     "nothing came for {}; the longest silence that is usual at this hour is {}",
                     format_duration(silence),
@@ -347,7 +347,7 @@ mod tests {
         let mut found = Vec::new();
         for minute in 0..60 {
             let now = Timestamp((end + minute * 60) * SECOND);
-            again.tick(now, &mut |finding| found.push(finding.rule.id));
+            again.tick(now, Watch::Full, &mut |finding| found.push(finding.rule.id));
         }
         assert_eq!(found, ["deliveries-stopped"]);
         again.keep(&[]);
