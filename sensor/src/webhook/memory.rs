@@ -100,6 +100,8 @@ pub struct Seen<'a> {
     pub body: Option<&'a [u8]>,
     /// What became of its signature.
     pub signature: Option<Status>,
+    /// Whether its endpoint has secrets, so that what is genuine proves it.
+    pub expects_signature: bool,
 }
 
 /// Deliveries of the recent past.
@@ -153,8 +155,7 @@ impl Memory {
             },
         };
         let settled = is_settled(seen) || earlier.is_some_and(|earlier| earlier.settled);
-        // A forged one must not make the genuine one that follows look like a replay.
-        if seen.signature != Some(Status::Invalid) && seen.signature != Some(Status::Missing) {
+        if is_worth_remembering(seen) {
             let horizon = horizon(seen.provider).as_nanos();
             let horizon = u64::try_from(horizon).unwrap_or(u64::MAX);
             let last = seen.time.0;
@@ -188,6 +189,17 @@ fn again(earlier: &Remembered, seen: &Seen<'_>, from_provider: bool) -> Replay {
         Replay::Replayed(Why::AfterSuccess)
     } else {
         Replay::Retry
+    }
+}
+
+/// Whether it may be genuine: a forged one must not make the genuine one that follows look like a
+/// replay, and where signatures can be checked, what bears none that stands, under identifiers that
+/// a stranger chose, must not push out what does.
+fn is_worth_remembering(seen: &Seen<'_>) -> bool {
+    match seen.signature {
+        Some(Status::Valid | Status::Stale) => true,
+        Some(Status::Invalid | Status::Missing) => false,
+        None | Some(Status::Unverifiable | Status::Unchecked) => !seen.expects_signature,
     }
 }
 
@@ -250,6 +262,7 @@ mod tests {
                 answer: answer.map(|(status, took)| (status, Duration::from_secs(took))),
                 body: Some(std::slice::from_ref(body)),
                 signature: *signature,
+                expects_signature: *signature != Some(Status::Unchecked),
             };
             assert_eq!(memory.judge(&seen), *expected, "{description}, step {index}");
             // What outlives a restart is enough to go on with.
@@ -303,7 +316,7 @@ mod tests {
 
     #[test]
     fn forged_and_forgotten() {
-        use Replay::{First, Replayed};
+        use Replay::{First, Replayed, Retry};
         let (home, away) = ("140.82.112.1", "203.0.113.9");
         let ok = Some((200, 1));
         let valid = Some(Status::Valid);
@@ -356,6 +369,18 @@ mod tests {
             &[
                 (Step("a", 0, away, 1, ok, Some(Status::Invalid)), First),
                 (Step("a", 1, home, 1, ok, valid), First),
+            ],
+        );
+        check(
+            "one that cannot be verified is not remembered where it should be, nor changes what is",
+            "github",
+            &[
+                (Step("a", 0, home, 1, ok, Some(Status::Unverifiable)), First),
+                (Step("a", 1, home, 1, Some((500, 1)), valid), First),
+                (Step("a", 2, away, 1, ok, Some(Status::Unverifiable)), Replayed(Why::OtherSource)),
+                (Step("a", 3, home, 1, ok, valid), Retry),
+                (Step("b", 4, away, 2, ok, None), First),
+                (Step("b", 5, away, 2, ok, None), First),
             ],
         );
     }

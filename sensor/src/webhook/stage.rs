@@ -192,6 +192,7 @@ impl Webhooks {
             answer: answer(request, &delivery.exchange),
             body: body.as_deref(),
             signature,
+            expects_signature: has_secrets(delivery),
         };
         Some(self.memory.judge(&seen))
     }
@@ -199,8 +200,7 @@ impl Webhooks {
 
 /// Whether a delivery is genuine, or where that is not known, was taken for it by who knows better.
 fn teaches(delivery: &Delivery) -> bool {
-    let is_checked =
-        delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty());
+    let is_checked = has_secrets(delivery);
     match delivery.signature.as_ref().map(|signature| signature.status) {
         Some(Status::Valid) => true,
         Some(Status::Invalid | Status::Missing | Status::Stale) if is_checked => false,
@@ -209,6 +209,11 @@ fn teaches(delivery: &Delivery) -> bool {
             response.is_some_and(|response| (200..300).contains(&response.status))
         }
     }
+}
+
+/// Whether signatures can be checked where it went.
+fn has_secrets(delivery: &Delivery) -> bool {
+    delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty())
 }
 
 /// What tells the body from any other: its hash, where that was computed on the way, or a valid
