@@ -29,6 +29,16 @@ pub fn one_host(address: IpAddr) -> IpNet {
     }
 }
 
+/// Whether the address is one that only this site knows: then a proxy that is not trusted stands
+/// between, and where a request came from is not known.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

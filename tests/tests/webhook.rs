@@ -102,13 +102,10 @@ fn every_status_of_a_replay() {
         let records = dataset(&agent, "delivery", index + 1);
         assert_eq!(text(&records[index], "/webhook/replay"), *replay, "{index}: {records:#?}");
     }
-    let findings = dataset(&agent, "finding", 5);
-    for (client, cause) in [
-        (0, "answered with success"),
-        (1, "another identifier, from another source"),
-        (2, "another network"),
-        (3, "older than is tolerated"),
-    ] {
+    let findings = dataset(&agent, "finding", 4);
+    for (client, cause) in
+        [(0, "answered with success"), (2, "another network"), (3, "older than is tolerated")]
+    {
         let source = network.clients[client].v4.to_string();
         let mut of_source = findings.iter().filter(|finding| text(finding, "/source/ip") == source);
         let is_told = |finding: &Value| {
@@ -117,4 +114,7 @@ fn every_status_of_a_replay() {
         };
         assert!(of_source.any(is_told), "{cause} from {source}: {findings:#?}");
     }
+    // What is signed may come from any host of a provider whose networks are not known.
+    let twin = network.clients[1].v4.to_string();
+    assert!(findings.iter().all(|finding| text(finding, "/source/ip") != twin), "{findings:#?}");
 }

@@ -12,6 +12,7 @@ use lru::LruCache;
 
 use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule, payload};
 use crate::capture::Timestamp;
+use crate::net::is_local;
 use crate::webhook::{Delivery, Replay, Status, Why, started};
 
 const FORGED: Rule = rule("invalid-signature");
@@ -131,15 +132,6 @@ fn elsewhere(delivery: &Delivery) -> Option<String> {
             provider.name, provider.networks_as_of
         )
     })
-}
-
-/// Whether the address is one that only this site knows: then a proxy that is not trusted stands
-/// between, and where the delivery came from is not known.
-fn is_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
-    }
 }
 
 fn misplaced(delivery: &Delivery) -> Option<String> {

@@ -24,6 +24,7 @@ use crate::webhook::Delivery;
 
 pub use level::{ANSWER_BOUNDS, Level, Times};
 pub use receiver::{Receiver, Receivers};
+pub use rhythm::Watch;
 
 use claims::Claims;
 use failures::Failures;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::level::{Answer, Level, Times, is_late};
-use super::rhythm::{Rhythm, Turn};
+use super::rhythm::{Rhythm, Turn, Watch};
 use super::share::{Change, Share};
 use super::{Consequence, Finding, Place, Rule};
 use crate::config::{Endpoint, format_duration};
@@ -23,7 +23,7 @@ const STOPPED: Rule = rule("deliveries-stopped");
 const RESUMED: Rule = rule("deliveries-resumed");
 
 /// Pairs of an endpoint and a provider that are followed. Both are named by configuration; an
-/// endpoint that takes any provider can be sent to by every one of them.
+/// endpoint that takes any provider is followed for each that signs with a secret of its own.
 const MAX_RECEIVERS: usize = 256;
 
 /// Event types of a pair that are told apart: GitHub has 73. What comes after them, and what nobody
@@ -60,6 +60,9 @@ impl Receivers {
         let (Some(endpoint), Some(provider)) = (&delivery.endpoint, &delivery.provider) else {
             return;
         };
+        if !is_expected(delivery, endpoint, &provider.name) {
+            return;
+        }
         let Some(answer) = Answer::of(delivery) else { return };
         let place = Place { endpoint: endpoint.name.clone(), provider: provider.name.clone() };
         if !self.receivers.contains_key(&place) && self.receivers.len() >= MAX_RECEIVERS {
@@ -76,10 +79,10 @@ impl Receivers {
         });
     }
 
-    /// Looks for deliveries that should have come by `now`.
-    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Finding)) {
+    /// Looks for deliveries that should have come by `now`, as far as traffic is watched.
+    pub fn tick(&mut self, now: Timestamp, watch: Watch, out: &mut impl FnMut(Finding)) {
         for (place, receiver) in &mut self.receivers {
-            if let Some(Turn::Stopped { silence, usual }) = receiver.rhythm.tick(now) {
+            if let Some(Turn::Stopped { silence, usual }) = receiver.rhythm.tick(now, watch) {
                 let reason = format!(
                     "nothing came for {}; the longest silence that is usual at this hour is {}",
                     format_duration(silence),
@@ -91,9 +94,12 @@ impl Receivers {
         }
     }
 
-    /// Forgets the endpoints that are not among `endpoints`: nobody is expected to send there.
+    /// Forgets the places that `endpoints` do not speak of: nobody is expected to send there.
     pub fn keep(&mut self, endpoints: &[Endpoint]) {
-        let is_there = |place: &Place| endpoints.iter().any(|one| one.name == place.endpoint);
+        let is_there = |place: &Place| {
+            let takes = |one: &Endpoint| one.provider.is_empty() || one.provider == place.provider;
+            endpoints.iter().any(|one| one.name == place.endpoint && takes(one))
+        };
         self.receivers.retain(|place, _| is_there(place));
     }
 
@@ -188,6 +194,16 @@ impl Receiver {
     }
 }
 
+/// Whether its sender is one that should send there: the endpoint's own, or one that proves itself.
+/// Anybody can name a provider in a header, and must not make a receiver by it that is missed later.
+fn is_expected(delivery: &Delivery, endpoint: &Endpoint, provider: &str) -> bool {
+    if endpoint.provider.is_empty() {
+        delivery.signature.as_ref().is_some_and(|signature| signature.status == Status::Valid)
+    } else {
+        endpoint.provider == provider
+    }
+}
+
 fn said(change: &Change, what: &str) -> String {
     format!("{} of the last {} deliveries {what}", change.wrong, change.count)
 }
@@ -214,10 +230,22 @@ mod tests {
 
     /// A delivery of GitHub's at a second, signed so, answered so after some milliseconds.
     fn delivery(second: u64, event: &str, status: Status, answer: Option<(u16, u64)>) -> Delivery {
+        delivery_to("github", second, event, status, answer)
+    }
+
+    /// The same to an endpoint of another provider, or of none.
+    fn delivery_to(
+        provider: &str,
+        second: u64,
+        event: &str,
+        status: Status,
+        answer: Option<(u16, u64)>,
+    ) -> Delivery {
         let endpoint = Endpoint {
             name: "hooks".to_owned(),
             port: 8080,
             path_prefix: "/".to_owned(),
+            provider: provider.to_owned(),
             secrets: vec!["env:UNSET".parse().unwrap()],
             ..Endpoint::default()
         };
@@ -288,6 +316,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_makes_no_receiver() {
+        for (provider, status, expected) in [
+            ("github", Status::Unchecked, 1),
+            ("", Status::Valid, 1),
+            ("", Status::Unchecked, 0),
+            ("", Status::Missing, 0),
+            ("stripe", Status::Unchecked, 0),
+            ("stripe", Status::Valid, 0),
+        ] {
+            let mut receivers = Receivers::default();
+            let one = delivery_to(provider, 1, "push", status, Some((200, 5)));
+            receivers.delivery(&one, &mut |_| {});
+            assert_eq!(receivers.iter().count(), expected, "{provider} {status:?}");
+        }
+    }
+
+    #[test]
     fn rhythms_outlive_a_restart_and_their_endpoints_only() {
         let mut receivers = Receivers::default();
         let answer = Some((200, 5));
@@ -302,7 +347,7 @@ mod tests {
         let mut found = Vec::new();
         for minute in 0..60 {
             let now = Timestamp((end + minute * 60) * SECOND);
-            again.tick(now, &mut |finding| found.push(finding.rule.id));
+            again.tick(now, Watch::Full, &mut |finding| found.push(finding.rule.id));
         }
         assert_eq!(found, ["deliveries-stopped"]);
         again.keep(&[]);

@@ -76,6 +76,15 @@ pub(super) struct Rhythm {
     hours: Vec<Hour>,
 }
 
+/// How much of the traffic is seen, of what the configuration wants seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// All of it.
+    Full,
+    /// Less: fewer connections are copied up, or records are lost. A silence may be our own.
+    Partial,
+}
+
 /// What has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -110,10 +119,15 @@ impl Rhythm {
         has_stopped.then_some(Turn::Resumed { silence: Duration::from_secs(silence) })
     }
 
-    /// Looks whether deliveries should have come; says so once.
-    pub(super) fn tick(&mut self, time: Timestamp) -> Option<Turn> {
+    /// Looks whether deliveries should have come; says so once. Time that is not watched in full
+    /// counts as time in which nobody looks.
+    pub(super) fn tick(&mut self, time: Timestamp, watch: Watch) -> Option<Turn> {
         let now = time.0 / SECOND;
         self.look(now);
+        if watch == Watch::Partial {
+            self.begin_anew(now);
+            return None;
+        }
         if self.has_stopped || self.first == 0 {
             return None;
         }
@@ -139,13 +153,21 @@ impl Rhythm {
         Self { watched, ..self.clone() }
     }
 
-    /// Notes that somebody looks. When nobody did for a while, the silence begins anew.
+    /// Notes that somebody looks. When nobody did for a while, or the clock was put back, the
+    /// silence begins anew.
     fn look(&mut self, now: u64) {
-        if now.saturating_sub(self.watched) > NOT_WATCHED {
-            self.last = 0;
-            self.silent_since = now;
+        if now.abs_diff(self.watched) > NOT_WATCHED {
+            self.begin_anew(now);
         }
         self.watched = self.watched.max(now);
+    }
+
+    /// Forgets the silence until now, and whatever lies in the future.
+    fn begin_anew(&mut self, now: u64) {
+        self.last = 0;
+        self.silent_since = now;
+        self.watched = now;
+        self.first = self.first.min(now);
     }
 
     /// Seconds of the longest usual silence at this hour, and how many times that is unusual. The
@@ -222,7 +244,7 @@ mod tests {
         for second in (from..to).step_by(60) {
             let now = Timestamp((START + second) * SECOND);
             let delivered = if comes(second) { rhythm.delivery(now) } else { None };
-            for turn in [delivered, rhythm.tick(now)].into_iter().flatten() {
+            for turn in [delivered, rhythm.tick(now, Watch::Full)].into_iter().flatten() {
                 told.push((second, matches!(turn, Turn::Stopped { .. })));
             }
         }
@@ -276,5 +298,34 @@ mod tests {
         let mut again: Rhythm = serde_json::from_str(&text).unwrap();
         let told = live(&mut again, 4 * DAY + 60, 5 * DAY, &|_| false);
         assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn what_was_watched_in_part_is_not_judged() {
+        let mut rhythm = Rhythm::default();
+        live(&mut rhythm, 0, 2 * DAY, &|_| true);
+        for second in (2 * DAY..3 * DAY).step_by(60) {
+            let now = Timestamp((START + second) * SECOND);
+            assert_eq!(rhythm.tick(now, Watch::Partial), None);
+        }
+        let told = live(&mut rhythm, 3 * DAY, 4 * DAY, &|second| second > 3 * DAY + 300);
+        assert_eq!(told, []);
+        assert!(rhythm.longest <= 360, "{}", rhythm.longest);
+        let told = live(&mut rhythm, 4 * DAY, 5 * DAY, &|_| false);
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn a_step_of_the_clock_is_not_for_ever() {
+        let mut rhythm = Rhythm::default();
+        live(&mut rhythm, 0, 2 * DAY, &|_| true);
+        let ahead = 3_650 * DAY;
+        assert_eq!(live(&mut rhythm, ahead, ahead + 60, &|_| true), []);
+        let text = serde_json::to_string(&rhythm.kept()).unwrap();
+        let mut again: Rhythm = serde_json::from_str(&text).unwrap();
+        assert_eq!(live(&mut again, 2 * DAY, 2 * DAY + HOUR, &|_| true), []);
+        // Down for a day, which is noticed again.
+        let told = live(&mut again, 3 * DAY, 3 * DAY + HOUR, &|second| second > 3 * DAY + 300);
+        assert_eq!(told, []);
     }
 }

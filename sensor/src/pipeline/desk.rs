@@ -277,9 +277,9 @@ impl Desk {
             Ok(totals) => totals.ports.iter().map(|(_, counters)| counters.ring_full).sum(),
             Err(error) => return tracing::warn!(%error, "cannot see whether samples are lost"),
         };
-        if self.sampling.round(lost, self.shard_figures.was_behind())
-            && let Err(error) = self.set_sampling()
-        {
+        let changed = self.sampling.round(lost, self.shard_figures.was_behind());
+        self.shard_figures.set_watch(self.sampling.watch());
+        if changed && let Err(error) = self.set_sampling() {
             tracing::error!(%error, "the sampling rate could not be changed");
         }
     }

@@ -20,7 +20,7 @@ use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
 use crate::config::Config;
 use crate::decide::{ChokePoint, Policy, Protected};
-use crate::detect::{Finding, OverLimit};
+use crate::detect::{Finding, OverLimit, Watch};
 use crate::enforce;
 use crate::export::StreamFigures;
 use crate::http::PortFilter;
@@ -137,7 +137,7 @@ impl Replay {
         let Self { stages, watched, after } = self;
         if segment.time.nanoseconds_since(*watched) >= WATCH_INTERVAL {
             *watched = segment.time;
-            stages.watch(segment.time, &mut |output| after.put(output, out));
+            stages.watch(segment.time, Watch::Full, &mut |output| after.put(output, out));
         }
         stages.segment(segment, &mut |output| after.put(output, out));
         if let Some(notice) = after.judges.as_mut().and_then(|judges| judges.meter(segment)) {

@@ -2,6 +2,8 @@
 //!
 //! Pure. It must not know how a rate is put in force.
 
+use crate::detect::Watch;
+
 /// Doublings of the configured rate at most: one connection in a thousand of those that were
 /// wanted. What costs more is not the copying.
 const MOST_DOUBLINGS: u32 = 10;
@@ -40,6 +42,12 @@ impl Sampling {
     /// One connection in this many is to be copied up.
     pub(super) fn one_in(&self) -> u32 {
         self.configured.saturating_mul(1 << self.doublings)
+    }
+
+    /// How much is seen of what the configuration wants seen. Losses count for as long as they make
+    /// the rate coarser.
+    pub(super) fn watch(&self) -> Watch {
+        if self.doublings == 0 { Watch::Full } else { Watch::Partial }
     }
 
     /// Ends a round until which `lost` records were lost in all, and in which the reader of the ring
@@ -89,6 +97,19 @@ mod tests {
         rounds.extend([quiet; 25]);
         let expected = [vec![4; 10], vec![2; 10], vec![1; 6]].concat();
         assert_eq!(rates(1, &rounds), expected);
+    }
+
+    #[test]
+    fn a_coarser_rate_is_a_watch_in_part() {
+        let mut sampling = Sampling::new(5);
+        assert_eq!(sampling.watch(), Watch::Full);
+        sampling.round(1, false);
+        assert_eq!(sampling.watch(), Watch::Partial);
+        for _ in 0..STEP_OF_LOSS * QUIET_ROUNDS {
+            assert_eq!(sampling.watch(), Watch::Partial);
+            sampling.round(1, false);
+        }
+        assert_eq!(sampling.watch(), Watch::Full);
     }
 
     #[test]

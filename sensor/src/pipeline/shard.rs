@@ -17,7 +17,7 @@ use super::state::State;
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
-use crate::detect::{Finding, OverLimit};
+use crate::detect::{Finding, OverLimit, Watch};
 use crate::export::{ReceiverFigures, StreamFigures};
 use crate::http::PortFilter;
 use crate::kernel::{Clock, Kernel, Ring};
@@ -75,7 +75,7 @@ pub(super) struct Handle {
     pub(super) thread: JoinHandle<()>,
 }
 
-/// What a shard publishes about itself.
+/// What a shard publishes about itself, and the desk's word on how much the kernel shows it.
 #[derive(Debug)]
 pub(super) struct ShardFigures {
     streams: Mutex<StreamFigures>,
@@ -84,6 +84,7 @@ pub(super) struct ShardFigures {
     findings_lost: AtomicU64,
     unreadable: AtomicU64,
     behind: AtomicBool,
+    is_partial: AtomicBool,
     looked: Mutex<Instant>,
 }
 
@@ -198,7 +199,8 @@ impl Shard {
     fn tick(&mut self) {
         self.clock.refresh();
         let Self { clock, stages, lines, desk, figures, .. } = self;
-        stages.tick(clock.now(), &mut |output| put(output, lines, desk, figures));
+        let watch = figures.watch();
+        stages.tick(clock.now(), watch, &mut |output| put(output, lines, desk, figures));
         lines.flush();
         self.figures.publish(&self.stages);
     }
@@ -253,6 +255,7 @@ impl ShardFigures {
             findings_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             behind: AtomicBool::new(false),
+            is_partial: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
         }
     }
@@ -266,6 +269,15 @@ impl ShardFigures {
     /// is read.
     pub(super) fn was_behind(&self) -> bool {
         self.behind.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes how much of the traffic the kernel copies up.
+    pub(super) fn set_watch(&self, watch: Watch) {
+        self.is_partial.store(watch == Watch::Partial, Ordering::Relaxed);
+    }
+
+    fn watch(&self) -> Watch {
+        if self.is_partial.load(Ordering::Relaxed) { Watch::Partial } else { Watch::Full }
     }
 
     /// Findings the desk had no room for.

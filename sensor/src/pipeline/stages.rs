@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::coverage::Covered;
 use crate::capture::Segment;
 use crate::config::{Ban, Config};
-use crate::detect::{Detector, Finding, OverLimit, Receivers};
+use crate::detect::{Detector, Finding, OverLimit, Receivers, Watch};
 use crate::export::EndpointCoverage;
 use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
@@ -119,16 +119,19 @@ impl Stages {
         }
     }
 
-    /// Lets go of connections that are silent at `now`.
-    pub fn tick(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
+    /// Lets go of connections that are silent at `now`, and looks for deliveries as
+    /// [`Stages::watch`] does.
+    pub fn tick(&mut self, now: Timestamp, watch: Watch, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.tick(now, &mut |observation| rest.observe(observation, out));
-        self.watch(now, out);
+        self.watch(now, watch, out);
     }
 
-    /// Looks for deliveries that should have come by `now`. A capture has no other tick.
-    pub fn watch(&mut self, now: Timestamp, out: &mut impl FnMut(Output<'_>)) {
-        self.rest.receivers.tick(now, &mut |finding| out(Output::Finding(Box::new(finding))));
+    /// Looks for deliveries that should have come by `now`, as far as traffic is watched. A capture
+    /// has no other tick.
+    pub fn watch(&mut self, now: Timestamp, watch: Watch, out: &mut impl FnMut(Output<'_>)) {
+        let find = &mut |finding| out(Output::Finding(Box::new(finding)));
+        self.rest.receivers.tick(now, watch, find);
     }
 
     /// Puts out what is unfinished.

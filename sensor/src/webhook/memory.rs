@@ -12,7 +12,7 @@ use lru::LruCache;
 use super::remembered::{self, Name, Remembered};
 use super::signature::Status;
 use crate::config::{Part, Provider};
-use crate::net::one_host;
+use crate::net::{is_local, one_host};
 use crate::time::Timestamp;
 
 /// Deliveries that are remembered; the longest unseen is forgotten first, and then passes for a
@@ -49,7 +49,9 @@ pub enum Why {
     /// Its body came before under another identifier, which the signature does not cover, and from
     /// the same host. Two hooks of one sender do this too.
     SameBodyNewId,
-    /// As that, and from another host, which is none of the provider's.
+    /// As that, and from another host: one outside the networks that are known of the provider, or
+    /// any where nothing vouches for the body. The hooks of an organisation and of its repository
+    /// send the same payload from whichever of the provider's hosts comes next.
     SameBodyOtherSource,
 }
 
@@ -98,6 +100,8 @@ pub struct Seen<'a> {
     pub body: Option<&'a [u8]>,
     /// What became of its signature.
     pub signature: Option<Status>,
+    /// Whether its endpoint has secrets, so that what is genuine proves it.
+    pub expects_signature: bool,
 }
 
 /// Deliveries of the recent past.
@@ -143,7 +147,7 @@ impl Memory {
         let replay = match earlier {
             Some(earlier) => again(&earlier, seen, from_provider),
             None => match self.same_body(name, body, seen) {
-                Some(other) if from_provider || other.source == source => {
+                Some(other) if other.source == source || is_plausible(seen, from_provider) => {
                     Replay::Replayed(Why::SameBodyNewId)
                 }
                 Some(_) => Replay::Replayed(Why::SameBodyOtherSource),
@@ -151,8 +155,7 @@ impl Memory {
             },
         };
         let settled = is_settled(seen) || earlier.is_some_and(|earlier| earlier.settled);
-        // A forged one must not make the genuine one that follows look like a replay.
-        if seen.signature != Some(Status::Invalid) && seen.signature != Some(Status::Missing) {
+        if is_worth_remembering(seen) {
             let horizon = horizon(seen.provider).as_nanos();
             let horizon = u64::try_from(horizon).unwrap_or(u64::MAX);
             let last = seen.time.0;
@@ -189,6 +192,17 @@ fn again(earlier: &Remembered, seen: &Seen<'_>, from_provider: bool) -> Replay {
     }
 }
 
+/// Whether it may be genuine: a forged one must not make the genuine one that follows look like a
+/// replay, and where signatures can be checked, what bears none that stands, under identifiers that
+/// a stranger chose, must not push out what does.
+fn is_worth_remembering(seen: &Seen<'_>) -> bool {
+    match seen.signature {
+        Some(Status::Valid | Status::Stale) => true,
+        Some(Status::Invalid | Status::Missing) => false,
+        None | Some(Status::Unverifiable | Status::Unchecked) => !seen.expects_signature,
+    }
+}
+
 /// Whether the provider has got what it wanted: success, and in time.
 fn is_settled(seen: &Seen<'_>) -> bool {
     let limit = seen.provider.answer_within;
@@ -199,6 +213,13 @@ fn is_settled(seen: &Seen<'_>) -> bool {
 /// Whether the source lies in the networks that the provider publishes, if it does.
 fn is_from_provider(seen: &Seen<'_>) -> bool {
     seen.provider.networks.iter().any(|network| network.contains(&seen.source))
+}
+
+/// Whether the provider itself may have sent it, as far as its source and its signature tell.
+fn is_plausible(seen: &Seen<'_>, from_provider: bool) -> bool {
+    let is_signed = seen.signature == Some(Status::Valid);
+    let is_from_anywhere = seen.provider.networks.is_empty() || is_local(seen.source);
+    from_provider || (is_signed && is_from_anywhere)
 }
 
 /// Whether the identifier is signed, so that nobody else can give a body another one.
@@ -241,6 +262,7 @@ mod tests {
                 answer: answer.map(|(status, took)| (status, Duration::from_secs(took))),
                 body: Some(std::slice::from_ref(body)),
                 signature: *signature,
+                expects_signature: *signature != Some(Status::Unchecked),
             };
             assert_eq!(memory.judge(&seen), *expected, "{description}, step {index}");
             // What outlives a restart is enough to go on with.
@@ -294,7 +316,7 @@ mod tests {
 
     #[test]
     fn forged_and_forgotten() {
-        use Replay::{First, Replayed};
+        use Replay::{First, Replayed, Retry};
         let (home, away) = ("140.82.112.1", "203.0.113.9");
         let ok = Some((200, 1));
         let valid = Some(Status::Valid);
@@ -306,6 +328,17 @@ mod tests {
                 (Step("b", 1, home, 1, ok, valid), Replayed(Why::SameBodyNewId)),
                 (Step("c", 2, "140.82.112.7", 1, ok, valid), Replayed(Why::SameBodyNewId)),
                 (Step("d", 3, away, 1, ok, valid), Replayed(Why::SameBodyOtherSource)),
+                (Step("e", 4, "10.1.2.3", 1, ok, valid), Replayed(Why::SameBodyNewId)),
+            ],
+        );
+        let unchecked = Some(Status::Unchecked);
+        check(
+            "the same from two hosts of a provider whose networks are not known",
+            "gitea",
+            &[
+                (Step("a", 0, home, 1, ok, valid), First),
+                (Step("b", 1, away, 1, ok, valid), Replayed(Why::SameBodyNewId)),
+                (Step("c", 2, home, 1, ok, unchecked), Replayed(Why::SameBodyOtherSource)),
             ],
         );
         check(
@@ -322,11 +355,32 @@ mod tests {
             ],
         );
         check(
+            "before the clock was put back by an hour, and by a minute",
+            "github",
+            &[
+                (Step("a", 120, home, 1, ok, valid), First),
+                (Step("a", 60, home, 1, ok, valid), First),
+                (Step("a", 59, home, 1, ok, valid), Replayed(Why::AfterSuccess)),
+            ],
+        );
+        check(
             "a forged one is not remembered",
             "github",
             &[
                 (Step("a", 0, away, 1, ok, Some(Status::Invalid)), First),
                 (Step("a", 1, home, 1, ok, valid), First),
+            ],
+        );
+        check(
+            "one that cannot be verified is not remembered where it should be, nor changes what is",
+            "github",
+            &[
+                (Step("a", 0, home, 1, ok, Some(Status::Unverifiable)), First),
+                (Step("a", 1, home, 1, Some((500, 1)), valid), First),
+                (Step("a", 2, away, 1, ok, Some(Status::Unverifiable)), Replayed(Why::OtherSource)),
+                (Step("a", 3, home, 1, ok, valid), Retry),
+                (Step("b", 4, away, 2, ok, None), First),
+                (Step("b", 5, away, 2, ok, None), First),
             ],
         );
     }

@@ -15,6 +15,11 @@ pub(super) type Name = [u8; NAME];
 /// Octets of a name: two of them collide among 65 536 with a chance of 2^-97.
 const NAME: usize = 16;
 
+/// Nanoseconds by which a delivery may lie ahead of one that comes after it: connections are read
+/// side by side, and clocks are set by moments. What lies further ahead was seen before a clock that
+/// was wrong was put back, and says nothing.
+const AHEAD: u64 = 600_000_000_000;
+
 /// Octets of one delivery: two names, an address, two times and the facts.
 const SIZE: usize = 2 * NAME + ADDRESS + 2 * size_of::<u64>() + 1;
 
@@ -43,9 +48,10 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    /// Whether it is not too long ago to count at `now`.
+    /// Whether it is not too long ago to count at `now`, nor in a future that will not come.
     pub(super) fn is_near(&self, now: Timestamp) -> bool {
-        now.nanoseconds_since(Timestamp(self.last)) <= self.horizon
+        let last = Timestamp(self.last);
+        now.nanoseconds_since(last) <= self.horizon && last.nanoseconds_since(now) <= AHEAD
     }
 
     pub(super) fn to_octets(self) -> [u8; SIZE] {

@@ -192,6 +192,7 @@ impl Webhooks {
             answer: answer(request, &delivery.exchange),
             body: body.as_deref(),
             signature,
+            expects_signature: has_secrets(delivery),
         };
         Some(self.memory.judge(&seen))
     }
@@ -200,8 +201,7 @@ impl Webhooks {
 /// Who says that a delivery is genuine: its signature, or where that is not known, the application,
 /// which may know better.
 fn voucher(delivery: &Delivery) -> Voucher {
-    let has_secrets =
-        delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty());
+    let has_secrets = has_secrets(delivery);
     match delivery.signature.as_ref().map(|signature| signature.status) {
         Some(Status::Valid) => Voucher::Signature,
         Some(Status::Invalid | Status::Missing | Status::Stale) if has_secrets => Voucher::Denied,
@@ -211,6 +211,11 @@ fn voucher(delivery: &Delivery) -> Voucher {
             if is_taken { Voucher::Application } else { Voucher::Nobody }
         }
     }
+}
+
+/// Whether signatures can be checked where it went.
+fn has_secrets(delivery: &Delivery) -> bool {
+    delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty())
 }
 
 /// What tells the body from any other: its hash, where that was computed on the way, or a valid
