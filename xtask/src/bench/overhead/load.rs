@@ -13,10 +13,14 @@ use super::receiver::PORT;
 use crate::shell::shown;
 
 /// Seconds of one round.
-const SECONDS: u32 = 6;
+const SECONDS: u32 = 4;
 
 /// Connections that are kept open.
 const CONNECTIONS: u32 = 32;
+
+/// Milliseconds that a connection of a paced load waits after an answer: 32 connections then send
+/// some 3000 requests a second, of which neither the server nor wrk needs half a core.
+const PAUSE: u32 = 10;
 
 /// A delivery with a body of 2 kB, as wrk's script has it, and the figures in a form to be read.
 const SCRIPT: &str = r#"
@@ -35,6 +39,15 @@ done = function(summary, latency, requests)
 end
 "#;
 
+/// How much is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// As much as the server answers: what an observer uses of a shared core, the load has not.
+    Saturating,
+    /// A rate at which every core has time left, as those of a host in production have.
+    Paced,
+}
+
 /// What one round came to.
 pub(super) struct Report {
     pub(super) requests: u64,
@@ -43,10 +56,29 @@ pub(super) struct Report {
     pub(super) latency_ms: f64,
 }
 
+impl Load {
+    /// Every load there is, in the order of a round.
+    pub(super) const ALL: [Self; 2] = [Self::Saturating, Self::Paced];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Saturating => "saturating",
+            Self::Paced => "paced",
+        }
+    }
+
+    fn script(self) -> String {
+        match self {
+            Self::Saturating => String::from(SCRIPT),
+            Self::Paced => format!("{SCRIPT}function delay() return {PAUSE} end\n"),
+        }
+    }
+}
+
 /// Sends for a round from `client`, on `core`.
-pub(super) fn run(client: &Namespace, core: &str) -> Result<Report> {
+pub(super) fn run(client: &Namespace, core: &str, load: Load) -> Result<Report> {
     let script = client.folder().join("deliveries.lua");
-    fs::write(&script, SCRIPT).context("cannot write wrk's script")?;
+    fs::write(&script, load.script()).context("cannot write wrk's script")?;
     let mut wrk = Command::new("taskset");
     wrk.args(["--cpu-list", core, "wrk", "--threads", "1"])
         .args(["--connections", &CONNECTIONS.to_string()])

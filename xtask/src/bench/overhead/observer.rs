@@ -3,6 +3,7 @@
 //! It must not know the load.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -86,19 +87,33 @@ impl Tcpdump {
         let mut tcpdump = Command::new("taskset");
         tcpdump.args(["--cpu-list", core, "tcpdump", "-Z", "root", "-i", &interface]);
         tcpdump.arg("-w").arg(&file).args(["tcp", "port", &PORT.to_string()]);
-        tcpdump.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // It says little more than what it dropped, which no pipe is too small for.
+        tcpdump.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let tcpdump = Self { child: network.server.spawn(&mut tcpdump)? };
         eventually(TCPDUMP, "tcpdump listens", || file.exists().then_some(()))?;
         Ok(tcpdump)
     }
 
-    /// Stops it and says what processor time it used.
-    pub(super) fn finish(mut self) -> Result<f64> {
-        let seconds = processor_seconds(self.child.id())?;
+    /// Processor time it has used, in user space and in the kernel.
+    pub(super) fn processor_seconds(&self) -> Result<f64> {
+        processor_seconds(self.child.id())
+    }
+
+    /// Stops it and says how many packets it missed.
+    pub(super) fn finish(mut self) -> Result<u64> {
         kill(pid(self.child.id())?, Signal::SIGTERM).context("cannot stop tcpdump")?;
         eventually(TCPDUMP, "tcpdump ends", || self.child.try_wait().ok().flatten())?;
-        Ok(seconds)
+        let mut said = String::new();
+        let mut errors = self.child.stderr.take().context("tcpdump's standard error")?;
+        errors.read_to_string(&mut said).context("cannot read what tcpdump said")?;
+        missed(&said).with_context(|| format!("tcpdump did not say what it dropped:\n{said}"))
     }
+}
+
+/// The number before "packets dropped by kernel".
+fn missed(said: &str) -> Option<u64> {
+    let line = said.lines().find(|line| line.contains("dropped by kernel"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 impl Drop for Tcpdump {
