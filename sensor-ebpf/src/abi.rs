@@ -6,14 +6,16 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 pub use reason::Reason;
+pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 
 mod reason;
+mod skip;
 mod source;
 
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -252,6 +254,10 @@ pub struct Counters {
     pub ring_full: u64,
     /// Records whose octets could not be read.
     pub unreadable: u64,
+    /// Segments whose payload was left out because the agent had no need of it.
+    pub skipped: u64,
+    /// Octets of payload in them.
+    pub skipped_bytes: u64,
     /// Sources that could not be given a state: their packets passed unlimited.
     pub sources_refused: u64,
 }
@@ -270,6 +276,8 @@ impl Counters {
         not_sampled: 0,
         ring_full: 0,
         unreadable: 0,
+        skipped: 0,
+        skipped_bytes: 0,
         sources_refused: 0,
     };
 
@@ -292,6 +300,8 @@ impl Counters {
         self.not_sampled += other.not_sampled;
         self.ring_full += other.ring_full;
         self.unreadable += other.unreadable;
+        self.skipped += other.skipped;
+        self.skipped_bytes += other.skipped_bytes;
         self.sources_refused += other.sources_refused;
     }
 }
@@ -304,6 +314,9 @@ pub mod kind {
     pub const EGRESS: u8 = 2;
     /// A source is over one of its limits; `sequence` holds no meaning and there is no payload.
     pub const OVER_LIMIT: u8 = 3;
+    /// A segment, whichever way it went, whose payload was left out because the agent had no need
+    /// of it.
+    pub const SKIPPED: u8 = 4;
 }
 
 /// `vlan` of a packet without a tag.
@@ -380,15 +393,16 @@ const _: () = assert!(size_of::<Settings>() == 48);
 const _: () = assert!(size_of::<Limit>() == 16);
 const _: () = assert!(size_of::<Watched>() == 72);
 const _: () = assert!(size_of::<Ban>() == 24);
+const _: () = assert!(size_of::<FlowKey>() == 36);
 const _: () = assert!(size_of::<SourceKey>() == 20);
 const _: () = assert!(size_of::<SourceState>() == 136);
-const _: () = assert!(size_of::<Counters>() == (Reason::COUNT + Method::COUNT + 6 + 9) * 8);
+const _: () = assert!(size_of::<Counters>() == (Reason::COUNT + Method::COUNT + 6 + 11) * 8);
 const _: () = assert!(Sample::SIZE == 72);
 
 #[cfg(feature = "user")]
 #[expect(unsafe_code, reason = "aya's typed maps ask for this marker")]
 mod user {
-    use super::{Address, Ban, Counters, Settings, SourceKey, SourceState, Watched};
+    use super::{Address, Ban, Counters, FlowKey, Settings, SourceKey, SourceState, Watched};
 
     // SAFETY: each is `repr(C)` or `repr(transparent)`, `Copy`, of integers only, and has no
     // padding: the size asserts above compare against the sum of the fields.
@@ -397,6 +411,8 @@ mod user {
     unsafe impl aya::Pod for Ban {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Counters {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for FlowKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Settings {}
     // SAFETY: as above.

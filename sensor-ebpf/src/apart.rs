@@ -11,7 +11,7 @@ use aya_ebpf::programs::{TcContext, XdpContext};
 use hooksensor_ebpf::abi::Sample;
 use hooksensor_ebpf::packet::{self, Load, Network};
 
-use crate::ctx::{self, Frame, SocketBuffer, XdpBuffer};
+use crate::ctx::{Frame, SocketBuffer, XdpBuffer};
 use crate::sample;
 
 #[unsafe(no_mangle)]

@@ -24,6 +24,8 @@ mod policy;
 #[cfg(target_arch = "bpf")]
 mod sample;
 #[cfg(target_arch = "bpf")]
+mod skip;
+#[cfg(target_arch = "bpf")]
 mod source;
 
 #[cfg(not(target_arch = "bpf"))]

@@ -6,7 +6,9 @@
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
-use hooksensor_ebpf::abi::{Ban, Counters, SLOTS, Settings, SourceKey, SourceState, Watched};
+use hooksensor_ebpf::abi::{
+    Ban, Counters, FlowKey, SLOTS, Settings, SourceKey, SourceState, Watched,
+};
 
 use crate::ctx::low32;
 
@@ -74,6 +76,13 @@ pub(crate) static GATES: Array<u64> = Array::pinned(SLOT_COUNT, 0);
 /// samples alone. *Configured.*
 #[map]
 pub(crate) static RING: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+
+/// Direction of a connection -> sequence number before which the agent needs no payload. The agent
+/// writes, the programs remove what is behind; the least recently used is evicted, whose payload is
+/// copied up again. Room for as many large bodies as a busy host takes at once. A new agent knows
+/// nothing of what an earlier one asked for, so it is not pinned.
+#[map]
+pub(crate) static SKIPS: LruHashMap<FlowKey, u32> = LruHashMap::with_max_entries(8192, 0);
 
 /// Kernel time of the last error that was logged, at index 0. The programs write.
 #[map]

@@ -156,6 +156,15 @@ pub(crate) fn not_sampled(slot: u32) {
     }
 }
 
+/// Counts a segment whose payload was left out.
+#[inline(always)]
+pub(crate) fn skipped(slot: u32, octets: u32) {
+    if let Some(counters) = counters(slot) {
+        counters.skipped += 1;
+        counters.skipped_bytes += u64::from(octets);
+    }
+}
+
 /// Counts a record that found the ring full.
 #[inline(always)]
 pub(crate) fn ring_full(slot: u32) {

@@ -12,12 +12,12 @@ use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::source::Source;
-use crate::{maps, observe};
+use crate::{maps, observe, skip};
 
 /// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
 /// constant sizes only, and small heads, full Ethernet segments and super-packets are what
 /// there is.
-const SMALL: usize = 512 - Sample::SIZE;
+pub(crate) const SMALL: usize = 512 - Sample::SIZE;
 const MEDIUM: usize = 1536 - Sample::SIZE;
 const LARGE: usize = 8192 - Sample::SIZE;
 
@@ -46,7 +46,7 @@ const FAILING: u64 = 60_000_000_000;
 
 const FIN_SYN_RST: u8 = 0x07;
 const FIN: u8 = 0x01;
-const SYN: u8 = 0x02;
+pub(crate) const SYN: u8 = 0x02;
 
 /// A record as it lies in the ring.
 #[repr(C)]
@@ -160,7 +160,9 @@ fn segment<F: Frame>(
         kind,
         flags: transport.flags,
     };
-    frame.copy_up(&head, slot, transport.payload);
+    if !skip::takes(&head, slot) {
+        frame.copy_up(&head, slot, transport.payload);
+    }
 }
 
 /// Whether the connection is one of those that are copied: by a hash that is the same for both

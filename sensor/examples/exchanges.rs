@@ -67,6 +67,7 @@ fn segment<'a>(
         flags: TcpFlags(flags),
         payload: &from.message,
         payload_length: length(from),
+        skipped: false,
         vlan: None,
         interface: 1,
         sampling: 1,

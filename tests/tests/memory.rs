@@ -56,6 +56,7 @@ impl Target {
             flags: TcpFlags(flags),
             payload,
             payload_length: u32::try_from(payload.len()).unwrap(),
+            skipped: false,
             vlan: None,
             interface: 1,
             sampling: 1,

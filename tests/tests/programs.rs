@@ -392,6 +392,74 @@ fn payload_is_copied_up_whole_whatever_its_length() {
     }
 }
 
+/// Sequence numbers around the wrap: what ends before the one that was named comes without payload.
+#[test]
+fn payload_nobody_needs_is_left_out_until_a_sequence_number() {
+    const UNTIL: u32 = 100;
+    let before = |octets: u32| UNTIL.wrapping_sub(octets);
+    let mut programs = Programs::load();
+    let mut ring = programs.take_ring().unwrap();
+    let mut skips = programs.take_skips().unwrap();
+    for (source, server) in [(CLEAN_V4, SERVER_V4), (CLEAN_V6, SERVER_V6)] {
+        let (source, server) = (address(source), address(server));
+        for (name, sequence, length, flags, left_out) in [
+            ("far before", before(1 << 30), 1000, flag::ACK, true),
+            ("with FIN", before(2000), 1000, flag::ACK | flag::FIN, true),
+            ("over the wrap", before(600), 500, flag::ACK, true),
+            ("up to it", before(1000), 1000, flag::ACK, true),
+            ("again", before(1000), 1000, flag::ACK, true),
+            ("small", before(440), 440, flag::ACK, false),
+            ("past it", before(999), 1000, flag::ACK, false),
+            ("before it still", before(1000), 1000, flag::ACK, true),
+            ("behind it", UNTIL, 1000, flag::ACK, false),
+            ("before it, and it is forgotten", before(1000), 1000, flag::ACK, false),
+        ] {
+            if name == "far before" {
+                skips.skip(source, server, UNTIL).unwrap();
+            }
+            let packet = Packet::tcp(source, server).flags(flags).numbers(sequence, 7);
+            let packet = packet.payload(&[b'x'; 1000][..length]);
+            let counted = port(&programs);
+            programs.check(name, &packet, Reason::Clean);
+            let counted = (
+                port(&programs).skipped - counted.skipped,
+                port(&programs).skipped_bytes - counted.skipped_bytes,
+            );
+            let [(head, payload)] = &samples(&mut ring)[..] else { panic!("{name}: not one") };
+            let known = (head.sequence, head.payload_length as usize, head.flags);
+            assert_eq!(known, (sequence, length, flags), "{name}");
+            assert_eq!(head.kind == kind::SKIPPED, left_out, "{name}");
+            assert_eq!(payload.len(), if left_out { 0 } else { length }, "{name}");
+            let expected = if left_out { (1, length as u64) } else { (0, 0) };
+            assert_eq!(counted, expected, "{name}");
+        }
+    }
+}
+
+/// What is said of one direction of one connection says nothing of others, nor of the next one.
+#[test]
+fn what_is_left_out_is_of_one_direction_of_one_connection() {
+    let mut programs = Programs::load();
+    let mut ring = programs.take_ring().unwrap();
+    let mut skips = programs.take_skips().unwrap();
+    let (client, server) = (address(CLEAN_V4), address(SERVER_V4));
+    let other = address("192.0.2.1:1001");
+    let large = |from, to| Packet::tcp(from, to).numbers(1, 1).payload(&[b'x'; 1000]).frame();
+    skips.skip(client, server, 5000).unwrap();
+    let mut copied = |programs: &mut Programs, ingress: bool, frame: &[u8]| {
+        if ingress { programs.run_ingress(frame) } else { programs.run_egress(frame) }.unwrap();
+        samples(&mut ring).iter().map(|(_, payload)| payload.len()).sum::<usize>()
+    };
+    assert_eq!(copied(&mut programs, true, &large(client, server)), 0);
+    assert_eq!(copied(&mut programs, true, &large(other, server)), 1000);
+    assert_eq!(copied(&mut programs, false, &large(server, client)), 1000);
+    skips.skip(server, client, 5000).unwrap();
+    assert_eq!(copied(&mut programs, false, &large(server, client)), 0);
+    let syn = Packet::tcp(client, server).flags(flag::SYN).numbers(1, 0).frame();
+    copied(&mut programs, true, &syn);
+    assert_eq!(copied(&mut programs, true, &large(client, server)), 1000, "after a SYN");
+}
+
 #[test]
 fn a_sample_says_where_it_was_seen() {
     let mut programs = Programs::load();

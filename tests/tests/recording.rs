@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
@@ -196,6 +198,42 @@ fn five_hundred_deliveries_a_second_are_all_recorded() {
     let recorded = |labels| metrics.sum("hooksensor_endpoint_requests_total", labels);
     assert_eq!((recorded(&[("coverage", "full")]), recorded(&[])), (5_000, 5_000));
     assert_eq!(metrics.sum("hooksensor_requests_unrecorded", &[]), 0);
+}
+
+/// Sends a body slowly enough for the agent to hear of it while it is under way; the status line.
+fn upload(octets: usize) -> String {
+    const PIECE: usize = 50_000;
+    let mut stream = TcpStream::connect(target(SERVER_V4)).unwrap();
+    stream.set_read_timeout(Some(SETTLE)).unwrap();
+    let (path, piece) = (LOCATIONS[0].0, vec![b'x'; PIECE]);
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {octets}\r\n\r\n").unwrap();
+    for _ in 0..octets / PIECE {
+        stream.write_all(&piece).unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).unwrap();
+    String::from_utf8(line.to_vec()).unwrap()
+}
+
+#[test]
+fn a_large_body_that_nobody_needs_is_counted_and_not_copied_up() {
+    const UPLOAD: usize = 5_000_000;
+    let network = Network::new(1).unwrap();
+    let (_server, agent) = start(&network);
+    let line = network.clients[0].namespace.run(|| upload(UPLOAD)).unwrap();
+    assert_eq!(line, format!("HTTP/1.1 {}", LOCATIONS[0].1));
+    let records = records(&agent, 1);
+    let full = [
+        ("/hooksensor/coverage", json!("full")),
+        ("/http/request/body/bytes", json!(UPLOAD)),
+        ("/http/response/status_code", json!(LOCATIONS[0].1)),
+    ];
+    check(&records[0], &full);
+    let metrics = agent.metrics().unwrap();
+    let left_out = metrics.sum("hooksensor_skipped_bytes_total", &[]);
+    assert!(left_out > UPLOAD as u64 * 4 / 5, "{left_out} of {UPLOAD} octets were left out");
+    assert_eq!(metrics.sum("hooksensor_samples_lost_total", &[]), 0);
 }
 
 /// What the kernel counted of each source, whatever was copied up.

@@ -106,6 +106,7 @@ fn segments<'a>(request: &'a [u8], response: &'a [u8]) -> impl Iterator<Item = S
             flags: TcpFlags(flags),
             payload,
             payload_length: octets(payload),
+            skipped: false,
             vlan: None,
             interface: 1,
             sampling: 1,

@@ -105,6 +105,7 @@ fn transport<'a>(
         flags: TcpFlags(header[13]),
         payload,
         payload_length,
+        skipped: false,
         vlan,
         interface: frame.interface,
         sampling: 1,

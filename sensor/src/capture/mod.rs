@@ -53,6 +53,8 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// Payload octets on the wire, by the IP length; `payload` is shorter when it was cut.
     pub payload_length: u32,
+    /// Whether `payload` was left out because the agent had no need of it.
+    pub skipped: bool,
     /// Outermost VLAN identifier.
     pub vlan: Option<u16>,
     /// Index of the interface that saw it: the kernel's, or the capture file's numbering.

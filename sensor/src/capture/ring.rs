@@ -30,7 +30,7 @@ pub fn read(record: &[u8], wall: impl Fn(u64) -> Timestamp) -> Option<Record<'_>
     let head = Sample::read(record)?;
     let time = wall(head.time);
     match head.kind {
-        kind::INGRESS | kind::EGRESS => {
+        kind::INGRESS | kind::EGRESS | kind::SKIPPED => {
             let payload =
                 record.get(Sample::SIZE..)?.get(..usize::try_from(head.captured).ok()?)?;
             Some(Record::Segment(segment(&head, payload, time)))
@@ -54,6 +54,7 @@ fn segment<'a>(head: &Sample, payload: &'a [u8], time: Timestamp) -> Segment<'a>
         flags: TcpFlags(head.flags),
         payload,
         payload_length: head.payload_length,
+        skipped: head.kind == kind::SKIPPED,
         vlan: (head.vlan != NO_VLAN).then_some(head.vlan),
         interface: head.interface,
         sampling: head.sampling,
@@ -96,11 +97,15 @@ mod tests {
             flags: TcpFlags(0x18),
             payload: b"abc",
             payload_length: 5,
+            skipped: false,
             vlan: None,
             interface: 4,
             sampling: 1,
         };
         assert_eq!(segment, expected);
+        let octets = record(kind::SKIPPED);
+        let skipped = read(&octets, |_| Timestamp(8));
+        assert_eq!(skipped, Some(Record::Segment(Segment { skipped: true, ..expected })));
     }
 
     #[test]

@@ -213,6 +213,18 @@ fn messages(page: &Page, snapshot: &Snapshot) -> Result<()> {
         ports.flat(|one| &one.samples_lost),
     )?;
     page.counter(
+        "skipped_segments_total",
+        "Segments copied up without their payload, which nobody needs.",
+        &["port"],
+        ports.each().map(|(name, one)| (vec![name], one.skipped)),
+    )?;
+    page.counter(
+        "skipped_bytes_total",
+        "Octets of payload left out because nobody needs them.",
+        &["port"],
+        ports.each().map(|(name, one)| (vec![name], one.skipped_bytes)),
+    )?;
+    page.counter(
         "sources_refused_total",
         "Sources that passed unlimited because their state found no room.",
         &["port"],

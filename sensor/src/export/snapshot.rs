@@ -117,6 +117,10 @@ pub struct PortFigures {
     pub samples: u64,
     /// Packets and records that were not, by cause.
     pub samples_lost: BTreeMap<String, u64>,
+    /// Segments that were copied up without their payload, which nobody needs.
+    pub skipped: u64,
+    /// Octets of payload that were left out.
+    pub skipped_bytes: u64,
     /// Sources that could not be given a limiter.
     pub sources_refused: u64,
 }
@@ -231,6 +235,8 @@ fn port_figures(port: u16, counters: &Counters) -> PortFigures {
             ("ring_full", counters.ring_full),
             ("unreadable", counters.unreadable),
         ]),
+        skipped: counters.skipped,
+        skipped_bytes: counters.skipped_bytes,
         sources_refused: counters.sources_refused,
     }
 }

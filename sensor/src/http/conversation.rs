@@ -199,6 +199,37 @@ impl Conversation {
             && self.requests.position() > 0
     }
 
+    /// What of each side's stream nobody needs from here on, said once.
+    pub(super) fn skips(&mut self) -> [Option<(Side, u64)>; 2] {
+        let Some(client) = self.client else { return [None; 2] };
+        [
+            self.requests.skip().map(|until| (client, until)),
+            self.responses.skip().map(|until| (client.peer(), until)),
+        ]
+    }
+
+    /// Passes over octets of a side that were left out for want of need; where there is need, they
+    /// are missing.
+    pub(super) fn skipped<S: FnMut(Observation)>(
+        &mut self,
+        side: Side,
+        position: u64,
+        length: u64,
+        context: &mut Context<'_, S>,
+    ) {
+        match self.client {
+            Some(client) if side == client && self.requests.only_counts() => {
+                self.request_skipped(length, context);
+                self.requests.move_to(position + length);
+            }
+            Some(client) if side != client && self.responses.only_counts() => {
+                self.response_skipped(length, context);
+                self.responses.move_to(position + length);
+            }
+            _ => self.gap(side, position, length, context),
+        }
+    }
+
     /// Passes over octets of a side that were not captured.
     pub(super) fn gap<S: FnMut(Observation)>(
         &mut self,

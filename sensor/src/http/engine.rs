@@ -3,13 +3,13 @@
 //! It must not know how octets are put in order or messages are read.
 
 use crate::capture::{Segment, Timestamp};
-use crate::tcp::{self, Event, EventKind, Table};
+use crate::tcp::{self, ConnectionId, Event, EventKind, Place, Side, Table};
 
 use super::allowance::Allowance;
 use super::conversation::{Context, Conversation, Interest};
 use super::counters::Counters;
 use super::reader::{Input, Mark};
-use super::{BodyPolicies, Observation, Options, PortFilter, TrustedProxies};
+use super::{BodyPolicies, Observation, Options, PortFilter, Skip, TrustedProxies};
 
 /// Turns segments into observations.
 ///
@@ -32,6 +32,8 @@ struct Conversations {
     buffered: usize,
     buffer_limit: usize,
     counters: Counters,
+    /// What was found not to be needed since it was last said: a stream and a position in it.
+    skips: Vec<(ConnectionId, Side, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +67,7 @@ impl Engine {
                 buffered: 0,
                 buffer_limit: limits.head_octets,
                 counters: Counters::default(),
+                skips: Vec::new(),
             },
         }
     }
@@ -77,13 +80,25 @@ impl Engine {
             return;
         }
         table.segment(segment, &mut |event| conversations.event(event, sink));
+        self.say_skips(sink);
         self.shed(sink);
+    }
+
+    /// Puts out what need not be captured of connections.
+    fn say_skips(&mut self, sink: &mut impl FnMut(Observation)) {
+        for (connection, side, position) in self.conversations.skips.drain(..) {
+            if let Some(place) = self.table.place(connection, side, position) {
+                let Place { source, destination, sequence } = place;
+                sink(Observation::Skip(Skip { source, destination, until: sequence }));
+            }
+        }
     }
 
     /// Lets time pass where no segment does: what was silent for too long is put out.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(Observation)) {
         let Self { table, conversations } = self;
         table.tick(now, &mut |event| conversations.event(event, sink));
+        self.say_skips(sink);
     }
 
     /// Puts out everything that is not complete, at the end of a capture or of the program.
@@ -174,8 +189,16 @@ impl Conversations {
         self.buffered -= before;
         let closed = matches!(event.kind, EventKind::Closed(_));
         match (interest, closed) {
-            (Interest::Keep, false) => self.buffered += conversation.buffered(),
-            (_, true) => *slot = Slot::Free,
+            (Interest::Keep, false) => {
+                self.buffered += conversation.buffered();
+                let skips = conversation.skips().into_iter().flatten();
+                self.skips.extend(skips.map(|(side, until)| (event.connection, side, until)));
+            }
+            (_, true) => {
+                // Another connection may have its name before the skips are said.
+                self.skips.retain(|(connection, ..)| *connection != event.connection);
+                *slot = Slot::Free;
+            }
             (Interest::Opaque, false) => {
                 self.counters.opaque_connections += 1;
                 *slot = Slot::Opaque;
@@ -206,6 +229,9 @@ fn step<S: FnMut(Observation)>(
         }
         EventKind::Gap { side, position, length } => {
             conversation.gap(side, position, length, context);
+        }
+        EventKind::Skipped { side, position, length } => {
+            conversation.skipped(side, position, length, context);
         }
         EventKind::Contradicted { side, position } => conversation.contradict(side, position),
         EventKind::Finished { side } => conversation.finished(side, context),

@@ -17,6 +17,19 @@ pub enum Observation {
     Exchange(Box<Exchange>),
     /// A connection that does not speak HTTP/1, once.
     Opaque(Box<Opaque>),
+    /// Octets to come that nothing needs: their capture may be saved.
+    Skip(Skip),
+}
+
+/// The rest of a body that nobody needs, in one direction of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skip {
+    /// Who sends it.
+    pub source: SocketAddr,
+    /// Who receives it.
+    pub destination: SocketAddr,
+    /// Sequence number of the first octet behind it.
+    pub until: u32,
 }
 
 /// One HTTP request and its response; at least one of the two was seen.

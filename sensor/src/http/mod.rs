@@ -29,7 +29,7 @@ pub use counters::Counters;
 pub use engine::Engine;
 pub use exchange::{
     Anomaly, Body, Coverage, Exchange, Flow, Gravest, Headers, Observation, Request, Response,
-    Version,
+    Skip, Version,
 };
 pub use identity::TrustedProxies;
 pub use opaque::{Opaque, Protocol};

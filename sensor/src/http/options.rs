@@ -14,6 +14,13 @@ pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// at all stay below ten.
 pub(super) const MAX_PIPELINED: usize = 128;
 
+/// Octets of a body that nobody needs from which on it is worth saying so: a dozen full segments,
+/// of which the last few are under way before it is heard.
+pub(super) const WORTH_SKIPPING: u64 = 16 * 1024;
+/// Octets that are skipped at once: sequence numbers are compared over half their range, and what
+/// the kernel is told must not wrap. The rest of a larger body is asked for when this much is over.
+pub(super) const MAX_SKIPPED: u64 = 1 << 30;
+
 /// The TCP ports whose traffic is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum PortFilter {

@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::allowance::Allowance;
 use super::body::{Collector, Framing, Progress, Skip, note};
 use super::head::Tolerance;
-use super::options::MAX_HEAD;
+use super::options::{MAX_HEAD, MAX_SKIPPED, WORTH_SKIPPING};
 use super::{Anomaly, Body, BodyPolicy, start_line};
 use crate::capture::Timestamp;
 
@@ -110,6 +110,8 @@ pub(super) struct Reader {
     at_line_start: bool,
     body_octets: u64,
     collector: Option<Box<Collector>>,
+    /// Position up to which octets were said not to be needed.
+    skipped_until: u64,
     /// Deviations in the body being read.
     anomalies: Vec<Anomaly>,
     buffer: Vec<u8>,
@@ -130,6 +132,7 @@ impl Reader {
             at_line_start: true,
             body_octets: 0,
             collector: None,
+            skipped_until: 0,
             anomalies: Vec::new(),
             buffer: Vec::new(),
             scanned: 0,
@@ -221,6 +224,22 @@ impl Reader {
             collector.miss();
         }
         GapIn::Body(skip)
+    }
+
+    /// Whether the octets of the body being read matter by their number alone.
+    pub(super) fn only_counts(&self) -> bool {
+        matches!(self.state, State::Body(Framing::Length(_))) && self.collector.is_none()
+    }
+
+    /// Position up to which nothing is needed of the stream, once, where that is far enough.
+    pub(super) fn skip(&mut self) -> Option<u64> {
+        let State::Body(Framing::Length(left)) = self.state else { return None };
+        let asked = self.position < self.skipped_until;
+        if asked || left < WORTH_SKIPPING || !self.only_counts() {
+            return None;
+        }
+        self.skipped_until = self.position + left.min(MAX_SKIPPED);
+        Some(self.skipped_until)
     }
 
     /// Expects the body of the message whose head was just read.

@@ -6,6 +6,7 @@ mod loss;
 mod messages;
 mod opaque;
 mod properties;
+mod skips;
 
 use std::fmt::Write;
 
@@ -18,7 +19,7 @@ fn replay(wire: &Wire, options: Options) -> (Vec<Exchange>, Engine) {
     let mut engine = Engine::new(options);
     let mut sink = |observation| match observation {
         Observation::Exchange(exchange) => exchanges.push(*exchange),
-        Observation::Opaque(_) => {}
+        Observation::Opaque(_) | Observation::Skip(_) => {}
     };
     for segment in wire.segments() {
         engine.segment(&segment, &mut sink);

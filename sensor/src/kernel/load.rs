@@ -17,8 +17,9 @@ use super::bpffs::PinDirectory;
 use super::classifier::{EGRESS, Hook, INGRESS};
 use super::features;
 use super::layout_directory;
-use super::maps::{Maps, Totals};
+use super::maps::{self, Maps, Totals};
 use super::ring::Ring;
+use super::skips::Skips;
 use super::sources::Source;
 use crate::config;
 
@@ -171,6 +172,15 @@ impl Kernel {
     pub fn take_ring(&mut self) -> Result<Ring> {
         let map = self.programs.take_map("RING").ok_or_else(|| anyhow!("the ring was taken"))?;
         Ok(Ring::new(RingBuf::try_from(map)?))
+    }
+
+    /// What the kernel may leave out of samples; it can be taken once.
+    ///
+    /// # Errors
+    ///
+    /// When it was taken before.
+    pub fn take_skips(&mut self) -> Result<Skips> {
+        Ok(Skips::new(maps::typed(&mut self.programs, "SKIPS")?))
     }
 
     /// Makes `ports` the watched set, each with `limits`.

@@ -166,7 +166,7 @@ fn mapped_prefix(key: &Key<[u32; 4]>) -> Result<IpNet> {
     Ok(IpNet::new(address, length)?)
 }
 
-fn typed<T: TryFrom<Map>>(programs: &mut Ebpf, name: &str) -> Result<T>
+pub(super) fn typed<T: TryFrom<Map>>(programs: &mut Ebpf, name: &str) -> Result<T>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
 {

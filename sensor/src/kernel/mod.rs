@@ -20,6 +20,7 @@ mod ports;
 mod privileges;
 mod prospect;
 mod ring;
+mod skips;
 mod sources;
 
 pub use attach::{Attachment, Mode};
@@ -33,6 +34,7 @@ pub use maps::Totals;
 pub use privileges::check as check_privileges;
 pub use prospect::{Prospect, prospect};
 pub use ring::Ring;
+pub use skips::Skips;
 pub use sources::Source;
 
 /// Name of the directory below the pin path that holds this layout's maps and links.

@@ -103,8 +103,10 @@ fn begin(
     let config = Arc::new(config);
     let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
     let ring = enforcer.kernel().take_ring()?;
+    let skips = enforcer.kernel().take_skips()?;
     let saves = Arc::clone(&state.figures);
-    let shard = shard::start(ring, &first, state, lines.clone(), findings, Arc::clone(stop))?;
+    let shard =
+        shard::start((ring, skips), &first, state, lines.clone(), findings, Arc::clone(stop))?;
     enforcer.kernel().settle();
     let desk = Desk {
         enforcer,

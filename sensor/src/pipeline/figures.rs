@@ -23,6 +23,7 @@ pub(super) fn streams(stages: &Stages) -> StreamFigures {
         ("connections_opaque", http.opaque_connections),
         ("gaps", tcp.gaps),
         ("gap_octets", tcp.gap_octets),
+        ("skipped_octets", tcp.skipped_octets),
         ("repeated_octets", tcp.repeated_octets),
         ("conflicting_octets", tcp.conflicting_octets),
         ("buffer_overflows", tcp.buffer_overflows),

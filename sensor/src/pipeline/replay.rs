@@ -154,6 +154,8 @@ impl After {
                 out(line);
             }
             Output::Connection(line) => out(line),
+            // A capture holds what it holds.
+            Output::Skip(_) => {}
             Output::Finding(finding) => self.decide(&finding, out),
         }
     }

@@ -19,8 +19,8 @@ use crate::capture::ring::{Record, read};
 use crate::config::Config;
 use crate::detect::{Finding, OverLimit, Watch};
 use crate::export::{ReceiverFigures, StreamFigures};
-use crate::http::PortFilter;
-use crate::kernel::{Clock, Kernel, Ring};
+use crate::http::{PortFilter, Skip};
+use crate::kernel::{Clock, Kernel, Ring, Skips};
 use crate::record::Observer;
 use crate::store::Keeper;
 use crate::webhook::Knowledge;
@@ -83,6 +83,7 @@ pub(super) struct ShardFigures {
     deliveries: AtomicU64,
     findings_lost: AtomicU64,
     unreadable: AtomicU64,
+    skips_refused: AtomicU64,
     behind: AtomicBool,
     is_partial: AtomicBool,
     looked: Mutex<Instant>,
@@ -90,6 +91,7 @@ pub(super) struct ShardFigures {
 
 struct Shard {
     ring: Ring,
+    skips: Skips,
     clock: Clock,
     stages: Stages,
     slots: BTreeMap<u32, u16>,
@@ -102,7 +104,7 @@ struct Shard {
 
 /// Starts the thread, which goes on from `state`. It ends when `stop` is set and the ring is dry.
 pub(super) fn start(
-    ring: Ring,
+    (ring, skips): (Ring, Skips),
     first: &Update,
     state: State,
     lines: Lines,
@@ -122,6 +124,7 @@ pub(super) fn start(
     stages.recall(&state.last, &first.config);
     let shard = Shard {
         ring,
+        skips,
         clock,
         stages,
         slots: first.slots.clone(),
@@ -181,8 +184,8 @@ impl Shard {
     }
 
     fn read_batch(&mut self) -> usize {
-        let Self { ring, clock, stages, slots, lines, desk, figures, .. } = self;
-        let mut out = |output: Output<'_>| put(output, lines, desk, figures);
+        let Self { ring, skips, clock, stages, slots, lines, desk, figures, .. } = self;
+        let mut out = |output: Output<'_>| put(output, lines, desk, skips, figures);
         ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
             Some(Record::OverLimit { source, slot, time }) => {
@@ -198,9 +201,9 @@ impl Shard {
 
     fn tick(&mut self) {
         self.clock.refresh();
-        let Self { clock, stages, lines, desk, figures, .. } = self;
+        let Self { skips, clock, stages, lines, desk, figures, .. } = self;
         let watch = figures.watch();
-        stages.tick(clock.now(), watch, &mut |output| put(output, lines, desk, figures));
+        stages.tick(clock.now(), watch, &mut |output| put(output, lines, desk, skips, figures));
         lines.flush();
         self.figures.publish(&self.stages);
     }
@@ -219,8 +222,8 @@ impl Shard {
     }
 
     fn finish(mut self) {
-        let Self { stages, lines, desk, figures, .. } = &mut self;
-        stages.finish(&mut |output| put(output, lines, desk, figures));
+        let Self { skips, stages, lines, desk, figures, .. } = &mut self;
+        stages.finish(&mut |output| put(output, lines, desk, skips, figures));
         lines.flush();
         self.figures.publish(&self.stages);
         if let Some(keeper) = self.keeper {
@@ -229,13 +232,25 @@ impl Shard {
     }
 }
 
-fn put(output: Output<'_>, lines: &mut Lines, desk: &DeskSender<Finding>, figures: &ShardFigures) {
+fn put(
+    output: Output<'_>,
+    lines: &mut Lines,
+    desk: &DeskSender<Finding>,
+    skips: &mut Skips,
+    figures: &ShardFigures,
+) {
     match output {
         Output::Delivery(line) => {
             figures.deliveries.fetch_add(1, Ordering::Relaxed);
             lines.put(line);
         }
         Output::Connection(line) => lines.put(line),
+        Output::Skip(Skip { source, destination, until }) => {
+            if let Err(error) = skips.skip(source, destination, until) {
+                figures.skips_refused.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%source, %error, "a body that nobody needs is copied up");
+            }
+        }
         Output::Finding(finding) => {
             // The records that it names come before what the desk says of it.
             lines.flush();
@@ -254,6 +269,7 @@ impl ShardFigures {
             deliveries: AtomicU64::new(0),
             findings_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
+            skips_refused: AtomicU64::new(0),
             behind: AtomicBool::new(false),
             is_partial: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
@@ -292,6 +308,8 @@ impl ShardFigures {
         streams.idle_seconds = looked.elapsed().as_secs();
         let unreadable = self.unreadable.load(Ordering::Relaxed);
         streams.totals.insert(String::from("unreadable_records"), unreadable);
+        let refused = self.skips_refused.load(Ordering::Relaxed);
+        streams.totals.insert(String::from("skips_refused"), refused);
         streams
     }
 

@@ -11,7 +11,7 @@ use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit, Receivers, Watch};
 use crate::export::EndpointCoverage;
 use crate::http::{
-    BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter,
+    BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, Skip,
     TrustedProxies,
 };
 use crate::record::{self, Observer};
@@ -30,6 +30,8 @@ pub enum Output<'a> {
     Delivery(&'a [u8]),
     /// The record of a connection whose messages are not read, as such a line.
     Connection(&'a [u8]),
+    /// Octets to come that need not be copied up.
+    Skip(Skip),
     /// Something to decide on.
     Finding(Box<Finding>),
 }
@@ -200,6 +202,7 @@ impl Rest {
     fn observe(&mut self, observation: Observation, out: &mut impl FnMut(Output<'_>)) {
         let exchange = match observation {
             Observation::Exchange(exchange) => exchange,
+            Observation::Skip(skip) => return out(Output::Skip(skip)),
             Observation::Opaque(connection) => {
                 self.line.clear();
                 record::write_line(

@@ -22,6 +22,8 @@ pub(super) struct Chunk {
     /// Octets on the wire; those after `octets` were not captured.
     pub(super) length: u64,
     pub(super) octets: Vec<u8>,
+    /// Whether those were left out for want of need.
+    pub(super) skipped: bool,
     /// How much of the other side's stream its sender had received.
     pub(super) acknowledged: u64,
     pub(super) time: Timestamp,
@@ -41,6 +43,8 @@ pub(super) struct Piece<'a> {
     pub(super) start: u64,
     pub(super) length: u64,
     pub(super) octets: &'a [u8],
+    /// Whether octets were left out for want of need.
+    pub(super) skipped: bool,
     pub(super) acknowledged: u64,
     pub(super) time: Timestamp,
     /// Whether other octets came for the same positions.
@@ -76,6 +80,7 @@ impl<'a> Piece<'a> {
             start: self.start,
             length: self.length,
             octets: self.octets.to_vec(),
+            skipped: self.skipped,
             acknowledged: self.acknowledged,
             time: self.time,
             disputed: self.disputed,
@@ -174,6 +179,7 @@ mod tests {
             start,
             length: text.len() as u64,
             octets: text.as_bytes(),
+            skipped: false,
             acknowledged: 0,
             time: Timestamp(0),
             disputed: false,

@@ -29,6 +29,8 @@ pub struct Counters {
     pub gaps: u64,
     /// Octets in them.
     pub gap_octets: u64,
+    /// Octets whose segments were seen and that were left out for want of need.
+    pub skipped_octets: u64,
     /// Times a stream's share of the buffer was full, and what it waited for was given up.
     pub buffer_overflows: u64,
     /// Connections ended by FIN from both sides.

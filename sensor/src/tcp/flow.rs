@@ -230,6 +230,7 @@ impl Flow {
             start: start.max(0).cast_unsigned(),
             length: (length - before).cast_unsigned(),
             octets: octets.get(before_octets..).unwrap_or_default(),
+            skipped: segment.skipped,
             acknowledged,
             time: segment.time,
             disputed: false,
@@ -348,6 +349,7 @@ impl Flow {
                 start: chunk.start,
                 length: chunk.length,
                 octets: &chunk.octets,
+                skipped: chunk.skipped,
                 acknowledged: chunk.acknowledged,
                 time: chunk.time,
                 disputed: chunk.disputed,
@@ -386,7 +388,13 @@ impl Flow {
             sink.event(time, EventKind::Data { side, position, acknowledged, octets, disputed });
         }
         if piece.length > piece.octets.len() as u64 {
-            self.gap(side, piece.end(), piece.time, counters, sink);
+            let (position, length) = self.pass(side, piece.end(), sink);
+            if piece.skipped {
+                counters.skipped_octets += length;
+                sink.event(piece.time, EventKind::Skipped { side, position, length });
+            } else {
+                lose(side, position, length, piece.time, counters, sink);
+            }
         }
     }
 
@@ -399,13 +407,21 @@ impl Flow {
         counters: &mut Counters,
         sink: &mut impl Sink,
     ) {
+        let (position, length) = self.pass(side, end, sink);
+        lose(side, position, length, time, counters, sink);
+    }
+
+    /// Moves a stream to `end`; from where, and how far.
+    fn pass(&mut self, side: Side, end: u64, sink: &mut impl Sink) -> (u64, u64) {
         self.announce(sink);
         let stream = &mut self.streams[side.index()];
-        let (position, length) = (stream.next, end - stream.next);
-        stream.next = end;
-        counters.gaps += 1;
-        counters.gap_octets += length;
-        sink.event(time, EventKind::Gap { side, position, length });
+        let position = std::mem::replace(&mut stream.next, end);
+        (position, end - position)
+    }
+
+    /// The sequence number of a position in a stream.
+    pub(super) fn sequence(&self, side: Side, position: u64) -> Option<u32> {
+        self.streams[side.index()].sequence(position)
     }
 
     fn announce(&mut self, sink: &mut impl Sink) {
@@ -443,4 +459,18 @@ impl Flow {
     pub(super) fn is_finished(&self) -> bool {
         self.streams.iter().all(|stream| stream.finished)
     }
+}
+
+/// Counts octets that were not captured and hands them on as a gap.
+fn lose(
+    side: Side,
+    position: u64,
+    length: u64,
+    time: Timestamp,
+    counters: &mut Counters,
+    sink: &mut impl Sink,
+) {
+    counters.gaps += 1;
+    counters.gap_octets += length;
+    sink.event(time, EventKind::Gap { side, position, length });
 }

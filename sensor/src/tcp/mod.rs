@@ -53,6 +53,17 @@ impl Side {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub u32);
 
+/// A position in a stream as packets name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Who sends it.
+    pub source: SocketAddr,
+    /// Who receives it.
+    pub destination: SocketAddr,
+    /// Its sequence number.
+    pub sequence: u32,
+}
+
 /// Something that happened on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -88,6 +99,15 @@ pub enum EventKind<'a> {
     },
     /// The next octets of a stream were not captured, and will not be.
     Gap {
+        /// Who sent them.
+        side: Side,
+        /// Position of the first one in the stream, from 0.
+        position: u64,
+        /// How many they are.
+        length: u64,
+    },
+    /// The next octets of a stream were sent, and left out because nobody needs them.
+    Skipped {
         /// Who sent them.
         side: Side,
         /// Position of the first one in the stream, from 0.

@@ -10,7 +10,12 @@ pub(super) fn distance(from: u32, to: u32) -> i64 {
 /// The stream position of `sequence`, nearest to the position `near`, in a stream whose position 0
 /// has the number `origin`. Negative before that.
 pub(super) fn position(origin: u32, near: u64, sequence: u32) -> i64 {
-    near.cast_signed() + distance(origin.wrapping_add(low_word(near)), sequence)
+    near.cast_signed() + distance(number(origin, near), sequence)
+}
+
+/// The sequence number of `position` in a stream whose position 0 has the number `origin`.
+pub(super) fn number(origin: u32, position: u64) -> u32 {
+    origin.wrapping_add(low_word(position))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are positions modulo 2^32")]

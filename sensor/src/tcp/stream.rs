@@ -54,6 +54,11 @@ impl Stream {
         (distance.abs() <= MAX_DISTANCE).then_some(position)
     }
 
+    /// Sequence number of a position, once it is known.
+    pub(super) fn sequence(&self, position: u64) -> Option<u32> {
+        self.origin.map(|origin| seq::number(origin, position))
+    }
+
     /// Position after the last octet the side may send.
     pub(super) fn end(&self) -> u64 {
         match (&self.held, self.finished) {

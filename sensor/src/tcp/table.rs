@@ -11,7 +11,7 @@ use super::flow::{Flow, Sink};
 use super::key::{Key, Seed};
 use super::lists::{List, Lists};
 use super::recent::{Owner, Recent};
-use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Side};
+use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Place, Side};
 
 /// How long octets that the receiver has acknowledged are waited for: packets of one connection
 /// come out of order from several receive queues or rings by milliseconds, not by more.
@@ -185,6 +185,16 @@ impl Table {
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.index.len() - self.lists.length(List::Closed)
+    }
+
+    /// Where a position in a stream of an open connection is on the wire, once that is known.
+    #[must_use]
+    pub fn place(&self, connection: ConnectionId, side: Side, position: u64) -> Option<Place> {
+        let flow = self.flows.get(connection.0 as usize).filter(|flow| !flow.closed)?;
+        let sequence = flow.sequence(side, position)?;
+        let addresses = flow.key.endpoints();
+        let (source, destination) = (addresses[side.index()], addresses[side.peer().index()]);
+        Some(Place { source, destination, sequence })
     }
 
     /// Totals so far.

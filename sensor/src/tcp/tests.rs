@@ -6,7 +6,8 @@ use super::wire::{From, Wire};
 use super::{Event, EventKind, Limits, Side, Table};
 use crate::capture::{TcpFlags, Timestamp};
 
-/// Writes events down: `>` client octets, `<` server octets, `[n]` a gap, `.` an end.
+/// Writes events down: `>` client octets, `<` server octets, `[n]` a gap, `(n)` what
+/// was left out, `.` an end.
 fn note(log: &mut String, event: Event<'_>) {
     // The client's address is the lower one in every test connection.
     let arrow = |side| if side == Side::Low { '>' } else { '<' };
@@ -21,6 +22,7 @@ fn note(log: &mut String, event: Event<'_>) {
         }
         EventKind::Contradicted { side, .. } => write!(log, " {}?", arrow(side)),
         EventKind::Gap { side, length, .. } => write!(log, " {}[{length}]", arrow(side)),
+        EventKind::Skipped { side, length, .. } => write!(log, " {}({length})", arrow(side)),
         EventKind::Finished { side } => write!(log, " {}.", arrow(side)),
         EventKind::Closed(reason) => write!(log, " {reason:?}"),
     }
@@ -240,4 +242,12 @@ fn held_data_stays_within_its_limits() {
     assert!(log.starts_with(">open >start >[4] >xxx"), "{}", &log[..40]);
     assert_eq!(table.counters().gap_octets, 4);
     assert!(table.counters().buffer_overflows > 0);
+}
+
+#[test]
+fn what_was_left_out_keeps_its_place() {
+    let wire = Wire::open().client("ab").client("cd").skip().client("ef").close();
+    check(&wire, ">open >ab >(2) >ef >. <. Finished");
+    let late = Wire::open().client("ab").client("cd").skip().swap().client("ef").close();
+    check(&late, ">open >ab >(2) >ef >. <. Finished");
 }

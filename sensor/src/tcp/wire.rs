@@ -23,6 +23,7 @@ pub(crate) struct Packet {
     pub(crate) flags: u8,
     pub(crate) payload: Vec<u8>,
     pub(crate) payload_length: u32,
+    pub(crate) skipped: bool,
 }
 
 /// A connection being written; every segment is sent a microsecond after the one before.
@@ -104,6 +105,15 @@ impl Wire {
         self
     }
 
+    /// Leaves out the last segment's payload, as the kernel does where nobody needs it.
+    pub(crate) fn skip(mut self) -> Self {
+        if let Some(packet) = self.packets.last_mut() {
+            packet.payload.clear();
+            packet.skipped = true;
+        }
+        self
+    }
+
     /// Exchanges the last two segments.
     pub(crate) fn swap(mut self) -> Self {
         let count = self.packets.len();
@@ -134,6 +144,7 @@ impl Wire {
             flags,
             payload: octets.to_vec(),
             payload_length: length,
+            skipped: false,
         });
         let phantom = u32::from(flags & (TcpFlags::SYN | TcpFlags::FIN) != 0);
         self.next[own] = self.next[own].wrapping_add(length + phantom);
@@ -156,6 +167,7 @@ impl Wire {
                 flags: TcpFlags(packet.flags),
                 payload: &packet.payload,
                 payload_length: packet.payload_length,
+                skipped: packet.skipped,
                 vlan: None,
                 interface: 0,
                 sampling: 1,

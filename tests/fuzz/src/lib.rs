@@ -179,6 +179,7 @@ fn segment(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Segme
         flags: TcpFlags(TcpFlags::ACK),
         payload,
         payload_length: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+        skipped: false,
         vlan: None,
         interface: 1,
         sampling: 1,

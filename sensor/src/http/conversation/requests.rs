@@ -47,6 +47,20 @@ impl Conversation {
         Interest::Keep
     }
 
+    /// Passes over octets of the client that were left out of a body of which only the length counts.
+    pub(super) fn request_skipped<S: FnMut(Observation)>(
+        &mut self,
+        length: u64,
+        context: &mut Context<'_, S>,
+    ) {
+        if let GapIn::Body(Skip::Past(_, surplus)) = self.requests.gap(length) {
+            self.end_request(true, surplus, Coverage::FULL, context);
+            if surplus > 0 {
+                self.miss_requests(true);
+            }
+        }
+    }
+
     /// Passes over octets of the client that were not captured.
     pub(super) fn request_gap<S: FnMut(Observation)>(
         &mut self,

@@ -58,6 +58,20 @@ impl Conversation {
         Interest::Keep
     }
 
+    /// Passes over octets of the server that were left out of a body of which only the length counts.
+    pub(super) fn response_skipped<S: FnMut(Observation)>(
+        &mut self,
+        length: u64,
+        context: &mut Context<'_, S>,
+    ) {
+        if let GapIn::Body(Skip::Past(_, surplus)) = self.responses.gap(length) {
+            self.end_response(true, surplus, Coverage::FULL, context);
+            if surplus > 0 {
+                self.miss_responses(true);
+            }
+        }
+    }
+
     /// Passes over octets of the server that were not captured.
     pub(super) fn response_gap<S: FnMut(Observation)>(
         &mut self,

@@ -25,6 +25,7 @@ fn check(wire: &Wire, ports: &[u16], expected: &[&str]) {
 fn word(observation: Observation) -> String {
     match observation {
         Observation::Exchange(_) => "exchange".to_owned(),
+        Observation::Skip(_) => "skip".to_owned(),
         Observation::Opaque(connection) => match connection.protocol {
             Protocol::Tls(Some(hello)) => format!("tls {}", hello.server_name.unwrap_or_default()),
             Protocol::Tls(None) => "tls".to_owned(),

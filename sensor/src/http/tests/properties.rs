@@ -263,6 +263,7 @@ fn any_packet() -> impl Strategy<Value = Packet> {
         |(client, sequence, acknowledgement, flags, payload, snap, pause)| {
             let length = u32::try_from(payload.len()).unwrap();
             Packet {
+                skipped: false,
                 // A quarter of the pauses are long enough to run into a time-out.
                 time: if pause > 300_000_000_000 { pause } else { pause % 1_000_000 },
                 from: if client { From::Client } else { From::Server },

@@ -49,6 +49,7 @@ fn run_through(mut stages: Stages, wire: &Wire) -> (Vec<Value>, Vec<&'static str
         Output::Delivery(line) => records.push(serde_json::from_slice(line).unwrap()),
         Output::Finding(finding) => rules.push(finding.rule.id),
         Output::Connection(line) => panic!("{line:?}"),
+        Output::Skip(skip) => panic!("{skip:?}"),
     };
     for segment in wire.segments() {
         stages.segment(&segment, &mut put);

@@ -1,0 +1,39 @@
+//! What the kernel is told not to copy up: the rest of bodies that nobody needs.
+//!
+//! It must not know why nobody does.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use aya::maps::{HashMap, MapData};
+use hooksensor_ebpf::abi::FlowKey;
+
+/// The map of skips, which the shard writes.
+pub struct Skips {
+    map: HashMap<MapData, FlowKey, u32>,
+}
+
+impl Skips {
+    pub(super) fn new(map: HashMap<MapData, FlowKey, u32>) -> Self {
+        Self { map }
+    }
+
+    /// Has the kernel leave out the payload of segments from `source` to `destination` that end at
+    /// or before the sequence number `until`, which is at most [`MAX_SKIP`] ahead. An older wish
+    /// for the same direction makes room for it.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses; then it goes on to copy.
+    ///
+    /// [`MAX_SKIP`]: hooksensor_ebpf::abi::MAX_SKIP
+    pub fn skip(&mut self, source: SocketAddr, destination: SocketAddr, until: u32) -> Result<()> {
+        let key = FlowKey {
+            source: source.ip().into(),
+            destination: destination.ip().into(),
+            source_port: source.port(),
+            destination_port: destination.port(),
+        };
+        self.map.insert(key, until, 0).context("the kernel does not take what it may leave out")
+    }
+}
