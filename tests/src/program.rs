@@ -5,19 +5,22 @@
 //! are compared with.
 #![expect(unsafe_code, reason = "bpf(2) has no safe wrapper for bare instructions")]
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::libc::{SYS_bpf, c_int, c_long, syscall};
 
 const BPF_PROG_LOAD: u32 = 5;
-const BPF_OBJ_PIN: u32 = 6;
 const BPF_PROG_TEST_RUN: u32 = 10;
+const BPF_LINK_CREATE: u32 = 28;
 const BPF_PROG_TYPE_XDP: u32 = 6;
+
+/// What a link at the XDP hook says it is for.
+const BPF_XDP: u32 = 37;
+
+/// In the driver, or not at all.
+const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
 
 /// Frames go where the program sends them, as if they had arrived (Linux 5.18, commit
 /// b530e9e1063e).
@@ -38,6 +41,10 @@ pub struct Program {
     descriptor: OwnedFd,
 }
 
+/// What holds a program at its hook. Dropping it detaches the program.
+#[derive(Debug)]
+pub struct Link(#[expect(dead_code, reason = "it is held for its end")] OwnedFd);
+
 /// The part of `union bpf_attr` that loading uses, as far as a name (bpf.h).
 #[repr(C)]
 #[derive(Default)]
@@ -54,11 +61,12 @@ struct LoadAttributes {
     name: [u8; 16],
 }
 
-/// The part that pinning uses.
+/// The part that making a link uses.
 #[repr(C)]
-struct PinAttributes {
-    path: u64,
-    descriptor: u32,
+struct LinkAttributes {
+    program: u32,
+    interface: u32,
+    kind: u32,
     flags: u32,
 }
 
@@ -137,24 +145,26 @@ impl Program {
         Ok(Self { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) } })
     }
 
-    /// Pins the program, for `ip link set .. xdp pinned`.
+    /// Attaches the program to the driver of the interface of this index, in this thread's
+    /// namespace. It is detached when the link is dropped.
     ///
     /// # Errors
-    /// When there is no BPF file system at `path`.
-    pub fn pin(&self, path: &Path) -> Result<()> {
-        let name = CString::new(path.as_os_str().as_bytes()).context("a path holds no zero")?;
-        let attributes = PinAttributes {
-            path: name.as_ptr().addr() as u64,
-            descriptor: self.number(),
-            flags: 0,
+    /// When the driver has no hook, or another program has it.
+    pub fn attach(&self, interface: u32) -> Result<Link> {
+        let attributes = LinkAttributes {
+            program: self.number(),
+            interface,
+            kind: BPF_XDP,
+            flags: XDP_FLAGS_DRV_MODE,
         };
-        // SAFETY: the attributes are those the command reads, of their size; they and the name
-        // they point to live through the call.
-        let pinned = unsafe {
-            syscall(SYS_bpf, BPF_OBJ_PIN, &raw const attributes, size_of::<PinAttributes>())
+        // SAFETY: the attributes are those the command reads, of their size; they live through
+        // the call.
+        let made = unsafe {
+            syscall(SYS_bpf, BPF_LINK_CREATE, &raw const attributes, size_of::<LinkAttributes>())
         };
-        checked(pinned).with_context(|| format!("cannot pin at {}", path.display()))?;
-        Ok(())
+        let link = c_int::try_from(checked(made).context("cannot attach a program")?)?;
+        // SAFETY: the call gave this process the descriptor, and nothing else knows it.
+        Ok(Link(unsafe { OwnedFd::from_raw_fd(link) }))
     }
 
     /// Has the program act on `frame` so many times, as if it had arrived. What the program sends

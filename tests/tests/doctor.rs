@@ -8,6 +8,7 @@ use std::process::Command;
 use harness::agent::{Agent, Settings, binary};
 use harness::network::Network;
 use harness::program::Program;
+use nix::net::if_::if_nametoindex;
 use serde_json::Value;
 
 const PORT: u16 = 8080;
@@ -70,14 +71,8 @@ fn a_host_that_is_ready_is_good_before_and_after_the_agent_starts() {
 fn an_interface_whose_xdp_is_taken_is_said_to_be_and_by_whom() {
     let network = Network::new(1).unwrap();
     let other = Program::dropping("somebody_else").unwrap();
-    let pin = network.server.pin_path();
-    fs::create_dir(&pin).unwrap();
-    other.pin(&pin.join("other")).unwrap();
-    let pinned = pin.join("other").to_str().unwrap().to_owned();
-    // `ip -netns` would hide the file system of the pin behind a /sys of its own.
-    let mut take = Command::new("ip");
-    take.args(["link", "set", "dev", "link1", "xdpdrv", "pinned", &pinned]);
-    assert!(network.server.output(&mut take).unwrap().status.success());
+    let take = || other.attach(if_nametoindex("link1").unwrap()).unwrap();
+    let _link = network.server.run(take).unwrap();
     let agent = prepare(&network, network.interfaces());
     let (code, checks) = doctor(&agent);
     assert_eq!(code, Some(0), "{checks:#}");

@@ -8,20 +8,25 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::program::Program;
+use harness::eventually;
+use harness::program::{Link, Program};
 use hooksensor::config::{self, XdpMode};
 use hooksensor::kernel::{Entry, Kernel};
 use hooksensor_ebpf::abi::{Ban, Limits};
 use hooksensor_ebpf::limit::limit;
 use ipnet::IpNet;
+use nix::net::if_::if_nametoindex;
 
-use crate::stage::{FLOODING, LINK, PORT, Stage};
+use crate::stage::{FLOODING, LINK, PORT, SOON, Stage};
 
 /// Banned sources of which the flooding one is the last.
 const BANS: u32 = 100_000;
 
 /// The first of them: a network that is nobody's here (RFC 2544).
 const FIRST_BANNED: u32 = 0xc612_0000;
+
+/// Where xdp-filter keeps its maps, and the library it uses its programs.
+const LEFT: [&str; 2] = ["/sys/fs/bpf/xdp-filter", "/sys/fs/bpf/xdp"];
 
 /// Packets a second of one source that a limit lets pass, everywhere.
 const RATE: u64 = 1_000;
@@ -70,6 +75,10 @@ pub(crate) struct Receivers<'a> {
     stage: &'a Stage,
     kernel: Kernel,
     bare: Program,
+    /// Holds the bare program on the link, while it is there.
+    held: Option<Link>,
+    /// Directories that xdp-filter makes and leaves, of those that were not there.
+    leaves: Vec<&'static str>,
 }
 
 /// A receiver on the link; dropping it takes it off again.
@@ -97,13 +106,13 @@ impl<'a> Receivers<'a> {
             taken?;
         }
         let bare = Program::dropping("flood_bare")?;
-        let receivers = Self { stage, kernel, bare };
-        receivers.bare.pin(&receivers.bare_pin())?;
-        Ok(receivers)
+        let leaves = LEFT.into_iter().filter(|path| fs::symlink_metadata(path).is_err()).collect();
+        Ok(Self { stage, kernel, bare, held: None, leaves })
     }
 
     /// Puts a receiver on the link.
     pub(crate) fn put(&mut self, receiver: Receiver) -> Result<InPlace<'_, 'a>> {
+        eventually(SOON, "the link is free", || self.is_free().then_some(()))?;
         let in_place = InPlace { receivers: self, receiver };
         in_place.receivers.attach(receiver).with_context(|| receiver.name())?;
         Ok(in_place)
@@ -112,9 +121,9 @@ impl<'a> Receivers<'a> {
     fn attach(&mut self, receiver: Receiver) -> Result<()> {
         match receiver {
             Receiver::Bare => {
-                let pin = self.bare_pin();
-                let pin = pin.to_str().context("a pin's path is text")?;
-                self.run("ip", &["link", "set", "dev", LINK, "xdpdrv", "pinned", pin])
+                let attach = || self.bare.attach(if_nametoindex(LINK)?);
+                self.held = Some(self.stage.network.server.run(attach)??);
+                Ok(())
             }
             Receiver::Banned => self.attach_ours(true, Limits::default()),
             Receiver::Limited => {
@@ -159,7 +168,10 @@ impl<'a> Receivers<'a> {
 
     fn detach(&mut self, receiver: Receiver) -> Result<()> {
         match receiver {
-            Receiver::Bare => self.run("ip", &["link", "set", "dev", LINK, "xdpdrv", "off"]),
+            Receiver::Bare => {
+                self.held = None;
+                Ok(())
+            }
             Receiver::Banned | Receiver::Limited => {
                 let kernel = &mut self.kernel;
                 self.stage.network.server.run(|| kernel.detach_others(&[]))?
@@ -171,6 +183,14 @@ impl<'a> Receivers<'a> {
             Receiver::Hashlimit => self.run("iptables", &hashlimit("-D")),
             Receiver::NoFilter => Ok(()),
         }
+    }
+
+    /// Whether no XDP program is on the link: the kernel takes one off a moment after its last pin
+    /// is gone.
+    fn is_free(&self) -> bool {
+        let mut show = Command::new("ip");
+        let shown = self.stage.network.server.output(show.args(["link", "show", "dev", LINK]));
+        shown.is_ok_and(|output| !String::from_utf8_lossy(&output.stdout).contains("prog/xdp"))
     }
 
     fn nftables(&self, set: &str, rule: &str) -> Result<()> {
@@ -189,11 +209,6 @@ impl<'a> Receivers<'a> {
         ensure!(output.status.success(), "{program} {arguments:?}: {}", said.trim());
         Ok(())
     }
-
-    fn bare_pin(&self) -> std::path::PathBuf {
-        // Beside ours, in a directory that goes with the namespace.
-        self.stage.network.server.pin_path().join("flood_bare")
-    }
 }
 
 impl Drop for InPlace<'_, '_> {
@@ -206,8 +221,10 @@ impl Drop for InPlace<'_, '_> {
 impl Drop for Receivers<'_> {
     fn drop(&mut self) {
         let kernel = &mut self.kernel;
-        fs::remove_file(self.stage.network.server.pin_path().join("flood_bare")).ok();
         self.stage.network.server.run(|| kernel.detach().ok()).ok();
+        for path in &self.leaves {
+            fs::remove_dir_all(path).ok();
+        }
     }
 }
 

@@ -43,8 +43,8 @@ const MEASURED: Duration = Duration::from_millis(800);
 /// after it is told to.
 const FRAMES: u32 = 20_000;
 
-/// How long a kernel thread may take to appear.
-const SOON: Duration = Duration::from_secs(5);
+/// How long a kernel thread may take to appear, and a program to go.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// The hosts, ready for a flood.
 pub(crate) struct Stage {
