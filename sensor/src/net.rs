@@ -2,7 +2,7 @@
 //!
 //! Pure: it must not know why anyone asks.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -34,9 +34,17 @@ pub fn one_host(address: IpAddr) -> IpNet {
 #[must_use]
 pub fn is_local(address: IpAddr) -> bool {
     match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V4(v4) => {
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || is_shared(v4)
+        }
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
     }
+}
+
+/// Whether the address is of the space that carriers and clouds use inside, 100.64.0.0/10
+/// (RFC 6598).
+fn is_shared(address: Ipv4Addr) -> bool {
+    matches!(address.octets(), [100, 64..128, ..])
 }
 
 #[cfg(test)]

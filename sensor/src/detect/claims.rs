@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule, payload};
+use super::{Consequence, Finding, Place, REMEMBERED_SOURCES, Rule, payload};
 use crate::capture::Timestamp;
 use crate::net::is_local;
 use crate::webhook::{Delivery, Replay, Status, Why, started};
@@ -23,15 +23,14 @@ const ELSEWHERE: Rule = rule("outside-provider-networks");
 const MISPLACED: Rule = rule("unexpected-provider");
 const PLAINTEXT: Rule = rule("plaintext-delivery");
 
-/// Every rule of this file.
-const RULES: [(Rule, Claim, Duration); 7] = [
+/// The rules of this file that are about a source.
+const RULES: [(Rule, Claim, Duration); 6] = [
     (FORGED, forged, QUIET),
     (UNSIGNED, unsigned, QUIET),
     (STALE, stale, QUIET),
     (REPLAYED, replayed, QUIET),
     (ELSEWHERE, elsewhere, QUIET),
     (MISPLACED, misplaced, QUIET),
-    (PLAINTEXT, plaintext, QUIET_OF_SETUP),
 ];
 
 /// How long a rule says nothing more about the same source and port: one wrong secret fails every
@@ -50,8 +49,16 @@ pub(super) struct Claims {
     said: LruCache<Key, Timestamp>,
 }
 
-/// What is said once: a rule about a source on a port.
-type Key = (&'static str, IpAddr, u16);
+/// What is said once: a rule about this, on a port.
+type Key = (&'static str, About, u16);
+
+/// What a rule is about.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum About {
+    Source(IpAddr),
+    /// How a receiver is set up: no source can make it worth telling again.
+    Setup(Place),
+}
 
 impl Claims {
     pub(super) fn new() -> Self {
@@ -64,9 +71,13 @@ impl Claims {
         let time = started(&delivery.exchange);
         for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
-            if self.is_news((rule.id, source, port), quiet, time) {
+            if self.is_news((rule.id, About::Source(source), port), quiet, time) {
                 out(Finding::new(rule, time, source, port, reason, vec![delivery.id]));
             }
+        }
+        let Some(reason) = plaintext(delivery) else { return };
+        if self.is_news((PLAINTEXT.id, About::Setup(place(delivery)), port), QUIET_OF_SETUP, time) {
+            out(Finding::new(PLAINTEXT, time, source, port, reason, vec![delivery.id]));
         }
     }
 
@@ -144,13 +155,23 @@ fn misplaced(delivery: &Delivery) -> Option<String> {
     })
 }
 
+/// Where it went, and whose it says it is; no endpoint is an empty name.
+fn place(delivery: &Delivery) -> Place {
+    let endpoint = delivery.endpoint.as_ref().map(|endpoint| endpoint.name.clone());
+    let provider = provider(delivery).to_owned();
+    Place { endpoint: endpoint.unwrap_or_default(), provider }
+}
+
 /// Whether the application took a delivery that everybody on the way could read and, where it is
-/// not signed, change. What a trusted proxy passed on may have come to that one by TLS.
+/// not signed, change. What a trusted proxy passed on may have come to that one by TLS. Anybody can
+/// name a provider to any path, so that it has to go to an endpoint, or prove itself.
 fn plaintext(delivery: &Delivery) -> Option<String> {
     let is_taken = matches!(delivery.answer(), Some((200..300, _)));
     let peer = delivery.exchange.flow.source.ip();
     let is_direct = peer == delivery.exchange.client && !is_local(peer);
-    (is_taken && is_direct && delivery.provider.is_some()).then(|| {
+    let is_valid = delivery.signature.as_ref().is_some_and(|one| one.status == Status::Valid);
+    let is_ours = delivery.provider.is_some() && (delivery.endpoint.is_some() || is_valid);
+    (is_taken && is_direct && is_ours).then(|| {
         format!(
             "a delivery of {} came from a public address without TLS; where a proxy ends TLS, name \
              it in http.trusted_proxies",
@@ -216,9 +237,18 @@ mod tests {
             let mut exchange = answered(exchange("/", head), Timestamp(1), Some((status, 1)));
             exchange.flow.source.set_ip(peer.parse().unwrap());
             exchange.client = client.parse().unwrap();
-            let delivery = deliver_to(exchange, Vec::new());
+            let stranger = deliver_to(exchange.clone(), Vec::new());
+            let endpoint =
+                Endpoint { port: 8080, path_prefix: "/".to_owned(), ..Endpoint::default() };
+            let mut delivery = deliver_to(exchange, vec![endpoint]);
             let (mut claims, mut rules) = (Claims::new(), Vec::new());
-            for _ in 0..2 {
+            claims.look(&stranger, &mut |finding| panic!("{finding:?} where nothing is set up"));
+            for last in [1, 2] {
+                // Another source says nothing new of how the endpoint is set up.
+                if client == "198.51.100.7" && peer == client {
+                    delivery.exchange.client = [198, 51, 100, last].into();
+                    delivery.exchange.flow.source.set_ip(delivery.exchange.client);
+                }
                 claims.look(&delivery, &mut |finding| rules.push(finding.rule.id));
             }
             assert_eq!(rules, expected, "{peer} {client} {status}");
@@ -228,6 +258,7 @@ mod tests {
         check("2001:db8::7", "2001:db8::7", 204, &["plaintext-delivery"]);
         check(public, public, 401, &[]);
         check("10.1.2.3", "10.1.2.3", 200, &[]);
+        check("100.64.0.1", "100.64.0.1", 200, &[]);
         check("fd00::1", "fd00::1", 200, &[]);
         // A proxy that is trusted told who the client is.
         check(public, "203.0.113.9", 200, &[]);

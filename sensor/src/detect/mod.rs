@@ -76,7 +76,7 @@ pub struct Finding {
 }
 
 /// A receiver of webhooks: an endpoint, and one provider that sends there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The endpoint's name.
     pub endpoint: String,

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::Sender as DeskSender;
 
 use super::stages::{Output, Stages};
-use super::state::State;
+use super::state::{State, save_after};
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
@@ -38,9 +38,6 @@ const GATHER: Duration = Duration::from_millis(1);
 
 /// Time between two looks for silent connections and two publications of figures.
 const TICK: Duration = Duration::from_millis(200);
-
-/// Time between two saves of the state: what a kill loses of it.
-const SAVE: Duration = Duration::from_secs(5);
 
 /// How long a stop waits for the ring to run dry.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -100,6 +97,8 @@ struct Shard {
     updates: Receiver<Update>,
     figures: Arc<ShardFigures>,
     keeper: Option<Keeper>,
+    /// Octets of the state when it was last saved.
+    state_octets: usize,
 }
 
 /// Starts the thread, which goes on from `state`. It ends when `stop` is set and the ring is dry.
@@ -133,6 +132,7 @@ pub(super) fn start(
         updates,
         figures: Arc::clone(&figures),
         keeper: state.keeper,
+        state_octets: state.last.octets(),
     };
     let thread = thread::Builder::new()
         .name(String::from("shard-0"))
@@ -156,7 +156,7 @@ impl Shard {
                 last_tick = Instant::now();
                 self.tick();
             }
-            if last_save.elapsed() >= SAVE {
+            if last_save.elapsed() >= save_after(self.state_octets) {
                 last_save = Instant::now();
                 self.save();
             }
@@ -208,9 +208,11 @@ impl Shard {
         self.figures.publish(&self.stages);
     }
 
-    fn save(&self) {
+    fn save(&mut self) {
         if let Some(keeper) = &self.keeper {
-            keeper.offer(self.stages.state());
+            let state = self.stages.state();
+            self.state_octets = state.octets();
+            keeper.offer(state);
         }
     }
 

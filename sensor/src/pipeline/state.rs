@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -18,6 +19,21 @@ const DELIVERIES: &str = "deliveries";
 
 /// The section of the rhythms in which deliveries come.
 const RHYTHMS: &str = "rhythms";
+
+/// Time between two saves of a small state: what a kill loses of it.
+const SAVE: Duration = Duration::from_secs(5);
+
+/// The same of a large one, which is written whole each time: megabytes every few seconds would wear
+/// out a disk, and hold up those who share it.
+const SAVE_LARGE: Duration = Duration::from_secs(60);
+
+/// Octets from which a state is large: at most some 50 kB a second are written of a small one.
+const LARGE: usize = 256 << 10;
+
+/// Time until a state is saved again that had so many octets.
+pub(super) fn save_after(octets: usize) -> Duration {
+    if octets < LARGE { SAVE } else { SAVE_LARGE }
+}
 
 /// What an earlier run left, and who keeps what this one will leave.
 pub(super) struct State {
@@ -67,5 +83,20 @@ impl Stages {
         self.receivers_mut().recall(state.section(RHYTHMS));
         self.receivers_mut().keep(&config.endpoints);
         self.webhooks_mut().recall(Memory::from_octets(state.section(DELIVERIES)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_state_is_saved_once_a_minute() {
+        let state = |octets| {
+            Sections::default().with("s", vec![0; octets / 2]).with("t", vec![0; octets / 2])
+        };
+        for (octets, seconds) in [(0, 5), (LARGE - 2, 5), (LARGE, 60), (16 * LARGE, 60)] {
+            assert_eq!(save_after(state(octets).octets()).as_secs(), seconds, "{octets}");
+        }
     }
 }

@@ -29,4 +29,10 @@ impl Sections {
     pub fn section(&self, name: &str) -> &[u8] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
+
+    /// Octets of all sections together.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
 }
