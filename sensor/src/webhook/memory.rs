@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn forged_and_forgotten() {
-        use Replay::{First, Replayed, Retry};
+        use Replay::{First, Replayed};
         let (home, away) = ("140.82.112.1", "203.0.113.9");
         let ok = Some((200, 1));
         let valid = Some(Status::Valid);
@@ -354,6 +354,14 @@ mod tests {
                 (Step("a", 3 * 24 * 60 + 1, home, 1, ok, valid), First),
             ],
         );
+    }
+
+    #[test]
+    fn what_is_not_remembered() {
+        use Replay::{First, Replayed, Retry};
+        let (home, away) = ("140.82.112.1", "203.0.113.9");
+        let ok = Some((200, 1));
+        let valid = Some(Status::Valid);
         check(
             "before the clock was put back by an hour, and by a minute",
             "github",
