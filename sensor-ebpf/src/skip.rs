@@ -33,11 +33,11 @@ extern "C" fn hooksensor_skip(head: *const Sample, slot: u32) -> u32 {
         destination_port: head.destination_port,
     };
     // SAFETY: the kernel hands out pointers to values that stay readable while the program runs.
-    let Some(until) = (unsafe { maps::SKIPS.get(&key) }) else { return 0 };
+    let Some(until) = (unsafe { maps::SKIPS.get(key) }) else { return 0 };
     let left = until.wrapping_sub(head.sequence);
     if left == 0 || left > MAX_SKIP || head.flags & SYN != 0 {
         // It is behind, or was meant for an earlier connection of these ends.
-        maps::SKIPS.remove(&key).ok();
+        maps::SKIPS.remove(key).ok();
         return 0;
     }
     if head.payload_length > left {
