@@ -79,7 +79,11 @@ impl From<ClientError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        match error.downcast::<ConfigError>() {
+        let error = match error.downcast::<ConfigError>() {
+            Ok(error) => return error.into(),
+            Err(error) => error,
+        };
+        match error.downcast::<FileError>() {
             Ok(error) => error.into(),
             Err(error) => Self::failed(format!("{error:#}")),
         }

@@ -102,6 +102,7 @@ mod tests {
     #[test]
     fn a_coarser_rate_is_a_watch_in_part() {
         let mut sampling = Sampling::new(5);
+        sampling.round(0, false);
         assert_eq!(sampling.watch(), Watch::Full);
         sampling.round(1, false);
         assert_eq!(sampling.watch(), Watch::Partial);
