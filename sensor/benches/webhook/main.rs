@@ -18,7 +18,7 @@ use hooksensor::config::Config;
 use hooksensor::http::{Body, Coverage, Exchange, Flow, Headers, Request, Version};
 use hooksensor::time::Timestamp;
 use hooksensor::webhook::signature::{Check, Terms};
-use hooksensor::webhook::{Knowledge, Memory, Message, Secret, Status, Webhooks};
+use hooksensor::webhook::{Knowledge, Message, Secret, Status, Webhooks};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -79,7 +79,7 @@ fn verification(body: &[u8]) -> Outcome {
     let whole = best_prepared(
         || exchanges(body, &signature),
         |exchanges| {
-            let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Memory::default());
+            let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Arc::default());
             for exchange in exchanges {
                 let delivery = webhooks.deliver(exchange);
                 let status = delivery.signature.map(|signature| signature.status);
