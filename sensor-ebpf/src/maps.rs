@@ -6,9 +6,7 @@
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
-use hooksensor_ebpf::abi::{
-    Ban, Counters, FlowKey, SLOTS, Settings, SourceKey, SourceState, Watched,
-};
+use hooksensor_ebpf::abi::{Ban, Counters, FlowKey, SLOTS, SourceKey, SourceState, Watched};
 
 use crate::ctx::low32;
 
@@ -19,10 +17,6 @@ const SLOT_COUNT: u32 = low32(SLOTS as u64);
 /// Port (host order) -> slot, 0 where it is not watched. The agent writes.
 #[map]
 pub(crate) static PORTS: Array<u32> = Array::pinned(PORTS_OF_TCP, 0);
-
-/// The settings in force, at index 0. The agent writes.
-#[map]
-pub(crate) static SETTINGS: Array<Settings> = Array::pinned(ONE, 0);
 
 /// Slot -> its port and its limits. The agent writes.
 #[map]
