@@ -15,7 +15,7 @@ mod source;
 
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -139,6 +139,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// All zero: nothing drops and nothing is copied up.
+    pub const ZERO: Self = Self {
+        enforce: 0,
+        host_bans: 0,
+        cidr_bans_v4: 0,
+        cidr_bans_v6: 0,
+        sample_one_in: 0,
+        payload_bytes: 0,
+        source_v4: 0,
+        source_v6: [0; 4],
+        followed: 0,
+    };
+
     /// Makes a source of every network of these prefix lengths, which are 32 and 128 at most.
     pub fn set_source(&mut self, v4: u8, v6: u8) {
         let v4 = u32::MAX.checked_shl(u32::from(32_u8.saturating_sub(v4))).unwrap_or(0);
