@@ -12,7 +12,7 @@ use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::source::Source;
-use crate::{global, maps, observe, skip};
+use crate::{clock, global, maps, observe, skip};
 
 /// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
 /// constant sizes only, and small heads, full Ethernet segments and super-packets are what
@@ -145,7 +145,7 @@ fn segment<F: Frame>(
         return;
     }
     let head = Sample {
-        time: ctx::now(),
+        time: clock::now(),
         source: network.source,
         destination: network.destination,
         sequence: transport.sequence,
@@ -198,7 +198,7 @@ extern "C" fn hooksensor_followed(peer: *const Address, slot: u32) -> u32 {
     }
     let key = SourceKey { address: settings.source_of(peer), slot };
     let source = Source::real(&key);
-    let now = ctx::coarse_now();
+    let now = clock::coarse_now();
     u32::from(source.is_some_and(|source| source.stands_out(FEW_REQUESTS, now, FAILING)))
 }
 
