@@ -13,7 +13,7 @@ use hooksensor_ebpf::packet::{Network, Transport};
 use crate::ctx::{self, Frame};
 use crate::maps::Ring;
 use crate::source::Source;
-use crate::{global, maps, observe, ring, skip};
+use crate::{clock, global, maps, observe, ring, skip};
 
 /// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
 /// constant sizes only, and small heads, full Ethernet segments and super-packets are what
@@ -136,7 +136,7 @@ fn segment<F: Frame>(
         return;
     }
     let head = Sample {
-        time: ctx::now(),
+        time: clock::now(),
         source: network.source,
         destination: network.destination,
         sequence: transport.sequence,
@@ -189,7 +189,7 @@ extern "C" fn hooksensor_followed(peer: *const Address, slot: u32) -> u32 {
     }
     let key = SourceKey { address: settings.source_of(peer), slot };
     let source = Source::real(&key);
-    let now = ctx::coarse_now();
+    let now = clock::coarse_now();
     u32::from(source.is_some_and(|source| source.stands_out(FEW_REQUESTS, now, FAILING)))
 }
 
