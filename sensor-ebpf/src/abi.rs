@@ -23,6 +23,9 @@ pub const MAX_PORTS: usize = 63;
 /// Slots in per-port maps: slot 0 is everything that is not a watched port.
 pub const SLOTS: usize = MAX_PORTS + 1;
 
+/// Shards that the agent can have, each with a ring of its own.
+pub const MAX_SHARDS: usize = 64;
+
 /// An address in network order, IPv4 as IPv4-mapped IPv6 (RFC 4291, section 2.5.5.2).
 #[repr(transparent)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +65,27 @@ impl Address {
     #[must_use]
     pub const fn words(&self) -> [u32; 4] {
         self.0
+    }
+
+    /// A number of its own for each address and port, whose high half is as good as random.
+    #[inline(always)]
+    #[must_use]
+    pub const fn hash(&self, port: u16) -> u64 {
+        /// 2^64 divided by the golden ratio, made odd: spreads consecutive inputs (Knuth, 6.4).
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let [a, b, c, d] = self.0;
+        let high = ((a as u64) << 32 | b as u64).wrapping_mul(SPREAD);
+        let low = ((c as u64) << 32 | d as u64) ^ (high >> 29) ^ ((port as u64) << 48);
+        let mixed = low.wrapping_mul(SPREAD);
+        (mixed ^ (mixed >> 31)).wrapping_mul(SPREAD)
+    }
+
+    /// Which of `parts` parts of all addresses it belongs to, which are as good as equal in size.
+    #[inline(always)]
+    #[must_use]
+    pub const fn part(&self, parts: u32) -> u32 {
+        let [a, b, c, d, ..] = ((self.hash(0) >> 32) * parts as u64).to_be_bytes();
+        u32::from_be_bytes([a, b, c, d])
     }
 }
 
@@ -359,6 +383,13 @@ pub struct Sample {
 impl Sample {
     /// Size of the head.
     pub const SIZE: usize = size_of::<Self>();
+
+    /// The end that is not ours of the segment it is about.
+    #[inline(always)]
+    #[must_use]
+    pub const fn client(&self) -> &Address {
+        if self.kind == kind::EGRESS { &self.destination } else { &self.source }
+    }
 
     /// Reads a head from the front of a ring record; `None` when the record is too short.
     #[must_use]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hooksensor::webhook::payload::Schema;
-use hooksensor::webhook::{Knowledge, Memory, Webhooks};
+use hooksensor::webhook::{Knowledge, Webhooks};
 use serde_json::Value;
 
 use crate::Outcome;
@@ -26,7 +26,7 @@ pub(crate) fn run() -> Outcome {
     let knowledge = with_schema(schema);
     let bodies = sound(&knowledge);
     assert!(!bodies.is_empty(), "none of the push payloads passes its schema");
-    let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Memory::default());
+    let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Arc::default());
     let prepare = || {
         let bodies = bodies.iter().cycle().zip(0..ROUND);
         bodies.map(|(body, number)| exchange(number, body.clone(), "00")).collect::<Vec<_>>()
@@ -49,7 +49,7 @@ fn sound(knowledge: &Arc<Knowledge>) -> Vec<Bytes> {
             .expect("a list of events");
     let pushes = events.as_array().into_iter().flatten().filter(|event| event["name"] == "push");
     let payloads = pushes.filter_map(|event| event["examples"].as_array()).flatten();
-    let mut webhooks = Webhooks::new(Arc::clone(knowledge), Memory::default());
+    let mut webhooks = Webhooks::new(Arc::clone(knowledge), Arc::default());
     payloads
         .map(|payload| Bytes::from(payload.to_string()))
         .filter(|body| schema_result(&mut webhooks, exchange(0, body.clone(), "00")) == Some(true))

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hooksensor::webhook::signature::{Check, Terms};
-use hooksensor::webhook::{Knowledge, Memory, Message, Status, Webhooks};
+use hooksensor::webhook::{Knowledge, Message, Status, Webhooks};
 use sha2::Sha256;
 
 use crate::delivery::{SECRET, exchange, secret, with_secret};
@@ -44,7 +44,7 @@ pub(crate) fn run(body: &[u8]) -> Outcome {
     let whole = best_prepared(
         || (0..ROUND).map(|number| exchange(number, body.clone(), &signature)).collect::<Vec<_>>(),
         |exchanges| {
-            let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Memory::default());
+            let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Arc::default());
             for exchange in exchanges {
                 let delivery = webhooks.deliver(exchange);
                 let status = delivery.signature.map(|signature| signature.status);
