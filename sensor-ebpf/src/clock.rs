@@ -7,10 +7,18 @@ use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_k
 
 use crate::global::Shared;
 
-/// The last tick in which the time was read, and that time.
+/// The time as it was last read, in steps of [`STEP_BITS`], and below it the lowest [`TICK_BITS`] of
+/// the tick it was read in: one word, so that neither is ever seen without the other.
 #[unsafe(link_section = ".bss.clock")]
 #[unsafe(no_mangle)]
-static LAST: Shared<[u64; 2]> = Shared::new([0; 2]);
+static LAST: Shared<u64> = Shared::new(0);
+
+/// A step is about a millisecond, as long as the shortest tick.
+const STEP_BITS: u32 = 20;
+
+/// Ticks come round after four hours at least. Where no packet came for just so long, to the tick, the
+/// first ones are judged by the time of the last, for a tick.
+const TICK_BITS: u32 = 24;
 
 /// Precise kernel time, for what a record will say.
 #[inline(always)]
@@ -21,25 +29,21 @@ pub(crate) fn now() -> u64 {
 
 /// Kernel time in steps of a tick, for limits and expiries. It is asked for once a tick (Linux 5.11,
 /// commit d05512618056); that there is a new one costs a load to see (Linux 5.6, commit
-/// 5576b991e9c1).
-///
-/// The two words are written without a lock. Their order keeps a reader from an old time beside a
-/// new tick; two writers at once may leave it, and with it a time of the tick before.
+/// 5576b991e9c1). Of several processors that ask at once the last one's answer stays, and all are of
+/// the same tick, or of one that the next reader knows for an old one.
 #[inline(always)]
 pub(crate) fn coarse_now() -> u64 {
-    let last: *mut u64 = LAST.place().cast();
-    // SAFETY: both words lie in the variable, and each is read and written by one instruction.
-    // The helpers take no arguments and only read the clock.
+    const TICKS: u64 = (1 << TICK_BITS) - 1;
+    let last = LAST.place();
+    // SAFETY: the word is read and written by one instruction each. The helpers take no arguments
+    // and only read the clock.
     unsafe {
-        let (tick, time) = (last, last.add(1));
-        let current = bpf_jiffies64();
-        if tick.read_volatile() == current {
-            return time.read_volatile();
+        let tick = bpf_jiffies64() & TICKS;
+        let mut word = last.read_volatile();
+        if word & TICKS != tick || word >> TICK_BITS == 0 {
+            word = bpf_ktime_get_coarse_ns() >> STEP_BITS << TICK_BITS | tick;
+            last.write_volatile(word);
         }
-        let now = bpf_ktime_get_coarse_ns();
-        tick.write_volatile(0);
-        time.write_volatile(now);
-        tick.write_volatile(current);
-        now
+        word >> TICK_BITS << STEP_BITS
     }
 }
