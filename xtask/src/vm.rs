@@ -3,7 +3,7 @@
 //! It must not know how a kernel is had or what a guest is made of.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -16,7 +16,7 @@ mod programs;
 use crate::setup;
 use crate::shell::{self, workspace};
 use guest::Report;
-use kernel::{KERNELS, Kernel};
+use kernel::{KERNELS, Kernel, Unpacked};
 
 /// What emulation and unpacking take: programs and the packages they come in. The kernels' own
 /// packages are unpacked and never installed.
@@ -55,8 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut failed = Vec::new();
     let mut rows = Vec::new();
     for kernel in kernels {
-        let report = boot(kernel, &folder, &programs)
-            .with_context(|| format!("Linux {} could not be tried", kernel.version))?;
+        let Some(report) = attempt(kernel, &folder, &programs)? else { continue };
         if !report.good() {
             shell::complain(&report.console);
             failed.push(kernel.version);
@@ -69,11 +68,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn boot(kernel: &Kernel, folder: &std::path::Path, programs: &[PathBuf]) -> Result<Report> {
+/// Tries a kernel; nothing where it cannot be had and need not be.
+fn attempt(kernel: &Kernel, folder: &Path, programs: &[PathBuf]) -> Result<Option<Report>> {
     shell::say(&format!("booting Linux {} ...", kernel.version));
-    let unpacked = kernel::unpack(kernel, folder)?;
-    let image = image::make(&unpacked, kernel, programs, folder)?;
-    guest::boot(&unpacked, &image, kernel, folder)
+    match kernel::unpack(kernel, folder) {
+        Ok(unpacked) => boot(kernel, &unpacked, folder, programs).map(Some),
+        Err(error) if kernel.required => Err(error),
+        Err(error) => {
+            shell::complain(&format!("Linux {} is left out: {error:#}", kernel.version));
+            Ok(None)
+        }
+    }
+    .with_context(|| format!("Linux {} could not be tried", kernel.version))
+}
+
+fn boot(
+    kernel: &Kernel,
+    unpacked: &Unpacked,
+    folder: &Path,
+    programs: &[PathBuf],
+) -> Result<Report> {
+    let image = image::make(unpacked, kernel, programs, folder)?;
+    guest::boot(unpacked, &image, kernel, folder)
 }
 
 fn row(kernel: &Kernel, report: &Report) -> String {

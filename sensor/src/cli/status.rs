@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::output::{Failure, Format, json, list, print, table};
 use super::{Agent, mismatch};
 use crate::control::{Reply, Request};
-use crate::export::{PortFigures, Snapshot};
+use crate::export::{PortFigures, SamplingFigures, Snapshot};
 
 pub(super) fn run(agent: &Agent, format: Format) -> Result<ExitCode, Failure> {
     let Reply::Status(snapshot) = agent.ask(&Request::Status)? else { return Err(mismatch()) };
@@ -26,6 +26,7 @@ fn describe(snapshot: &Snapshot) -> String {
     let mut parts = vec![
         format!("hooksensor {}, up {} s, {mode}", snapshot.version, snapshot.uptime_seconds),
         interfaces(snapshot),
+        sampling(snapshot.sampling),
         ports(&snapshot.kernel.ports),
         format!("records    {}", list(&snapshot.records.made)),
         format!("written    {}", list(&snapshot.records.written)),
@@ -52,6 +53,20 @@ fn interfaces(snapshot: &Snapshot) -> String {
         }
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How many connections are copied up, and whether that is fewer than are wanted.
+fn sampling(figures: SamplingFigures) -> String {
+    let rate = |one_in| match one_in {
+        1 => String::from("every connection"),
+        many => format!("one connection in {many}"),
+    };
+    let wanted = if figures.one_in == figures.configured {
+        String::new()
+    } else {
+        format!(", for the agent cannot keep up; configured is {}", rate(figures.configured))
+    };
+    format!("copied up  {}{wanted}", rate(figures.one_in))
 }
 
 fn ports(ports: &[PortFigures]) -> String {

@@ -124,6 +124,18 @@ fn agent(page: &Page, snapshot: &Snapshot) -> Result<()> {
             .iter()
             .map(|one| (vec![one.name.as_str()], u64::from(one.lost.is_none()))),
     )?;
+    page.gauge(
+        "sampled_one_in",
+        "One connection in this many is copied up now.",
+        &[],
+        [(vec![], u64::from(snapshot.sampling.one_in))],
+    )?;
+    page.gauge(
+        "sampled_one_in_configured",
+        "One connection in this many is copied up while the agent keeps up.",
+        &[],
+        [(vec![], u64::from(snapshot.sampling.configured))],
+    )?;
     page.gauge("bans", "Bans in force or simulated.", &[], [(vec![], snapshot.bans.active)])?;
     page.gauge(
         "protected_prefixes",

@@ -14,7 +14,7 @@ pub use metrics::encode;
 pub use sink::Sink;
 pub use snapshot::{
     AnswerFigures, BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures,
-    ReceiverFigures, RecordFigures, Snapshot, StreamFigures,
+    ReceiverFigures, RecordFigures, SamplingFigures, Snapshot, StreamFigures,
 };
 pub(crate) use snapshot::{RESPONSE_CLASSES, named};
 pub use stdout::LineSink;

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub enforce: bool,
     /// The interfaces it is attached to.
     pub interfaces: Vec<InterfaceFigures>,
+    /// How many connections are copied up.
+    pub sampling: SamplingFigures,
     /// What the kernel programs count.
     pub kernel: KernelFigures,
     /// What the reassembly of connections and exchanges counts.
@@ -80,6 +82,15 @@ pub struct InterfaceFigures {
     /// Why nothing is seen there any more, where that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
+}
+
+/// How many connections are copied up, beside those of sources that always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SamplingFigures {
+    /// One connection in this many, now.
+    pub one_in: u32,
+    /// One in this many while the agent keeps up.
+    pub configured: u32,
 }
 
 /// The kernel's counters.

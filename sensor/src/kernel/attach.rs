@@ -216,7 +216,7 @@ fn replace(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Resu
     let Some(link) = pins::open(pin)? else { return Ok(false) };
     match load::xdp(programs, INGRESS_PROGRAM)?.attach_to_link(XdpLink::try_from(link)?) {
         Ok(_) => Ok(true),
-        Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
+        Err(error) => pins::forget_defunct(error, pin).map(|()| false),
     }
 }
 

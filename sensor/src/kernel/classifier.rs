@@ -58,7 +58,7 @@ impl Hook {
         let Some(link) = pins::open(pin)? else { return Ok(false) };
         match program.attach_to_link(SchedClassifierLink::try_from(link)?) {
             Ok(_) => Ok(true),
-            Err(error) => pins::forget_defunct(&error, pin).map(|()| false),
+            Err(error) => pins::forget_defunct(error, pin).map(|()| false),
         }
     }
 

@@ -22,6 +22,7 @@ mod prospect;
 mod ring;
 mod skips;
 mod sources;
+mod synchronised;
 
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
@@ -36,6 +37,7 @@ pub use prospect::{Prospect, prospect};
 pub use ring::Ring;
 pub use skips::Skips;
 pub use sources::Source;
+pub use synchronised::clock_is_synchronised;
 
 /// Name of the directory below the pin path that holds this layout's maps and links.
 fn layout_directory() -> String {

@@ -4,11 +4,14 @@
 //! It must not know what is asked. Nothing here changes anything.
 
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
+use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto,
+    setsockopt, socket,
 };
+use nix::sys::time::TimeVal;
 
 /// Octets of `struct nlmsghdr`.
 const HEADER: usize = 16;
@@ -22,8 +25,12 @@ const TYPE: u16 = 0x3fff;
 const NLM_F_REQUEST: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 
-/// An interface with many virtual functions says most about itself: some 250 octets for each.
-const LONGEST_ANSWER: usize = 256 << 10;
+/// An interface with many virtual functions says most about itself: some 250 octets for each, of
+/// which there are at most 65536 (PCI's number of them has 16 bits).
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// Seconds until an answer is given up that the kernel makes at once.
+const PATIENCE: i64 = 2;
 
 /// Sends one message of type `kind` and returns what the answer holds behind its header.
 pub(super) fn ask(protocol: SockProtocol, kind: u16, payload: &[u8]) -> io::Result<Vec<u8>> {
@@ -36,11 +43,29 @@ pub(super) fn ask(protocol: SockProtocol, kind: u16, payload: &[u8]) -> io::Resu
     message.extend([0; 8]);
     message.extend(payload);
     let kernel = NetlinkAddr::new(0, 0);
+    setsockopt(&socket, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
     sendto(socket.as_raw_fd(), &message, &kernel, MsgFlags::empty())?;
-    let mut answer = vec![0; LONGEST_ANSWER];
+    body(&receive(&socket).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer within 2 s")
+        }
+        _ => error,
+    })?)
+}
+
+/// One datagram, whole.
+fn receive(socket: &OwnedFd) -> io::Result<Vec<u8>> {
+    let look = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+    let length = recv(socket.as_raw_fd(), &mut [], look)?;
+    if length > LONGEST_ANSWER {
+        let found =
+            format!("the kernel's answer has {length} octets, and {LONGEST_ANSWER} at most");
+        return Err(io::Error::other(found + " are read"));
+    }
+    let mut answer = vec![0; length];
     let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
     answer.truncate(length);
-    body(&answer)
+    Ok(answer)
 }
 
 fn body(answer: &[u8]) -> io::Result<Vec<u8>> {

@@ -24,6 +24,7 @@ pub struct Prospect {
 #[derive(Debug, Default)]
 struct Facts {
     mtu: u32,
+    loopback: bool,
     /// What kind of virtual device it is, where it is one: `veth`, `vlan`, `bond` and so on.
     kind: Option<String>,
     /// The identifier of the XDP program it has.
@@ -53,6 +54,13 @@ const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
 const NETDEV_XDP_ACT_BASIC: u64 = 1;
 const NETDEV_XDP_ACT_RX_SG: u64 = 1 << 5;
 
+/// Virtual devices that give packets to XDP programs themselves, with the kernel's names for them:
+/// every other kind leaves that to the device below, or to nobody.
+const WITH_HOOK: [&str; 3] = ["bond", "tun", "veth"];
+
+/// The flag of the loopback interface (if.h), which has no driver to hook into.
+const IFF_LOOPBACK: u32 = 1 << 3;
+
 /// The longest packets that drivers take in one buffer, which is a page with room for headers and
 /// bookkeeping: 3498 octets (virtio, ixgbe) to 3520 (veth).
 const ONE_BUFFER: u32 = 3498;
@@ -78,7 +86,9 @@ impl Facts {
         let kind = find(attributes, IFLA_LINKINFO).and_then(|info| find(info, IFLA_INFO_KIND));
         let program =
             find(attributes, IFLA_XDP).and_then(|xdp| find(xdp, IFLA_XDP_PROG_ID)).and_then(number);
+        let flags = answer.get(8..12).and_then(number).unwrap_or_default();
         Ok(Self {
+            loopback: flags & IFF_LOOPBACK != 0,
             mtu: find(attributes, IFLA_MTU).and_then(number).unwrap_or_default(),
             kind: kind.map(|kind| String::from_utf8_lossy(kind).trim_end_matches('\0').to_owned()),
             program: program.filter(|id| *id != 0),
@@ -119,7 +129,7 @@ impl Facts {
             || String::from("its driver"),
             |kind| format!("the driver of {kind} devices"),
         );
-        let features = self.features?;
+        let Some(features) = self.features else { return self.unsaid(&device) };
         if features & NETDEV_XDP_ACT_BASIC == 0 {
             Some(format!("{device} has no XDP hook"))
         } else if features & NETDEV_XDP_ACT_RX_SG == 0 && self.mtu > ONE_BUFFER {
@@ -131,6 +141,14 @@ impl Facts {
         } else {
             None
         }
+    }
+
+    /// What a kernel that does not say what drivers can do (before Linux 6.3) leaves to know: a
+    /// network card may have the hook, and nearly all do.
+    fn unsaid(&self, device: &str) -> Option<String> {
+        let virtual_without = |kind: &String| !WITH_HOOK.contains(&kind.as_str());
+        let without = self.loopback || self.kind.as_ref().is_some_and(virtual_without);
+        without.then(|| format!("{device} has no XDP hook"))
     }
 }
 
@@ -185,6 +203,12 @@ mod tests {
         check(&with(Some(0)), XdpMode::Auto, Ok((Mode::Generic, Some("no XDP hook"))));
         check(&with(Some(0)), XdpMode::Native, Err("no XDP hook"));
         check(&with(Some(0)), XdpMode::Tc, Ok((Mode::Stack, None)));
+        let kind = |kind: &str| Facts { kind: Some(kind.to_owned()), ..with(None) };
+        check(&kind("veth"), XdpMode::Auto, Ok((Mode::Native, None)));
+        check(&kind("vlan"), XdpMode::Auto, Ok((Mode::Generic, Some("vlan devices has no XDP"))));
+        check(&kind("dummy"), XdpMode::Native, Err("has no XDP hook"));
+        let loopback = Facts { loopback: true, ..with(None) };
+        check(&loopback, XdpMode::Auto, Ok((Mode::Generic, Some("no XDP hook"))));
         let jumbo = |features| Facts { mtu: 9000, ..with(features) };
         check(&jumbo(Some(0x1)), XdpMode::Auto, Ok((Mode::Generic, Some("MTU of 9000"))));
         check(&jumbo(Some(0x21)), XdpMode::Auto, Ok((Mode::Native, None)));

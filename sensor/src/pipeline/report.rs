@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use super::desk::Desk;
 use crate::control::{SourceOrder, SourceView};
 use crate::export::{
-    BanFigures, InterfaceFigures, KernelFigures, RESPONSE_CLASSES, RecordFigures, Snapshot, named,
+    BanFigures, InterfaceFigures, KernelFigures, RESPONSE_CLASSES, RecordFigures, SamplingFigures,
+    Snapshot, named,
 };
 use crate::kernel::Source;
 
@@ -28,6 +29,10 @@ impl Desk {
             uptime_seconds: self.started.elapsed().as_secs(),
             enforce: self.config.enforce,
             interfaces: self.attachments.iter().map(InterfaceFigures::from).collect(),
+            sampling: SamplingFigures {
+                one_in: self.sampling.one_in(),
+                configured: self.config.kernel.sample_one_in,
+            },
             kernel: KernelFigures::from(&totals),
             streams: self.shards.streams(),
             records: self.record_figures(),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::shell::{self, cargo, find_program, workspace};
 
 /// The test binaries of package `tests` that a guest can run.
-const TESTS: [&str; 5] = ["programs", "kernels", "attaching", "surfaces", "blocking"];
+const TESTS: [&str; 6] = ["programs", "kernels", "attaching", "surfaces", "blocking", "doctor"];
 
 /// What the tests start.
 const TOOLS: [&str; 4] = ["busybox", "ip", "nginx", "tc"];

@@ -12,14 +12,14 @@ use crate::cli::Agent;
 use crate::config::{Config, SecretRef};
 use crate::control::{ClientError, Reply, Request, ask};
 use crate::export::Snapshot;
-use crate::kernel::{Feature, FileSystem, check_privileges, file_system};
+use crate::kernel::{Feature, FileSystem, check_privileges, clock_is_synchronised, file_system};
 use crate::{schemas, secrets};
 
 /// Everything, in the order in which one thing depends on another.
 pub(super) fn all(agent: &Agent, file: &Path) -> Vec<Check> {
     let (config, first) = configuration(file);
     let (running, second) = running(&agent.socket);
-    let mut checks = vec![first, second, privileges(), pins(&config.kernel.pin_path)];
+    let mut checks = vec![first, second, privileges(), clock(), pins(&config.kernel.pin_path)];
     checks.extend(Feature::ALL.into_iter().map(feature));
     checks.extend(interfaces::all(&config, running.as_ref()));
     if config.output.file.enabled {
@@ -64,6 +64,18 @@ fn privileges() -> Check {
     match check_privileges() {
         Ok(()) => Check::good("privileges", "this process may load kernel programs"),
         Err(error) => Check::problem("privileges", format!("{error:#}")),
+    }
+}
+
+/// Signatures hold the time of their making, and one that is minutes off is not taken.
+fn clock() -> Check {
+    match clock_is_synchronised() {
+        Ok(true) => Check::good("clock", "a time service keeps it"),
+        Ok(false) => Check::note("clock", "no time service keeps it").advice(
+            "run one, such as chrony: with a clock that is minutes off, signatures that hold a \
+             time are found too old",
+        ),
+        Err(error) => Check::note("clock", format!("the kernel does not say: {error}")),
     }
 }
 
