@@ -14,7 +14,7 @@ use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, Skip,
     TrustedProxies,
 };
-use crate::record::{self, Observer};
+use crate::record::{Observer, Recorder};
 use crate::tcp;
 use crate::time::Timestamp;
 use crate::webhook::{Knowledge, Memory, Webhooks};
@@ -50,9 +50,7 @@ struct Rest {
     receivers: Receivers,
     webhooks: Webhooks,
     covered: Covered,
-    observer: Arc<Observer>,
-    /// The line being made, in memory that is used again.
-    line: Vec<u8>,
+    recorder: Recorder,
 }
 
 impl Stages {
@@ -84,8 +82,7 @@ impl Stages {
                 receivers: Receivers::default(),
                 webhooks: Webhooks::new(knowledge, Memory::default()),
                 covered: Covered::default(),
-                observer,
-                line: Vec::new(),
+                recorder: Recorder::new(observer),
             },
         }
     }
@@ -105,7 +102,7 @@ impl Stages {
         }
         self.rest.receivers.keep(&config.endpoints);
         self.rest.webhooks.learn(knowledge);
-        self.rest.observer = observer;
+        self.rest.recorder = Recorder::new(observer);
     }
 
     /// Understands one segment.
@@ -204,19 +201,12 @@ impl Rest {
             Observation::Exchange(exchange) => exchange,
             Observation::Skip(skip) => return out(Output::Skip(skip)),
             Observation::Opaque(connection) => {
-                self.line.clear();
-                record::write_line(
-                    &record::connection(&connection, &self.observer),
-                    &mut self.line,
-                );
-                return out(Output::Connection(&self.line));
+                return out(Output::Connection(self.recorder.connection(&connection)));
             }
         };
         let delivery = self.webhooks.deliver(exchange);
         self.covered.count(&delivery);
-        self.line.clear();
-        record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
-        out(Output::Delivery(&self.line));
+        out(Output::Delivery(self.recorder.delivery(&delivery)));
         let find = &mut |finding| out(Output::Finding(Box::new(finding)));
         self.detector.delivery(&delivery, find);
         self.receivers.delivery(&delivery, find);
