@@ -86,6 +86,21 @@ impl FileSink {
         Ok(())
     }
 
+    /// Octets in the file and on their way into it.
+    fn held(&self) -> u64 {
+        self.size.saturating_add(self.buffer.octets.len() as u64)
+    }
+
+    /// Whether so many more octets fit the file.
+    fn has_room(&self, octets: usize) -> bool {
+        self.held().saturating_add(octets as u64) <= self.rotate_at
+    }
+
+    fn take(&mut self, lines: &[u8], count: u64) -> io::Result<()> {
+        self.buffer.extend(lines, count);
+        if self.buffer.is_full() { self.flush() } else { Ok(()) }
+    }
+
     /// Sets the file aside, so that the next write begins a new one. It is done also when the last
     /// lines cannot be written, because the oldest generation may give a full disk room.
     fn rotate(&mut self) -> io::Result<()> {
@@ -123,14 +138,18 @@ impl FileSink {
 }
 
 impl Sink for FileSink {
-    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
-        let held_back = self.buffer.octets.len() as u64;
-        let before = self.size.saturating_add(held_back);
-        let after = before.saturating_add(line.len() as u64 + 1);
-        let rotated = if before > 0 && after > self.rotate_at { self.rotate() } else { Ok(()) };
-        self.buffer.push(line);
-        let written = if self.buffer.is_full() { self.flush() } else { Ok(()) };
-        rotated.and(written)
+    fn write_lines(&mut self, lines: &[u8], count: u64) -> io::Result<()> {
+        if self.has_room(lines.len()) {
+            return self.take(lines, count);
+        }
+        // Every line is taken, and the first error told.
+        let mut outcome = Ok(());
+        for line in lines.split_inclusive(|octet| *octet == b'\n') {
+            let is_over = self.held() > 0 && !self.has_room(line.len());
+            let rotated = if is_over { self.rotate() } else { Ok(()) };
+            outcome = outcome.and(rotated).and(self.take(line, 1));
+        }
+        outcome
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -12,12 +12,12 @@ pub(super) const BUFFER_BYTES: usize = 64 << 10;
 ///
 /// An error never ends a sink: it goes on trying with the next line.
 pub trait Sink {
-    /// Takes a line, without its line ending.
+    /// Takes whole lines, each with its line ending: `count` of them.
     ///
     /// # Errors
     ///
     /// When lines held back could not be written; [`lost_lines`](Sink::lost_lines) counts them.
-    fn write_line(&mut self, line: &[u8]) -> io::Result<()>;
+    fn write_lines(&mut self, lines: &[u8], count: u64) -> io::Result<()>;
 
     /// Writes what was held back.
     ///
@@ -47,10 +47,10 @@ pub(super) struct LineBuffer {
 }
 
 impl LineBuffer {
-    pub(super) fn push(&mut self, line: &[u8]) {
-        self.octets.extend_from_slice(line);
-        self.octets.push(b'\n');
-        self.lines += 1;
+    /// Takes whole lines, each with its ending: `count` of them.
+    pub(super) fn extend(&mut self, lines: &[u8], count: u64) {
+        self.octets.extend_from_slice(lines);
+        self.lines += count;
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -53,12 +53,12 @@ impl<W: Write> LineSink<W> {
 }
 
 impl<W: Write> Sink for LineSink<W> {
-    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+    fn write_lines(&mut self, lines: &[u8], count: u64) -> io::Result<()> {
         if self.state == State::Closed {
-            self.lost_lines += 1;
+            self.lost_lines += count;
             return Ok(());
         }
-        self.buffer.push(line);
+        self.buffer.extend(lines, count);
         if self.buffer.is_full() { self.flush() } else { Ok(()) }
     }
 
@@ -114,8 +114,8 @@ mod tests {
     #[test]
     fn lines_are_held_back_until_flushed() {
         let mut sink = sink(100, io::ErrorKind::StorageFull);
-        sink.write_line(b"one").unwrap();
-        sink.write_line(b"two").unwrap();
+        sink.write_lines(b"one\n", 1).unwrap();
+        sink.write_lines(b"two\n", 1).unwrap();
         assert_eq!(sink.stream.taken, b"");
         sink.flush().unwrap();
         assert_eq!(sink.stream.taken, b"one\ntwo\n");
@@ -124,19 +124,19 @@ mod tests {
     #[test]
     fn a_full_buffer_is_written() {
         let mut sink = sink(usize::MAX, io::ErrorKind::StorageFull);
-        sink.write_line(&vec![b'x'; BUFFER_BYTES]).unwrap();
-        assert_eq!(sink.stream.taken.len(), BUFFER_BYTES + 1);
+        sink.write_lines(&vec![b'\n'; BUFFER_BYTES], BUFFER_BYTES as u64).unwrap();
+        assert_eq!(sink.stream.taken.len(), BUFFER_BYTES);
     }
 
     #[test]
     fn a_failure_is_counted_and_its_half_line_ended() {
         let mut sink = sink(6, io::ErrorKind::StorageFull);
-        sink.write_line(b"one").unwrap();
-        sink.write_line(b"two").unwrap();
+        sink.write_lines(b"one\n", 1).unwrap();
+        sink.write_lines(b"two\n", 1).unwrap();
         assert_eq!(sink.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(sink.lost_lines(), 2);
         sink.stream.room = 100;
-        sink.write_line(b"three").unwrap();
+        sink.write_lines(b"three\n", 1).unwrap();
         sink.flush().unwrap();
         assert_eq!(sink.stream.taken, b"one\ntw\nthree\n");
         assert_eq!(sink.lost_lines(), 2);
@@ -145,10 +145,10 @@ mod tests {
     #[test]
     fn a_reader_that_left_is_told_once() {
         let mut sink = sink(0, io::ErrorKind::BrokenPipe);
-        sink.write_line(b"one").unwrap();
+        sink.write_lines(b"one\n", 1).unwrap();
         assert_eq!(sink.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         sink.stream.room = 100;
-        sink.write_line(b"two").unwrap();
+        sink.write_lines(b"two\n", 1).unwrap();
         sink.flush().unwrap();
         assert_eq!((sink.stream.taken.len(), sink.lost_lines()), (0, 2));
     }

@@ -14,7 +14,7 @@ use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, Skip,
     TrustedProxies,
 };
-use crate::record::{self, Observer};
+use crate::record::{Observer, Recorder};
 use crate::tcp;
 use crate::time::Timestamp;
 use crate::webhook::{Knowledge, Webhooks};
@@ -52,9 +52,7 @@ pub struct Stages {
 struct Rest {
     webhooks: Webhooks,
     common: Arc<Common>,
-    observer: Arc<Observer>,
-    /// The line being made, in memory that is used again.
-    line: Vec<u8>,
+    recorder: Recorder,
 }
 
 impl Stages {
@@ -98,8 +96,7 @@ impl Stages {
             rest: Rest {
                 webhooks: Webhooks::new(knowledge, Arc::clone(common.past())),
                 common,
-                observer,
-                line: Vec::new(),
+                recorder: Recorder::new(observer),
             },
         }
     }
@@ -115,7 +112,7 @@ impl Stages {
         self.engine.set_bodies(bodies(config));
         self.rest.common.configure(config);
         self.rest.webhooks.learn(knowledge);
-        self.rest.observer = observer;
+        self.rest.recorder = Recorder::new(observer);
     }
 
     /// Understands one segment.
@@ -196,18 +193,11 @@ impl Rest {
             Observation::Exchange(exchange) => exchange,
             Observation::Skip(skip) => return out(Output::Skip(skip)),
             Observation::Opaque(connection) => {
-                self.line.clear();
-                record::write_line(
-                    &record::connection(&connection, &self.observer),
-                    &mut self.line,
-                );
-                return out(Output::Connection(&self.line));
+                return out(Output::Connection(self.recorder.connection(&connection)));
             }
         };
         let delivery = self.webhooks.deliver(exchange);
-        self.line.clear();
-        record::write_line(&record::delivery(&delivery, &self.observer), &mut self.line);
-        out(Output::Delivery(&self.line));
+        out(Output::Delivery(self.recorder.delivery(&delivery)));
         let find = &mut |finding| out(Output::Finding(Box::new(finding)));
         self.common.delivery(&delivery, find);
     }

@@ -167,12 +167,9 @@ fn write(waiting: &Receiver<Item>, targets: &mut [Target], figures: &WriterFigur
 
 fn handle(item: &Item, targets: &mut [Target], figures: &WriterFigures) {
     match item {
-        Item::Batch(Batch { octets, .. }) => {
-            figures.waiting_octets.fetch_sub(octets.len(), Ordering::Relaxed);
-            for line in octets.split_inclusive(|octet| *octet == b'\n') {
-                let line = line.strip_suffix(b"\n").unwrap_or(line);
-                targets.iter_mut().for_each(|target| target.take(line));
-            }
+        Item::Batch(batch) => {
+            figures.waiting_octets.fetch_sub(batch.octets.len(), Ordering::Relaxed);
+            targets.iter_mut().for_each(|target| target.take(batch));
         }
         Item::Reopen => targets.iter_mut().for_each(Target::reopen),
     }
@@ -183,9 +180,9 @@ impl Target {
         Self { name, sink, taken: 0, complained: None }
     }
 
-    fn take(&mut self, line: &[u8]) {
-        self.taken += 1;
-        let outcome = self.sink.write_line(line);
+    fn take(&mut self, batch: &Batch) {
+        self.taken += batch.lines;
+        let outcome = self.sink.write_lines(&batch.octets, batch.lines);
         self.complain(outcome);
     }
 

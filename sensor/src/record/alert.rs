@@ -10,13 +10,13 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Observer;
-use super::fields::{Addresses, Ecs, Event, Id, ObserverFields, Peer, Related, RuleFields};
+use super::fields::{Addresses, Ecs, Event, Id, ObserverFields, Peer, Related, RuleFields, Word};
 use super::moment::Time;
 use crate::decide::{Action, Decision, Origin, Scope};
 use crate::detect::Finding;
 
 /// What both are to the reader of alerts.
-const CATEGORY: &[&str] = &["network", "intrusion_detection"];
+const CATEGORY: &[Word] = &[Word("network"), Word("intrusion_detection")];
 
 #[derive(Serialize)]
 pub(super) struct FindingRecord<'a> {
@@ -40,7 +40,13 @@ impl<'a> FindingRecord<'a> {
     pub(super) fn new(finding: &'a Finding, observer: &'a Observer) -> Self {
         Self {
             timestamp: Time(finding.time),
-            event: event(finding.id, "hooksensor.finding", "detected", &["info"], &finding.reason),
+            event: event(
+                finding.id,
+                "hooksensor.finding",
+                "detected",
+                &[Word("info")],
+                &finding.reason,
+            ),
             rule: finding.rule.into(),
             source: finding.source.map(|address| Peer { ip: Some(address), port: None }),
             destination: Peer { ip: None, port: Some(finding.port) },
@@ -91,10 +97,10 @@ pub(super) struct DecisionRecord<'a> {
 impl<'a> DecisionRecord<'a> {
     pub(super) fn new(decision: &'a Decision, observer: &'a Observer) -> Self {
         let action = decision.action_name();
-        let kinds: &[_] = match (decision.action, decision.enforced) {
-            (Action::Ban, true) => &["denied"],
-            (Action::Ban, false) => &["info"],
-            (Action::Unban, _) => &["allowed"],
+        let kinds: &[Word] = match (decision.action, decision.enforced) {
+            (Action::Ban, true) => &[Word("denied")],
+            (Action::Ban, false) => &[Word("info")],
+            (Action::Unban, _) => &[Word("allowed")],
         };
         let rule = match decision.origin {
             Origin::Rule(rule) => Some(rule.into()),
@@ -159,15 +165,15 @@ fn event<'a>(
     id: Uuid,
     dataset: &'static str,
     action: &'static str,
-    kinds: &'static [&'static str],
+    kinds: &'static [Word],
     reason: &'a str,
 ) -> Event<'a> {
     Event {
         id: Id(id),
-        kind: "alert",
+        kind: Word("alert"),
         category: CATEGORY,
         kinds,
-        dataset,
+        dataset: Word(dataset),
         action: Some(action),
         reason: Some(reason),
         outcome: None,

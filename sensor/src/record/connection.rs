@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::Observer;
-use super::fields::{Addresses, Ecs, Event, Hexadecimal, Id, ObserverFields, Peer, Related, Text};
+use super::fields::{
+    Addresses, Ecs, Event, Hexadecimal, Id, ObserverFields, Peer, Related, Text, Word,
+};
 use super::moment::Time;
 use super::network::Network;
 use crate::http::{ClientHello, Opaque, Protocol};
@@ -117,10 +119,10 @@ fn event(connection: &Opaque) -> Event<'_> {
     seed[10..].copy_from_slice(&connection.flow.id.to_be_bytes());
     Event {
         id: Id(event_id(connection.started, &seed)),
-        kind: "event",
-        category: &["network"],
-        kinds: &["connection", "start"],
-        dataset: "hooksensor.connection",
+        kind: Word("event"),
+        category: &[Word("network")],
+        kinds: &[Word("connection"), Word("start")],
+        dataset: Word("hooksensor.connection"),
         action: None,
         reason: None,
         outcome: None,

@@ -4,27 +4,24 @@
 
 use serde::{Serialize, Serializer};
 
-use super::Observer;
-use super::fields::{
-    Addresses, Ecs, Event, Hexadecimal, Id, ObserverFields, Peer, Related, Shown, Text,
-};
+use super::common::{Common, Part};
+use super::fields::{Ecs, Encoded, Event, Hexadecimal, Id, Related, Shown, Text, Word};
 use super::headers::shown_value;
 use super::http::{Http, Url, UserAgent, domain};
 use super::moment::Time;
-use super::network::Network;
 use super::payload::{PayloadFields, SchemaFields};
 use crate::http::{Body, Coverage, Exchange, Request};
-use crate::webhook::{Delivery, Reason, Replay, Signature, started};
+use crate::webhook::{Delivery, Reason, Signature, Target, started};
 
 #[derive(Serialize)]
 pub(super) struct DeliveryRecord<'a> {
     #[serde(rename = "@timestamp")]
     timestamp: Time,
     event: Event<'a>,
-    source: Peer,
-    destination: Peer,
-    client: Peer,
-    network: Network,
+    source: Encoded<'a>,
+    destination: Encoded<'a>,
+    client: Encoded<'a>,
+    network: Encoded<'a>,
     http: Http<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<Url<'a>>,
@@ -33,41 +30,38 @@ pub(super) struct DeliveryRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook: Option<Webhook<'a>>,
     hooksensor: Hooksensor,
-    related: Related<'a>,
-    observer: ObserverFields<'a>,
+    related: Related<'a, Encoded<'a>>,
+    observer: Encoded<'a>,
     ecs: Ecs,
 }
 
 impl<'a> DeliveryRecord<'a> {
-    pub(super) fn new(delivery: &'a Delivery, observer: &'a Observer) -> Self {
+    pub(super) fn new(delivery: &'a Delivery, common: &'a Common) -> Self {
         let exchange = &*delivery.exchange;
-        let flow = &exchange.flow;
         let request = exchange.request.as_ref();
         let http = Http::new(delivery);
         let agent = request
             .and_then(|request| shown_value(&request.headers, "user-agent", &delivery.roles));
         let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
-        let domain = request.and_then(domain);
+        let target = request.map(|request| Target::parse(&request.method, &request.target));
+        let host = request.zip(target).and_then(|(request, target)| domain(request, target));
         Self {
             timestamp: Time(started(exchange)),
             event: event(delivery),
-            source: Peer { ip: Some(flow.source.ip()), port: Some(flow.source.port()) },
-            destination: Peer {
-                ip: Some(flow.destination.ip()),
-                port: Some(flow.destination.port()),
-            },
-            client: Peer { ip: Some(exchange.client), port: None },
-            network: Network::new(&exchange.flow, None),
+            source: common.part(Part::Source),
+            destination: common.part(Part::Destination),
+            client: common.part(Part::Client),
+            network: common.part(Part::Network),
             http,
-            url: request.map(|request| Url::new(request, domain)),
+            url: request.zip(target).map(|(request, target)| Url::new(request, target, host)),
             user_agent: agent.map(|original| UserAgent { original }),
             webhook: request.map(|request| Webhook::new(delivery, request)),
             hooksensor: Hooksensor::new(exchange, cut),
             related: Related {
-                ip: Addresses::new([flow.source.ip(), flow.destination.ip(), exchange.client]),
-                hosts: domain.map(|host| [host.into()]),
+                ip: common.part(Part::Addresses),
+                hosts: host.map(|host| [host.into()]),
             },
-            observer: ObserverFields::new(observer, Some(flow.interface)),
+            observer: common.part(Part::Observer),
             ecs: Ecs::CURRENT,
         }
     }
@@ -89,7 +83,7 @@ struct Webhook<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<SignatureFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replay: Option<&'static str>,
+    replay: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<PayloadFields>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +94,7 @@ struct Webhook<'a> {
 /// `webhook.signature.*`.
 #[derive(Serialize)]
 struct SignatureFields<'a> {
-    status: &'static str,
+    status: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     scheme: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +108,7 @@ struct SignatureFields<'a> {
 impl<'a> From<&'a Signature> for SignatureFields<'a> {
     fn from(signature: &'a Signature) -> Self {
         Self {
-            status: signature.status.name(),
+            status: Word(signature.status.name()),
             scheme: signature.scheme,
             reason: signature.reason.as_ref().map(Shown),
             key_id: signature.key_id.as_deref(),
@@ -142,7 +136,7 @@ impl<'a> Webhook<'a> {
             delivery_id: delivery.delivery_id.as_deref(),
             attempt: delivery.attempt,
             signature: delivery.signature.as_ref().map(SignatureFields::from),
-            replay: delivery.replay.map(Replay::name),
+            replay: delivery.replay.map(|replay| Word(replay.name())),
             payload: delivery.payload.as_ref().map(PayloadFields::from),
             schema: delivery.payload.as_ref().and_then(SchemaFields::of),
             body: WebhookBody::new(&request.body),
@@ -167,7 +161,7 @@ struct Hooksensor {
     tx: u32,
     coverage: CoverageNames,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    anomalies: Vec<&'static str>,
+    anomalies: Vec<Word>,
     /// Fields of this record that show less than was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<[&'static str; 1]>,
@@ -179,7 +173,7 @@ struct CoverageNames(Coverage);
 impl Serialize for CoverageNames {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0.is_full() {
-            serializer.serialize_str("full")
+            Word("full").serialize(serializer)
         } else {
             serializer.collect_seq(self.0.names())
         }
@@ -192,7 +186,7 @@ impl Hooksensor {
             flow_id: Hexadecimal(exchange.flow.id.to_be_bytes()),
             tx: exchange.index,
             coverage: CoverageNames(exchange.coverage),
-            anomalies: exchange.anomalies.iter().map(|anomaly| anomaly.name()).collect(),
+            anomalies: exchange.anomalies.iter().map(|anomaly| Word(anomaly.name())).collect(),
             cut: headers_are_cut.then_some(["http.request.headers"]),
         }
     }
@@ -203,17 +197,17 @@ fn event(delivery: &Delivery) -> Event<'_> {
     let times = request.as_ref().zip(response.as_ref());
     Event {
         id: Id(delivery.id),
-        kind: "event",
-        category: &["web", "network"],
-        kinds: &["access", "allowed"],
-        dataset: "hooksensor.delivery",
+        kind: Word("event"),
+        category: &[Word("web"), Word("network")],
+        kinds: &[Word("access"), Word("allowed")],
+        dataset: Word("hooksensor.delivery"),
         action: None,
         reason: None,
-        outcome: Some(match response.as_ref().map(|response| response.status) {
+        outcome: Some(Word(match response.as_ref().map(|response| response.status) {
             None => "unknown",
             Some(..400) => "success",
             Some(400..) => "failure",
-        }),
+        })),
         duration: times
             .map(|(request, response)| response.started.nanoseconds_since(request.started)),
     }

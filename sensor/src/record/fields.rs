@@ -10,23 +10,24 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::Observer;
+use super::json::ENCODED;
 use crate::detect::Rule;
 
 /// `event.*`.
 #[derive(Serialize)]
 pub(super) struct Event<'a> {
     pub(super) id: Id,
-    pub(super) kind: &'static str,
-    pub(super) category: &'static [&'static str],
+    pub(super) kind: Word,
+    pub(super) category: &'static [Word],
     #[serde(rename = "type")]
-    pub(super) kinds: &'static [&'static str],
-    pub(super) dataset: &'static str,
+    pub(super) kinds: &'static [Word],
+    pub(super) dataset: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) outcome: Option<&'static str>,
+    pub(super) outcome: Option<Word>,
     /// Nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) duration: Option<u64>,
@@ -57,9 +58,9 @@ impl From<Rule> for RuleFields {
 /// `observer.*`.
 #[derive(Serialize)]
 pub(super) struct ObserverFields<'a> {
-    product: &'static str,
+    product: Word,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: Word,
     hostname: &'a str,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,8 +84,8 @@ impl<'a> ObserverFields<'a> {
     pub(super) fn new(observer: &'a Observer, interface: Option<u32>) -> Self {
         let name = interface.and_then(|index| observer.interfaces.get(&index));
         Self {
-            product: "hooksensor",
-            kind: "sensor",
+            product: Word("hooksensor"),
+            kind: Word("sensor"),
             hostname: &observer.hostname,
             version: observer.version,
             ingress: name.map(|name| Ingress { interface: Interface { name } }),
@@ -94,8 +95,8 @@ impl<'a> ObserverFields<'a> {
 
 /// `related.*`: every address and host of a record, once, for searches across fields.
 #[derive(Serialize)]
-pub(super) struct Related<'a> {
-    pub(super) ip: Addresses,
+pub(super) struct Related<'a, A = Addresses> {
+    pub(super) ip: A,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hosts: Option<[Text<'a>; 1]>,
 }
@@ -127,11 +128,43 @@ impl Serialize for Addresses {
 /// `ecs.*`.
 #[derive(Serialize)]
 pub(super) struct Ecs {
-    version: &'static str,
+    version: Word,
 }
 
 impl Ecs {
-    pub(super) const CURRENT: Self = Self { version: "9.4.0" };
+    pub(super) const CURRENT: Self = Self { version: Word("9.4.0") };
+}
+
+/// A word that the program chose, in which nothing has to be escaped.
+#[derive(Clone, Copy)]
+pub(super) struct Word(pub(super) &'static str);
+
+impl Serialize for Word {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit_variant("Word", 0, self.0)
+    }
+}
+
+/// A value that is encoded already. Only [`write_line`](super::write_line) takes it as that.
+#[derive(Clone, Copy)]
+pub(super) struct Encoded<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Encoded<'_> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(ENCODED, &Octets(self.0))
+    }
+}
+
+/// Octets as such.
+struct Octets<'a>(&'a [u8]);
+
+impl Serialize for Octets<'_> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 /// A UUID in its hyphenated form.

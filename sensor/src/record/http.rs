@@ -4,7 +4,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::fields::Text;
+use super::fields::{Text, Word};
 use super::headers::{HeaderFields, shown_value};
 use super::redact;
 use crate::http::{Exchange, Request, Response, Version};
@@ -39,8 +39,8 @@ struct VersionText(Version);
 impl Serialize for VersionText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Version(1, 1) => serializer.serialize_str("1.1"),
-            Version(1, 0) => serializer.serialize_str("1.0"),
+            Version(1, 1) => Word("1.1").serialize(serializer),
+            Version(1, 0) => Word("1.0").serialize(serializer),
             Version(major, minor) => serializer.collect_str(&format_args!("{major}.{minor}")),
         }
     }
@@ -109,8 +109,8 @@ pub(super) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    pub(super) fn new(request: &'a Request, domain: Option<&'a [u8]>) -> Self {
-        let target = Target::parse(&request.method, &request.target);
+    /// Of `request`, whose target has these parts, for the host `domain`.
+    pub(super) fn new(request: &'a Request, target: Target<'a>, domain: Option<&'a [u8]>) -> Self {
         Self {
             original: Text(redact::target(&request.target)),
             domain: domain.map(Text::from),
@@ -128,7 +128,6 @@ pub(super) struct UserAgent<'a> {
 
 /// The host the request was for: that of the target, or that of the Host field (RFC 9112,
 /// section 3.2.2).
-pub(super) fn domain(request: &Request) -> Option<&[u8]> {
-    let target = Target::parse(&request.method, &request.target);
+pub(super) fn domain<'a>(request: &'a Request, target: Target<'a>) -> Option<&'a [u8]> {
     target.host().or_else(|| request.headers.first("host").and_then(host_of))
 }

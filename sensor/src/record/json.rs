@@ -22,15 +22,21 @@ pub fn write_line(record: &impl Serialize, line: &mut Vec<u8>) {
 #[inline]
 fn value(value: &(impl Serialize + ?Sized), line: &mut Vec<u8>) {
     let start = line.len();
-    if value.serialize(Encoder(line)).is_err() {
+    if value.serialize(Encoder::<false>(line)).is_err() {
         line.truncate(start);
         line.extend_from_slice(b"null");
     }
 }
 
-/// Writes one value. A general encoder looks into every name for what to escape and asks its writer
+/// Letters of the longest name that is written at once.
+const USUAL_NAME: usize = 29;
+
+/// The name of what is a value already, in the form that is written here.
+pub(super) const ENCODED: &str = "hooksensor::Encoded";
+
+/// Writes one value; octets as they are where it `IS_ENCODED`. A general encoder looks into every name for what to escape and asks its writer
 /// for every piece; records have names that are plain, and there are a hundred pieces in one.
-struct Encoder<'a>(&'a mut Vec<u8>);
+struct Encoder<'a, const IS_ENCODED: bool = false>(&'a mut Vec<u8>);
 
 /// Writes the members of an object or the items of an array, with commas between them.
 struct Members<'a> {
@@ -42,7 +48,7 @@ struct Members<'a> {
 /// Text that is escaped while it is made.
 struct Escaped<'a>(&'a mut Vec<u8>);
 
-impl<'a> Encoder<'a> {
+impl<'a, const IS_ENCODED: bool> Encoder<'a, IS_ENCODED> {
     fn members(self, start: u8, end: &'static [u8]) -> Members<'a> {
         self.0.push(start);
         Members { line: self.0, is_first: true, end }
@@ -61,24 +67,13 @@ impl<'a> Encoder<'a> {
         if is_finite { write!(Escaped(self.0), "{number}") } else { self.serialize_unit() }
     }
 
-    fn literal(self, text: &str) {
+    #[inline]
+    fn literal(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    fn positive(self, mut number: u64) {
-        /// Digits of the largest number of 64 bits.
-        const LONGEST: usize = 20;
-        let mut digits = [b'0'; LONGEST];
-        let mut start = LONGEST;
-        loop {
-            start -= 1;
-            digits[start] = b'0' + u8::try_from(number % 10).expect("a decimal digit");
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        self.0.extend_from_slice(&digits[start..]);
+    fn whole(mut self, number: impl itoa::Integer) {
+        self.literal(itoa::Buffer::new().format(number));
     }
 }
 
@@ -96,12 +91,20 @@ impl Members<'_> {
         value(item, self.line);
     }
 
-    #[inline]
+    #[inline(always)]
     fn member(&mut self, name: &'static str, member: &(impl Serialize + ?Sized)) {
         self.separate();
-        self.line.push(b'"');
-        self.line.extend_from_slice(name.as_bytes());
-        self.line.extend_from_slice(b"\":");
+        // Where the name is known to the compiler, so is this piece, and it is written in a few words.
+        let mut piece = [b'"'; USUAL_NAME + 3];
+        if let Some(place) = piece.get_mut(1..=name.len()).filter(|_| name.len() <= USUAL_NAME) {
+            place.copy_from_slice(name.as_bytes());
+            piece[name.len() + 2] = b':';
+            self.line.extend_from_slice(&piece[..name.len() + 3]);
+        } else {
+            self.line.push(b'"');
+            self.line.extend_from_slice(name.as_bytes());
+            self.line.extend_from_slice(b"\":");
+        }
         value(member, self.line);
     }
 
@@ -137,7 +140,7 @@ macro_rules! numbers {
     };
 }
 
-impl<'a> ser::Serializer for Encoder<'a> {
+impl<'a, const IS_ENCODED: bool> ser::Serializer for Encoder<'a, IS_ENCODED> {
     type Ok = ();
     type Error = Error;
     type SerializeSeq = Members<'a>;
@@ -169,29 +172,32 @@ impl<'a> ser::Serializer for Encoder<'a> {
         self.collect_str(&character)
     }
 
-    fn serialize_bool(self, value: bool) -> Result<(), Error> {
+    fn serialize_bool(mut self, value: bool) -> Result<(), Error> {
         self.literal(if value { "true" } else { "false" });
         Ok(())
     }
 
     fn serialize_i64(self, number: i64) -> Result<(), Error> {
-        if number < 0 {
-            self.0.push(b'-');
-        }
-        self.positive(number.unsigned_abs());
+        self.whole(number);
         Ok(())
     }
 
     fn serialize_u64(self, number: u64) -> Result<(), Error> {
-        self.positive(number);
+        self.whole(number);
         Ok(())
     }
 
+    #[inline]
     fn serialize_str(self, text: &str) -> Result<(), Error> {
         self.serialize_bytes(text.as_bytes())
     }
 
+    #[inline]
     fn serialize_bytes(self, octets: &[u8]) -> Result<(), Error> {
+        if IS_ENCODED {
+            self.0.extend_from_slice(octets);
+            return Ok(());
+        }
         self.0.push(b'"');
         escape::text(octets, self.0);
         self.0.push(b'"');
@@ -209,11 +215,12 @@ impl<'a> ser::Serializer for Encoder<'a> {
         self.serialize_unit()
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<(), Error> {
+    fn serialize_unit(mut self) -> Result<(), Error> {
         self.literal("null");
         Ok(())
     }
@@ -222,21 +229,30 @@ impl<'a> ser::Serializer for Encoder<'a> {
         self.serialize_unit()
     }
 
+    /// The name is one that the program chose, which is plain.
+    #[inline]
     fn serialize_unit_variant(
-        self,
+        mut self,
         _: &'static str,
         _: u32,
         name: &'static str,
     ) -> Result<(), Error> {
-        self.serialize_str(name)
+        self.0.push(b'"');
+        self.literal(name);
+        self.0.push(b'"');
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        value.serialize(self)
+        if name == ENCODED {
+            value.serialize(Encoder::<true>(self.0))
+        } else {
+            value.serialize(self)
+        }
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -278,6 +294,7 @@ impl<'a> ser::Serializer for Encoder<'a> {
         Ok(self.members(b'{', b"}"))
     }
 
+    #[inline]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Error> {
         Ok(self.members(b'{', b"}"))
     }
@@ -327,7 +344,7 @@ macro_rules! structures {
             type Ok = ();
             type Error = Error;
 
-            #[inline]
+            #[inline(always)]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,

@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use crate::decide::Decision;
 use crate::detect::Finding;
-use crate::http::Opaque;
-use crate::webhook::Delivery;
 
 mod alert;
+mod common;
 mod community_id;
 mod connection;
 mod delivery;
@@ -23,9 +22,11 @@ mod json;
 mod moment;
 mod network;
 mod payload;
+mod recorder;
 mod redact;
 
 pub use json::write_line;
+pub use recorder::Recorder;
 
 /// Who observes: what is the same in every record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,16 +37,6 @@ pub struct Observer {
     pub version: &'static str,
     /// Names of interfaces by the index that segments carry. One without a name stays unnamed.
     pub interfaces: BTreeMap<u32, String>,
-}
-
-/// The record of a delivery.
-pub fn delivery<'a>(delivery: &'a Delivery, observer: &'a Observer) -> impl Serialize + use<'a> {
-    delivery::DeliveryRecord::new(delivery, observer)
-}
-
-/// The record of a connection whose messages are not read.
-pub fn connection<'a>(connection: &'a Opaque, observer: &'a Observer) -> impl Serialize + use<'a> {
-    connection::ConnectionRecord::new(connection, observer)
 }
 
 /// The record of a finding.

@@ -5,16 +5,16 @@
 use serde::Serialize;
 
 use super::community_id::CommunityId;
-use super::fields::Shown;
+use super::fields::{Shown, Word};
 use crate::http::Flow;
 
 /// `network.*`.
 #[derive(Serialize)]
 pub(super) struct Network {
-    transport: &'static str,
+    transport: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'static str>,
-    direction: &'static str,
+    direction: Word,
     community_id: CommunityId,
     #[serde(skip_serializing_if = "Option::is_none")]
     vlan: Option<Vlan>,
@@ -30,9 +30,9 @@ impl Network {
     /// Of the connection `flow`, which speaks `protocol`.
     pub(super) fn new(flow: &Flow, protocol: Option<&'static str>) -> Self {
         Self {
-            transport: "tcp",
+            transport: Word("tcp"),
             protocol,
-            direction: "inbound",
+            direction: Word("inbound"),
             community_id: CommunityId::new(flow.source, flow.destination),
             vlan: flow.vlan.map(|id| Vlan { id: Shown(id) }),
         }

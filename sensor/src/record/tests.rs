@@ -1,6 +1,7 @@
 //! Whole records: reviewed ones, and what must hold for any content.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,9 +15,9 @@ use crate::decide::{Action, Origin, Scope};
 use crate::detect::{Consequence, Place, Rule};
 use crate::golden;
 use crate::http::{
-    Anomaly, Body, ClientHello, Coverage, Exchange, Headers, Protocol, Response, Version,
+    Anomaly, Body, ClientHello, Coverage, Exchange, Headers, Opaque, Protocol, Response, Version,
 };
-use crate::webhook::fixture;
+use crate::webhook::{Delivery, fixture};
 
 const GITHUB: &str = "Host: hooks.example.com:8080\n\
     User-Agent: GitHub-Hookshot/044aadd\n\
@@ -42,9 +43,23 @@ fn line(record: &impl Serialize) -> String {
     String::from_utf8(line).unwrap()
 }
 
-/// Compares the record with the reviewed one of this name.
-fn check(name: &str, record: &impl Serialize) {
-    let record: Value = serde_json::from_str(&line(record)).unwrap();
+/// The line of a delivery.
+fn delivery(delivery: &Delivery) -> String {
+    let mut recorder = Recorder::new(Arc::new(observer()));
+    let line = recorder.delivery(delivery).to_vec();
+    assert_eq!(line, recorder.delivery(delivery), "what is remembered is what was written");
+    String::from_utf8(line).unwrap()
+}
+
+/// The line of a connection.
+fn connection(connection: &Opaque) -> String {
+    let mut recorder = Recorder::new(Arc::new(observer()));
+    String::from_utf8(recorder.connection(connection).to_vec()).unwrap()
+}
+
+/// Compares the line with the reviewed record of this name.
+fn check(name: &str, line: &str) {
+    let record: Value = serde_json::from_str(line).unwrap();
     golden::check(&format!("tests/golden/records/{name}.json"), &format!("{record:#}\n"));
 }
 
@@ -61,7 +76,7 @@ fn check_delivery(name: &str, exchange: Box<Exchange>) {
     if let Some(request) = &mut delivered.exchange.request {
         request.body.content = content;
     }
-    check(name, &delivery(&delivered, &observer()));
+    check(name, &delivery(&delivered));
 }
 
 fn response(status: u16) -> Response {
@@ -136,7 +151,7 @@ fn secrets() {
         X-Original-URL: /hook?token=S3CRET";
     let target = "http://u:S3CRET@hooks.example.com/hook?a=1&Access_Token=S3CRET&b=2";
     let exchange = answered(target, lines, 200);
-    let text = line(&delivery(&fixture::deliver(exchange.clone()), &observer()));
+    let text = delivery(&fixture::deliver(exchange.clone()));
     assert!(!text.contains("S3CRET"), "{text}");
     check_delivery("redaction", exchange);
 }
@@ -151,7 +166,7 @@ fn payloads_with_faults_and_unjudged() {
     let mut delivered = fixture::deliver(exchange);
     let mismatch = Mismatch { pointer: "/commits/0/id".to_owned(), keyword: "type".to_owned() };
     let fields = |delivered: &Delivery| {
-        let record: Value = serde_json::from_str(&line(&delivery(delivered, &observer()))).unwrap();
+        let record: Value = serde_json::from_str(&delivery(delivered)).unwrap();
         [record["webhook"]["payload"].clone(), record["webhook"]["schema"].clone()]
     };
     delivered.payload = Some(Payload::unjudged(Unjudged::TooLarge));
@@ -163,7 +178,7 @@ fn payloads_with_faults_and_unjudged() {
     assert_eq!(fields(&delivered).map(|fields| fields.to_string()), expected);
     let faults = vec![Fault::Schema(mismatch.clone())];
     delivered.payload = Some(Payload { faults, schema: Some(Err(mismatch)), unjudged: None });
-    check("payload", &delivery(&delivered, &observer()));
+    check("payload", &delivery(&delivered));
 }
 
 #[test]
@@ -198,10 +213,10 @@ fn connections_that_are_not_read() {
         ja4: "t13d1516h2_8daaf6152771_e5627efa2ab1".to_owned(),
     };
     let tls = opaque(Protocol::Tls(Some(Box::new(hello))));
-    check("connection_tls", &connection(&tls, &observer()));
-    check("connection_tls_cut", &connection(&opaque(Protocol::Tls(None)), &observer()));
-    check("connection_http2", &connection(&opaque(Protocol::Http2), &observer()));
-    check("connection_unknown", &connection(&opaque(Protocol::Unknown), &observer()));
+    check("connection_tls", &connection(&tls));
+    check("connection_tls_cut", &connection(&opaque(Protocol::Tls(None))));
+    check("connection_http2", &connection(&opaque(Protocol::Http2)));
+    check("connection_unknown", &connection(&opaque(Protocol::Unknown)));
 }
 
 #[test]
@@ -218,7 +233,7 @@ fn ipv6() {
 fn bounds() {
     let cut = |lines: &str| -> Value {
         let delivered = fixture::deliver(answered("/", lines, 200));
-        serde_json::from_str(&line(&delivery(&delivered, &observer()))).unwrap()
+        serde_json::from_str(&delivery(&delivered)).unwrap()
     };
     let many =
         (0..=headers::MAX_FIELDS).fold(String::new(), |text, n| text + &format!("h{n}: v\n"));
@@ -257,7 +272,7 @@ fn a_finding() {
         reason: "50 failed requests in 60s".to_owned(),
         evidence: ids(),
     };
-    check("finding", &finding(&found, &observer()));
+    check("finding", &line(&finding(&found, &observer())));
 }
 
 #[test]
@@ -273,7 +288,7 @@ fn a_finding_about_a_receiver() {
         reason: "5 of the last 7 deliveries were not answered with success".to_owned(),
         evidence: ids(),
     };
-    check("finding_receiver", &finding(&found, &observer()));
+    check("finding_receiver", &line(&finding(&found, &observer())));
 }
 
 #[test]
@@ -290,8 +305,8 @@ fn decisions() {
         evidence: ids(),
         enforced: true,
     };
-    check("ban", &decision(&ban, &observer()));
-    check("would_ban", &decision(&Decision { enforced: false, ..ban.clone() }, &observer()));
+    check("ban", &line(&decision(&ban, &observer())));
+    check("would_ban", &line(&decision(&Decision { enforced: false, ..ban.clone() }, &observer())));
     let unban = Decision {
         action: Action::Unban,
         target: "2001:db8::/48".parse().unwrap(),
@@ -301,7 +316,7 @@ fn decisions() {
         evidence: Vec::new(),
         ..ban
     };
-    check("unban", &decision(&unban, &observer()));
+    check("unban", &line(&decision(&unban, &observer())));
 }
 
 proptest! {
@@ -322,7 +337,7 @@ proptest! {
         let last = end + u32::try_from(value.len()).unwrap();
         let head = Bytes::from([name, value].concat());
         request.headers = Headers::new(head, vec![(0..end, end..last), (0..end, end..last)]);
-        let text = line(&delivery(&fixture::deliver(exchange), &observer()));
+        let text = delivery(&fixture::deliver(exchange));
         prop_assert!(!text.contains(char::is_control));
         let record: Value = serde_json::from_str(&text).unwrap();
         prop_assert!(record["http"]["request"]["headers"].is_object());
@@ -342,7 +357,7 @@ proptest! {
         let host = format!("S3CRET@h?{parameter}=S3CRET");
         let lines = format!("{header}: S3CRET\nReferer: {url}\nX-Url: {url}\nHost: {host}");
         for target in [&url[..], &url["https://".len()..], &url["https://u:S3CRET@h".len()..]] {
-            let text = line(&delivery(&fixture::deliver(answered(target, &lines, 200)), &observer()));
+            let text = delivery(&fixture::deliver(answered(target, &lines, 200)));
             prop_assert!(!text.contains("S3CRET"), "{text}");
         }
     }

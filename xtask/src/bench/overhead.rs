@@ -87,7 +87,7 @@ pub(super) fn run() -> Result<()> {
         place.with_agent(with)?;
         missed += place.with_tcpdump(dumped)?;
     }
-    shell::say(&format!("hooksensor lost nothing; tcpdump missed {missed} packets"));
+    shell::say(&format!("hooksensor lost nothing; tcpdump missed {missed} packets; medians:"));
     let judged = Load::ALL.map(|load| judge(&mut kinds, load, cores > 2));
     ensure!(judged.iter().all(|is_cheap| *is_cheap), "the sensor costs too much");
     Ok(())
@@ -175,6 +175,12 @@ fn judge(kinds: &mut [Kind; 3], load: Load, apart: bool) -> bool {
     ));
     let is_unseen = rate >= REQUESTS_LEFT && latency <= LATENCY;
     let is_shared = load == Load::Saturating && !apart;
+    if is_shared {
+        shell::say(
+            "Of this load only the processor time is judged: it takes all there is of the core that \
+             it shares with the observer, which could use nothing without taking it from the load.",
+        );
+    }
     time <= PROCESSOR_TIME && (is_unseen || is_shared)
 }
 

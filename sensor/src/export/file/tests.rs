@@ -14,7 +14,7 @@ fn settings(directory: &TempDir, max_bytes: u64, keep: u32) -> FileOutput {
 
 fn write(sink: &mut FileSink, lines: &[&str]) {
     for line in lines {
-        sink.write_line(line.as_bytes()).unwrap();
+        sink.write_lines(format!("{line}\n").as_bytes(), 1).unwrap();
     }
     sink.flush().unwrap();
 }
@@ -83,7 +83,7 @@ fn another_program_may_rotate() {
     let settings = settings(&directory, 100, 2);
     let mut sink = FileSink::open(&settings).unwrap();
     write(&mut sink, &["one"]);
-    sink.write_line(b"two").unwrap();
+    sink.write_lines(b"two\n", 1).unwrap();
     fs::rename(&settings.path, settings.path.with_extension("moved")).unwrap();
     sink.reopen().unwrap();
     write(&mut sink, &["three"]);
@@ -109,8 +109,8 @@ fn a_full_disk_is_counted_and_tried_again() {
     let full = FileOutput { path: "/dev/full".into(), ..FileOutput::default() };
     let mut sink = FileSink::open(&full).unwrap();
     for lost in [2, 4] {
-        sink.write_line(b"one").unwrap();
-        sink.write_line(b"two").unwrap();
+        sink.write_lines(b"one\n", 1).unwrap();
+        sink.write_lines(b"two\n", 1).unwrap();
         assert_eq!(sink.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(sink.lost_lines(), lost);
     }
@@ -131,7 +131,7 @@ fn a_directory_that_forbids_renaming_costs_no_line() {
     write(&mut sink, &["aaa", "bbb"]);
     // A directory cannot be replaced by a file, which stands for any reason not to rename.
     fs::create_dir(format!("{}.1", settings.path.display())).unwrap();
-    assert!(sink.write_line(b"ccc").is_err());
+    assert!(sink.write_lines(b"ccc\n", 1).is_err());
     write(&mut sink, &["ddd"]);
     check(&settings, &["aaa\nbbb\nccc\nddd\n"]);
     assert_eq!(sink.lost_lines(), 0);
@@ -170,12 +170,14 @@ proptest! {
     fn every_line_is_in_one_generation_and_in_order(
         lines in proptest::collection::vec("[a-z]{0,12}", 0..40),
         max_bytes in 1_u64..40,
+        together in 1_usize..10,
     ) {
         let directory = TempDir::new().unwrap();
         let settings = settings(&directory, max_bytes, 50);
         let mut sink = FileSink::open(&settings).unwrap();
-        for line in &lines {
-            sink.write_line(line.as_bytes()).unwrap();
+        for lines in lines.chunks(together) {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            sink.write_lines(text.as_bytes(), lines.len() as u64).unwrap();
         }
         sink.flush().unwrap();
         let mut read = Vec::new();
