@@ -24,6 +24,8 @@ fn start(network: &Network) -> (Server, Agent<'_>) {
     let secret = secret_file(&network.server).unwrap();
     let home = network.clients[0].v4;
     settings.tables = [
+        // Of what is not signed, nothing else tells one body from another.
+        "[http]\nbody_sha256 = true\n".to_owned(),
         endpoint("github", "/hooks/", "github", Some(&secret)),
         endpoint("slack", "/any/slack", "slack", Some(&secret)),
         endpoint("open", "/any/open", "", None),
@@ -79,7 +81,7 @@ fn every_status_of_a_signature() {
 /// One client for each cause: a source is complained of once a minute.
 #[test]
 fn every_status_of_a_replay() {
-    let network = Network::new(4).unwrap();
+    let network = Network::new(5).unwrap();
     let (_server, agent) = start(&network);
     let event = r#"{"event_id":"Ev1","event":{"type":"message"}}"#;
     let other = BODY.replace("main", "other");
@@ -94,6 +96,8 @@ fn every_status_of_a_replay() {
         (2, "/any/open", acme("d"), "{}", 200, "replayed"),
         (3, "/any/slack", slack(Duration::ZERO, event), event, 200, "first"),
         (3, "/any/slack", slack(HOUR, event), event, 200, "replayed"),
+        (0, "/any/open", acme("e"), BODY, 200, "first"),
+        (4, "/any/open", acme("f"), BODY, 200, "replayed"),
     ];
     for (index, (client, path, headers, body, status, replay)) in sent.iter().enumerate() {
         let namespace = &network.clients[*client].namespace;
@@ -102,10 +106,13 @@ fn every_status_of_a_replay() {
         let records = dataset(&agent, "delivery", index + 1);
         assert_eq!(text(&records[index], "/webhook/replay"), *replay, "{index}: {records:#?}");
     }
-    let findings = dataset(&agent, "finding", 4);
-    for (client, cause) in
-        [(0, "answered with success"), (2, "another network"), (3, "older than is tolerated")]
-    {
+    let findings = dataset(&agent, "finding", 5);
+    for (client, cause) in [
+        (0, "answered with success"),
+        (2, "another network"),
+        (3, "older than is tolerated"),
+        (4, "under another identifier, from another source"),
+    ] {
         let source = network.clients[client].v4.to_string();
         let mut of_source = findings.iter().filter(|finding| text(finding, "/source/ip") == source);
         let is_told = |finding: &Value| {

@@ -1,10 +1,11 @@
 //! GitHub's own example payloads over real connections, and a body of the largest size.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
+use std::{fs, thread};
 
 use harness::agent::{Agent, Settings, binary};
 use harness::network::{Network, SERVER_V4};
@@ -16,6 +17,9 @@ use serde_json::Value;
 
 /// `cargo xtask setup` and `cargo xtask test` fetch it.
 const EXAMPLES: &str = "../target/npm/node_modules/@octokit/webhooks-examples/api.github.com";
+
+/// As [`EXAMPLES`].
+const SCHEMA: &str = "../target/npm/node_modules/@octokit/webhooks-schemas/schema.json";
 
 /// Payloads in the version that is fetched.
 const PAYLOADS: usize = 329;
@@ -44,10 +48,15 @@ fn payloads() -> Vec<(String, Vec<u8>)> {
 }
 
 fn start(network: &Network) -> (Server, Agent<'_>) {
+    start_with(network, "")
+}
+
+/// An endpoint of GitHub's with more of its keys.
+fn start_with<'n>(network: &'n Network, keys: &str) -> (Server, Agent<'n>) {
     let server = Server::start(&network.server, PORT).unwrap();
     let mut settings = Settings::new(network.interfaces(), PORT);
     let secret = secret_file(&network.server).unwrap();
-    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret));
+    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret)) + keys;
     (server, Agent::start(&binary().unwrap(), &network.server, &settings).unwrap())
 }
 
@@ -91,6 +100,37 @@ fn every_example_is_valid_and_every_changed_one_is_not() {
     }
     let records = dataset(&agent, "delivery", 2 * PAYLOADS);
     assert_eq!(statuses(&records[PAYLOADS..]), BTreeMap::from([("invalid", PAYLOADS)]));
+}
+
+/// As often as an agent compiles the definition of another event and action, at most.
+const DEFINITION: Duration = Duration::from_millis(120);
+
+/// The payloads that GitHub's own schemas refuse; the tests of the stage name them by event.
+const REFUSED: usize = 53;
+
+#[test]
+fn every_example_is_held_against_its_schema() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join(SCHEMA).canonicalize().unwrap();
+    let network = Network::new(1).unwrap();
+    let (_server, agent) = start_with(&network, &format!("schemas = {{ \"*\" = {schema:?} }}\n"));
+    let mut sender = connect(&network);
+    let mut known = BTreeSet::new();
+    for (number, (event, payload)) in payloads().iter().enumerate() {
+        let action = serde_json::from_slice::<Value>(payload).unwrap()["action"].take();
+        if known.insert((event.clone(), action.to_string())) {
+            thread::sleep(DEFINITION);
+        }
+        let head = github(event, &format!("whole-{number}"), payload);
+        assert_eq!(sender.post(WORKING, &head, payload).unwrap(), 200);
+    }
+    let records = dataset(&agent, "delivery", PAYLOADS);
+    assert_eq!(statuses(&records), BTreeMap::from([("valid", PAYLOADS)]));
+    let sound = |is: bool| {
+        records.iter().filter(|record| record["webhook"]["schema"]["valid"] == is).count()
+    };
+    assert_eq!((sound(true), sound(false)), (PAYLOADS - REFUSED, REFUSED));
+    let findings = agent.dataset("finding").unwrap();
+    assert!(findings.iter().all(|finding| text(finding, "/rule/id") == "payload-schema"));
 }
 
 #[test]

@@ -19,10 +19,15 @@ use nix::sys::signal::Signal;
 const SAVED: Duration = Duration::from_secs(20);
 
 fn start(network: &Network) -> (Server, Agent<'_>) {
+    start_with(network, "")
+}
+
+/// An endpoint of GitHub's with more of its keys.
+fn start_with<'n>(network: &'n Network, keys: &str) -> (Server, Agent<'n>) {
     let server = Server::start(&network.server, PORT).unwrap();
     let mut settings = Settings::new(network.interfaces(), PORT);
     let secret = secret_file(&network.server).unwrap();
-    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret));
+    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret)) + keys;
     (server, Agent::start(&binary().unwrap(), &network.server, &settings).unwrap())
 }
 
@@ -85,4 +90,28 @@ fn a_state_that_is_not_understood_is_no_failed_start() {
     agent.resume().unwrap();
     assert_eq!(deliver(&network, &agent, WORKING, "b", 3), "first");
     assert!(agent.log().contains("state_dir"), "{}", agent.log());
+}
+
+#[test]
+fn what_payloads_look_like_is_known_after_a_restart() {
+    let network = Network::new(1).unwrap();
+    let (_server, mut agent) = start_with(&network, "checks = [\"shape\"]\nshape_after = 3\n");
+    let mut count = 0;
+    let mut status = |agent: &Agent<'_>, body: &str| {
+        count += 1;
+        let head = github("push", &count.to_string(), body.as_bytes());
+        post(&network.clients[0].namespace, WORKING, &head, body.as_bytes()).unwrap();
+        text(&dataset(agent, "delivery", count)[count - 1], "/webhook/payload/status").to_owned()
+    };
+    for branch in ["one", "two", "three"] {
+        assert_eq!(status(&agent, &format!("{{\"ref\":\"{branch}\"}}")), "sound");
+    }
+    assert_eq!(agent.stop(Signal::SIGTERM).unwrap().code(), Some(0), "{}", agent.log());
+    agent.resume().unwrap();
+    assert_eq!(status(&agent, "{\"ref\":\"four\"}"), "sound");
+    assert_eq!(status(&agent, "{\"ref\":{\"name\":\"five\"}}"), "unsound");
+    let finding = &dataset(&agent, "finding", 1)[0];
+    assert_eq!(text(finding, "/rule/id"), "payload-shape", "{finding:#}");
+    let octets = fs::read(agent.state_folder().join("state")).unwrap();
+    assert!(!octets.windows(5).any(|part| part == b"three"), "a value was kept");
 }

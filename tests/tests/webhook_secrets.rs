@@ -1,8 +1,10 @@
 //! Secrets are used and never shown, and a new one takes effect without a restart.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
 use harness::agent::{Agent, Settings, binary};
 use harness::curl::SECRET;
@@ -69,5 +71,35 @@ fn a_secret_of_a_reload_takes_effect_and_none_is_shown() {
     let signed = harness::curl::signature(BODY.as_bytes());
     for hidden in [SECRET, b"Mellon-4711-Moria", signed.as_bytes(), BODY.as_bytes()] {
         assert!(!has(hidden), "{} was shown", String::from_utf8_lossy(hidden));
+    }
+}
+
+/// What a process leaves that may dump a core of any size, and dies of a signal.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that checks nothing has to say so")]
+fn no_core_is_dumped_of_an_agent_with_secrets() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let secret = secret_file(&network.server).unwrap();
+    let mut settings = Settings::new(network.interfaces(), PORT);
+    settings.tables = endpoint("github", "/hooks/", "github", Some(&secret));
+    // Where a core would be written, and is removed with the network.
+    env::set_current_dir(network.server.folder()).unwrap();
+    let mut other = Command::new("prlimit");
+    let other = other.args(["--core=unlimited", "sh", "-c", "kill -ABRT $$"]).status().unwrap();
+    if !other.core_dumped() {
+        eprintln!("not checked: no process leaves a core here, see /proc/sys/kernel/core_pattern");
+        return;
+    }
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    // Of a panic, and of a fault; the handler of Rust's library returns from a SIGSEGV that is sent.
+    for signal in [Signal::SIGABRT, Signal::SIGILL] {
+        let pid = agent.pid().unwrap().to_string();
+        let mut limit = Command::new("prlimit");
+        let limit = limit.args(["--pid", &pid, "--core=unlimited"]).status().unwrap();
+        assert!(limit.success());
+        let status = agent.stop(signal).unwrap();
+        assert_eq!((status.signal(), status.core_dumped()), (Some(signal as i32), false));
+        agent.resume().unwrap();
     }
 }

@@ -14,12 +14,16 @@ use super::common::Common;
 use crate::config::Config;
 use crate::store::{Keeper, KeeperFigures, Sections, Store};
 use crate::webhook::Memory;
+use crate::webhook::payload::Shapes;
 
 /// The section of deliveries that were seen.
 const DELIVERIES: &str = "deliveries";
 
 /// The section of the rhythms in which deliveries come.
 const RHYTHMS: &str = "rhythms";
+
+/// The section of the shapes that payloads had.
+const SHAPES: &str = "shapes";
 
 /// Time between two saves of a small state: what a kill loses of it.
 const SAVE: Duration = Duration::from_secs(5);
@@ -114,6 +118,7 @@ impl Common {
     fn sections(&self) -> Sections {
         Sections::default()
             .with(DELIVERIES, self.past().memory().to_octets())
+            .with(SHAPES, self.past().shapes().to_octets())
             .with(RHYTHMS, self.with_receivers(|receivers| receivers.to_octets()))
     }
 
@@ -123,6 +128,7 @@ impl Common {
             receivers.keep(&config.endpoints);
         });
         *self.past().memory() = Memory::from_octets(sections.section(DELIVERIES));
+        *self.past().shapes() = Shapes::from_octets(sections.section(SHAPES));
     }
 }
 

@@ -149,9 +149,23 @@ pub(super) fn public_url(endpoint: &Endpoint, method: &[u8], target: &[u8]) -> S
     let parts = Target::parse(method, target);
     let path = parts.path.unwrap_or_default();
     let rest = path.get(endpoint.path_prefix.len()..).unwrap_or_default();
-    let query = parts.query.map(|query| format!("?{}", String::from_utf8_lossy(query)));
     let rest = String::from_utf8_lossy(rest);
-    format!("{}{rest}{}", endpoint.public_url, query.unwrap_or_default())
+    let query = parts.query.map(|query| format!("?{}", String::from_utf8_lossy(query)));
+    format!("{}{rest}{}", base(endpoint, &rest), query.unwrap_or_default())
+}
+
+/// The public URL as it stands before the `rest` of a path: with one slash between the two, whichever
+/// of the prefix and the URL is written with one at its end.
+fn base(endpoint: &Endpoint, rest: &str) -> String {
+    let url = &endpoint.public_url;
+    let bare = url.strip_suffix('/').unwrap_or(url);
+    if rest.starts_with('/') {
+        bare.to_owned()
+    } else if !rest.is_empty() && endpoint.path_prefix.ends_with('/') {
+        format!("{bare}/")
+    } else {
+        url.clone()
+    }
 }
 
 fn ranges(secrets: &[Vec<Secret>]) -> Vec<Range<usize>> {
@@ -166,4 +180,33 @@ fn ranges(secrets: &[Vec<Secret>]) -> Vec<Range<usize>> {
 
 fn checks(table: &Table, secrets: &[Secret]) -> Vec<Check> {
     table.providers().iter().map(|provider| Check::new(provider, secrets)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_urls() {
+        let check = |path_prefix: &str, url: &str, target: &str, expected: &str| {
+            let endpoint = Endpoint {
+                path_prefix: path_prefix.to_owned(),
+                public_url: url.to_owned(),
+                ..Endpoint::default()
+            };
+            assert_eq!(public_url(&endpoint, b"POST", target.as_bytes()), expected, "{target}");
+        };
+        check("/in", "https://h/in", "/in", "https://h/in");
+        check("/in", "https://h/in", "/in?b=2&a=%20", "https://h/in?b=2&a=%20");
+        check("/in", "https://h:8443/out", "/in/x?", "https://h:8443/out/x?");
+        check("/in", "https://h/in/", "/in/x", "https://h/in/x");
+        check("/in/", "https://h/in", "/in/x", "https://h/in/x");
+        check("/in/", "https://h/in/", "/in/x", "https://h/in/x");
+        check("/", "https://h", "/x?y", "https://h/x?y");
+        check("/", "https://h", "/", "https://h");
+        check("/", "https://h/", "/", "https://h/");
+        check("/in", "https://h/in", "/in-2", "https://h/in-2");
+        check("/in", "https://h/in", "http://proxy/in/x", "https://h/in/x");
+        check("/in", "", "/in", "");
+    }
 }

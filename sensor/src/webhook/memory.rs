@@ -19,8 +19,9 @@ use crate::time::Timestamp;
 /// first one. At some 200 octets each this is 13 MiB.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 
-/// How long a delivery is remembered where its provider says nothing of retries.
-const USUAL_HORIZON: Duration = Duration::from_hours(24);
+/// How long a delivery is remembered at least, and where its provider says nothing of retries: a
+/// copy that is sent after the provider gave up is a replay all the more.
+const SHORTEST_HORIZON: Duration = Duration::from_hours(24);
 
 /// How much later than the provider's limit an answer may be and still have arrived in time, on a
 /// path that is slower than what is seen here.
@@ -230,7 +231,7 @@ fn covers_id(provider: &Provider) -> bool {
 }
 
 fn horizon(provider: &Provider) -> Duration {
-    if provider.retry_for.is_zero() { USUAL_HORIZON } else { provider.retry_for }
+    provider.retry_for.max(SHORTEST_HORIZON)
 }
 
 #[cfg(test)]
@@ -345,6 +346,15 @@ mod tests {
             "the same where identifiers are signed",
             "svix",
             &[(Step("a", 0, home, 1, ok, valid), First), (Step("b", 1, home, 1, ok, valid), First)],
+        );
+        check(
+            "after its provider gave up, within minutes",
+            "discord",
+            &[
+                (Step("a", 0, away, 1, ok, valid), First),
+                (Step("a", 23 * 60, away, 1, ok, valid), Replayed(Why::AfterSuccess)),
+                (Step("a", 2 * 24 * 60, away, 1, ok, valid), First),
+            ],
         );
         check(
             "beyond the horizon, which is three days",

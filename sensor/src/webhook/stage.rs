@@ -197,10 +197,12 @@ impl Webhooks {
 }
 
 /// Who says that a delivery is genuine: its signature, or where that is not known, the application,
-/// which may know better.
+/// which may know better. A copy of a genuine one proves nothing of who sent it, and costs him
+/// nothing.
 fn voucher(delivery: &Delivery) -> Voucher {
     let has_secrets = has_secrets(delivery);
     match delivery.signature.as_ref().map(|signature| signature.status) {
+        Some(Status::Valid) if is_copy(delivery) => Voucher::Nobody,
         Some(Status::Valid) => Voucher::Signature,
         Some(Status::Invalid | Status::Missing | Status::Stale) if has_secrets => Voucher::Denied,
         _ => {
@@ -209,6 +211,10 @@ fn voucher(delivery: &Delivery) -> Voucher {
             if is_taken { Voucher::Application } else { Voucher::Nobody }
         }
     }
+}
+
+fn is_copy(delivery: &Delivery) -> bool {
+    matches!(delivery.replay, Some(Replay::Replayed(_)))
 }
 
 /// Whether signatures can be checked where it went.

@@ -53,9 +53,10 @@ fn from_wire(octets: &[u8]) -> Result<RequestFile, String> {
     let fields: Vec<_> =
         request.headers.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
     let is_chunked = fields.iter().any(|(name, value)| {
-        name.eq_ignore_ascii_case("transfer-encoding") && value.ends_with(b"chunked")
+        name.eq_ignore_ascii_case("transfer-encoding")
+            && value.to_ascii_lowercase().ends_with(b"chunked")
     });
-    let body = if is_chunked { dechunked(body)? } else { body.to_vec() };
+    let body = if is_chunked { dechunked(body)? } else { declared(body, &fields).to_vec() };
     Ok(RequestFile {
         method: request.method.unwrap_or("POST").to_owned(),
         target: request.path.unwrap_or("/").to_owned(),
@@ -92,6 +93,17 @@ fn plain(head: &[u8]) -> Vec<u8> {
     }
     plain.extend_from_slice(b"\r\n");
     plain
+}
+
+/// The body without the line ending that an editor puts at the end of a file: what stands behind the
+/// declared length, where that is white space. Another difference may be what is looked for.
+fn declared<'b>(body: &'b [u8], fields: &[(String, Vec<u8>)]) -> &'b [u8] {
+    let length = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|(_, value)| std::str::from_utf8(value).ok()?.trim().parse().ok());
+    match length.and_then(|length| body.split_at_checked(length)) {
+        Some((declared, rest)) if rest.trim_ascii().is_empty() => declared,
+        _ => body,
+    }
 }
 
 /// The content of a chunked body (RFC 9112, section 7.1); a body that is no longer chunked, as
@@ -173,9 +185,21 @@ mod tests {
         check("POST /a HTTP/1.1\r\nX-A: 1\r\n\r\nbody\n", "body\n", Some("1"));
         check("POST /a HTTP/1.1\nX-A: 1\n\nbody", "body", Some("1"));
         check("> POST /a HTTP/1.1\n> X-A: 1\n>\nbody", "body", Some("1"));
+        let declares =
+            |length| format!("POST / HTTP/1.1\nX-A: 1\nContent-Length: {length}\n\nbody\n");
+        check(&declares("4"), "body", Some("1"));
+        check(&declares("5"), "body\n", Some("1"));
+        check(&declares("3"), "body\n", Some("1"));
+        check(&declares("6"), "body\n", Some("1"));
+        check(&declares("x"), "body\n", Some("1"));
         let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
         check(&format!("{chunked}3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), "abcde", None);
         check(&format!("{chunked}printed"), "printed", None);
+        check(
+            &format!("{}3\r\nabc\r\n0\r\n\r\n", chunked.replace("chunked", "Chunked")),
+            "abc",
+            None,
+        );
         let har = r#"{"log":{"entries":[{"request":{"method":"POST","url":"https://h/p?q",
             "headers":[{"name":"X-A","value":"1"}],"postData":{"text":"{}"}}}]}}"#;
         check(har, "{}", Some("1"));

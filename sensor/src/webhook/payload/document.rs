@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::pointer::Pointer;
@@ -49,6 +50,8 @@ pub enum Malformed {
     Ends,
     /// It has more levels than any payload.
     TooDeep,
+    /// It is no UTF-8 from this octet on (RFC 8259, section 8.1).
+    NotUtf8(usize),
     /// It breaks the grammar: how, with line and column; none of its octets.
     Grammar(String),
 }
@@ -58,6 +61,7 @@ impl fmt::Display for Malformed {
         match self {
             Self::Ends => f.write_str("it ends early"),
             Self::TooDeep => write!(f, "it has more than {MAX_DEPTH} levels"),
+            Self::NotUtf8(at) => write!(f, "octet {at} is of no UTF-8"),
             Self::Grammar(how) => f.write_str(how),
         }
     }
@@ -72,8 +76,13 @@ pub(super) fn read(text: &[u8]) -> Result<Document, Malformed> {
     match read.and_then(|tree| deserializer.end().map(|()| tree)) {
         Ok(tree) => {
             let repeated = state.repeated.map(Pointer::into_text);
-            let tree = state.is_whole.then_some(tree).ok_or(Treeless::TooLarge);
-            Ok(Document { tree, repeated })
+            if state.is_whole {
+                return Ok(Document { tree: Ok(tree), repeated });
+            }
+            // The strings that no tree was made of were not looked into.
+            let utf8 = std::str::from_utf8(text);
+            utf8.map_err(|error| Malformed::NotUtf8(error.valid_up_to()))?;
+            Ok(Document { tree: Err(Treeless::TooLarge), repeated })
         }
         Err(_) if state.too_deep => Err(Malformed::TooDeep),
         Err(_) if is_well_formed(text) => {
@@ -162,12 +171,15 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
         self.enter()?;
         let mut members = Map::new();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(name) = map.next_key::<String>()? {
             let value = self.below(|| Cow::Borrowed(&name), |inner| map.next_value_seed(inner))?;
-            if members.contains_key(&*name) && self.state.repeated.is_none() {
-                self.state.repeated = Some(Pointer::new(&name));
+            match members.entry(name) {
+                Entry::Vacant(place) => _ = place.insert(value),
+                Entry::Occupied(mut place) => {
+                    self.state.repeated.get_or_insert_with(|| Pointer::new(place.key()));
+                    place.insert(value);
+                }
             }
-            members.insert(name.into_owned(), value);
         }
         Ok(Value::Object(members))
     }
@@ -260,6 +272,9 @@ mod tests {
         let long = format!("\"{}\"", "x".repeat(MAX_TREE_BYTES));
         assert_eq!(tree(&long), Err(Treeless::TooLarge));
         assert!(read(format!("{long}x").as_bytes()).is_err());
+        let mut odd = long.into_bytes();
+        odd[MAX_TREE_BYTES - 1] = b'\xff';
+        assert_eq!(read(&odd), Err(Malformed::NotUtf8(MAX_TREE_BYTES - 1)));
     }
 
     #[test]

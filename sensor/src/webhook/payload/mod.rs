@@ -10,6 +10,7 @@ mod content;
 mod document;
 mod effort;
 mod fault;
+mod kept;
 mod media;
 mod pointer;
 mod schema;
@@ -29,7 +30,7 @@ pub use document::Malformed;
 pub use fault::{Fault, Payload, Unjudged};
 pub use schema::{Mismatch, Schema, SchemaError, Schemas};
 pub use shape::{Drift, Kinds, Shape};
-pub use shapes::{RememberedShape, Shapes};
+pub use shapes::Shapes;
 
 use content::{Content, Reading};
 use effort::Effort;

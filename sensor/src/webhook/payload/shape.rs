@@ -4,20 +4,19 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::pointer::Pointer;
 
 /// Nodes of one shape. GitHub's largest events have some 600; at some 100 octets each a shape
 /// takes 200 KiB at most.
-const MAX_NODES: u32 = 2_048;
+pub(super) const MAX_NODES: u32 = 2_048;
 
 /// Members of one object that are told apart. An object of more is a table whose names are data.
-const MAX_MEMBERS: usize = 128;
+pub(super) const MAX_MEMBERS: usize = 128;
 
 /// Octets of a name that is told apart. What is longer is no name that a program was written for.
-const MAX_NAME_BYTES: usize = 64;
+pub(super) const MAX_NAME_BYTES: usize = 64;
 
 /// How many times larger than the largest, or smaller than the smallest, a payload may be: lists
 /// in it have one entry today and many tomorrow.
@@ -27,37 +26,37 @@ const SIZE_SLACK: u64 = 8;
 const MAX_DRIFTS: usize = 4;
 
 /// What deliveries of one kind have had in common.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shape {
     /// Deliveries that it was learnt from.
-    seen: u32,
-    nodes: u32,
-    smallest: u64,
-    largest: u64,
-    root: Node,
+    pub(super) seen: u32,
+    pub(super) nodes: u32,
+    pub(super) smallest: u64,
+    pub(super) largest: u64,
+    pub(super) root: Node,
 }
 
 /// What has stood at one place.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Node {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Node {
     /// Times a value stood here, and deliveries in which one did.
-    seen: u32,
-    deliveries: u32,
+    pub(super) seen: u32,
+    pub(super) deliveries: u32,
     /// The number of the delivery that was counted last.
-    last: u32,
+    pub(super) last: u32,
     /// Times that value was an object.
-    objects: u32,
-    kinds: Kinds,
+    pub(super) objects: u32,
+    pub(super) kinds: Kinds,
     /// Whether the names of its members are not told apart.
-    is_table: bool,
-    members: Vec<(Box<str>, Node)>,
+    pub(super) is_table: bool,
+    pub(super) members: Vec<(Box<str>, Node)>,
     /// What has stood in a list here, at whichever index.
-    item: Option<Box<Node>>,
+    pub(super) item: Option<Box<Node>>,
 }
 
 /// Types of JSON, as a set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Kinds(u8);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kinds(pub(super) u8);
 
 /// How a delivery differs from those before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,6 +281,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webhook::payload::kept;
 
     /// What is said of the last of these payloads, after each of the others ten times.
     fn check(before: &[&str], last: &str, expected: &[&str]) {
@@ -289,8 +289,9 @@ mod tests {
         let mut learn = |text: &str| {
             let payload = serde_json::from_str(text).unwrap();
             // What outlives a restart is enough to go on with.
-            let kept = serde_json::to_vec(&shape).unwrap();
-            shape = serde_json::from_slice(&kept).unwrap();
+            let mut octets = Vec::new();
+            kept::write(&shape, &mut octets);
+            shape = kept::read(&mut &octets[..]).unwrap();
             shape.learn(&payload, text.len() as u64);
         };
         (0..10).for_each(|_| before.iter().for_each(|text| learn(text)));

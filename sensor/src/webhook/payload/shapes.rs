@@ -5,10 +5,10 @@
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::kept;
 use super::shape::{Drift, Shape};
 
 /// Kinds of delivery whose shape is remembered; the longest unseen is forgotten first. With most
@@ -32,13 +32,6 @@ pub(super) struct Kind<'a> {
     pub(super) action: &'a str,
 }
 
-/// The shape of a kind, as it is remembered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RememberedShape {
-    name: Name,
-    shape: Shape,
-}
-
 /// Every shape that is remembered.
 #[derive(Debug)]
 pub struct Shapes(LruCache<Name, Shape>);
@@ -50,22 +43,28 @@ impl Default for Shapes {
 }
 
 impl Shapes {
-    /// The shapes that earlier ones remembered.
+    /// The shapes that [`Shapes::to_octets`] wrote; what is not whole at their end is left out.
     #[must_use]
-    pub fn restored(remembered: impl IntoIterator<Item = RememberedShape>) -> Self {
+    pub fn from_octets(mut octets: &[u8]) -> Self {
         let mut shapes = Self::default();
-        for one in remembered {
-            shapes.0.put(one.name, one.shape);
+        while let Some(name) = octets.split_off(..size_of::<Name>()) {
+            let Some(shape) = kept::read(&mut octets) else { break };
+            let name = name.try_into().expect("as many octets as were taken");
+            shapes.0.put(name, shape);
         }
         shapes
     }
 
-    /// What is remembered, the longest unseen first.
-    pub fn remembered(&self) -> impl Iterator<Item = RememberedShape> {
-        self.0
-            .iter()
-            .rev()
-            .map(|(name, shape)| RememberedShape { name: *name, shape: shape.clone() })
+    /// What is remembered, the longest unseen first: hashes of what names a kind, names of members,
+    /// types and counts. No value of a payload is in it.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        for (name, shape) in self.0.iter().rev() {
+            octets.extend(name);
+            kept::write(shape, &mut octets);
+        }
+        octets
     }
 
     /// How a payload differs from others of its kind; it is learnt from when it `teaches`.
@@ -115,7 +114,9 @@ mod tests {
         (0..3).for_each(|_| assert_eq!(shapes.look(kind("x"), (&usual, 7), 3, true), []));
         assert_eq!(shapes.look(kind("y"), (&other, 7), 3, false), []);
         (0..9).for_each(|_| assert_eq!(shapes.look(kind("x"), (&other, 7), 3, false).len(), 2));
-        shapes = Shapes::restored(shapes.remembered().collect::<Vec<_>>());
+        let octets = shapes.to_octets();
+        shapes = Shapes::from_octets(&octets);
+        assert_eq!(shapes.to_octets(), octets);
         assert_eq!(shapes.look(kind("x"), (&other, 7), 3, true).len(), 2);
         assert_eq!(shapes.look(kind("x"), (&other, 7), 3, true), []);
     }
@@ -127,6 +128,9 @@ mod tests {
         for number in 0..2 * REMEMBERED.get() {
             shapes.look(kind(&number.to_string()), (&payload, 2), 0, true);
         }
-        assert_eq!(shapes.remembered().count(), REMEMBERED.get());
+        assert_eq!(shapes.0.len(), REMEMBERED.get());
+        let octets = shapes.to_octets();
+        let more = [&octets[..], &octets[..octets.len() - 1]].concat();
+        assert_eq!(Shapes::from_octets(&more).0.len(), REMEMBERED.get());
     }
 }

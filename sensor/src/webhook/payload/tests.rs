@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -148,6 +150,24 @@ fn a_flood_that_nobody_vouches_for_is_read_within_bounds() {
     let mut later = posted("push", body.as_bytes());
     later.request.as_mut().unwrap().started.0 += 1_000_000_000;
     assert_eq!(payload(stage.deliver(later)).unjudged, None);
+}
+
+#[test]
+fn copies_of_what_is_genuine_are_read_within_bounds() {
+    let body = format!("\"{}\"", "x".repeat(1 << 20));
+    let mut stage = signed_stage("secret");
+    let mut keyed = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
+    keyed.update(body.as_bytes());
+    let signature = keyed.finalize().into_bytes();
+    let signature: String = signature.iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut judged = |id: usize| {
+        let lines = format!("X-GitHub-Delivery: {id}\nX-Hub-Signature-256: sha256={signature}");
+        let payload = payload(stage.deliver(posted_with(&lines, "push", body.as_bytes())));
+        payload.unjudged != Some(Unjudged::Busy)
+    };
+    let judged: Vec<_> = (0..40).map(|number| judged(number.min(1))).collect();
+    // The first is none, and its copy under another identifier is.
+    assert_eq!(judged, [vec![true; 33], vec![false; 7]].concat());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Signatures made by the providers' own libraries and by the standards, and every way to spoil
 //! one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ use crate::webhook::table::Table;
 #[derive(Debug, Clone, Deserialize)]
 struct Vector {
     provider: String,
+    #[serde(alias = "what")]
     source: String,
     secret: String,
     headers: std::collections::BTreeMap<String, String>,
@@ -163,6 +165,48 @@ fn made_by_libraries() {
     let vectors = vectors(LIBRARIES);
     assert!(vectors.len() >= 10);
     vectors.iter().for_each(check);
+}
+
+/// A request, and whether the library of its provider takes it for genuine.
+#[derive(Deserialize)]
+struct Verdict {
+    #[serde(flatten)]
+    vector: Vector,
+    accepted: bool,
+}
+
+/// Requests that are signed well and not quite, with the verdicts of the providers' own libraries,
+/// made by `tests/vectors/verdicts.mjs`. Where theirs compare text, hexadecimal digits of either
+/// case say the same here; and Node reads base64 that RFC 4648 does not allow.
+#[test]
+fn libraries_say_the_same() {
+    let verdicts: Vec<Verdict> =
+        serde_json::from_str(include_str!("../../../../tests/vectors/verdicts.json")).unwrap();
+    let differs = |verdict: &&Verdict| {
+        let found = verdict.vector.judge(&verdict.vector.secrets(), &[], 0);
+        (found.status == Status::Valid) != verdict.accepted
+    };
+    let name = |verdict: &Verdict| {
+        let vector = &verdict.vector;
+        let (what, _) = vector.source.split_once(", after").unwrap_or((&vector.source, ""));
+        format!("{}: {what}", vector.provider)
+    };
+    let differing: BTreeSet<String> = verdicts.iter().filter(differs).map(name).collect();
+    let in_case = ["github", "linear", "paddle", "slack", "stripe"];
+    let in_base64 = [
+        "cut by a digit",
+        "cut by two digits",
+        "in the alphabet of URLs",
+        "with a digit more",
+        "without padding",
+    ];
+    let expected = in_case.map(|provider| format!("{provider}: upper case"));
+    let expected = expected.into_iter().chain(in_base64.map(|what| format!("sendgrid: {what}")));
+    assert_eq!(
+        differing,
+        expected.chain(["twilio: JSON, the hash in upper case".to_owned()]).collect()
+    );
+    assert!(verdicts.iter().filter(|verdict| verdict.accepted).count() > 50);
 }
 
 /// More vectors, which are not ours to hand on, from the file that `HOOKSENSOR_VECTORS` names.
