@@ -8,7 +8,7 @@ use aya_ebpf::btf_maps::{ArrayOfMaps, RingBuf};
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use hooksensor_ebpf::abi::{
-    Ban, Counters, FlowKey, MAX_SHARDS, SLOTS, Settings, SourceKey, SourceState, Watched,
+    Ban, Counters, FlowKey, MAX_SHARDS, SLOTS, SourceKey, SourceState, Watched,
 };
 
 use crate::ctx::low32;
@@ -20,10 +20,6 @@ const SLOT_COUNT: u32 = low32(SLOTS as u64);
 /// Port (host order) -> slot, 0 where it is not watched. The agent writes.
 #[map]
 pub(crate) static PORTS: Array<u32> = Array::pinned(PORTS_OF_TCP, 0);
-
-/// The settings in force, at index 0. The agent writes.
-#[map]
-pub(crate) static SETTINGS: Array<Settings> = Array::pinned(ONE, 0);
 
 /// Slot -> its port and its limits. The agent writes.
 #[map]

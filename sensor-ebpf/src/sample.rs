@@ -13,7 +13,7 @@ use hooksensor_ebpf::packet::{Network, Transport};
 use crate::ctx::{self, Frame};
 use crate::maps::Ring;
 use crate::source::Source;
-use crate::{maps, observe, ring, skip};
+use crate::{clock, global, maps, observe, ring, skip};
 
 /// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
 /// constant sizes only, and small heads, full Ethernet segments and super-packets are what
@@ -136,7 +136,7 @@ fn segment<F: Frame>(
         return;
     }
     let head = Sample {
-        time: ctx::now(),
+        time: clock::now(),
         source: network.source,
         destination: network.destination,
         sequence: transport.sequence,
@@ -183,13 +183,13 @@ fn is_followed(settings: &Settings, peer: &Address, slot: u32) -> bool {
 extern "C" fn hooksensor_followed(peer: *const Address, slot: u32) -> u32 {
     // SAFETY: the verifier knows the pointer as one to a whole address, or null, which this tests.
     let Some(peer) = (unsafe { peer.as_ref() }) else { return 0 };
-    let Some(settings) = maps::SETTINGS.get(0) else { return 0 };
+    let settings = global::settings();
     if settings.followed != 0 && maps::FOLLOWED.get(Key::new(128, peer.words())).is_some() {
         return 1;
     }
     let key = SourceKey { address: settings.source_of(peer), slot };
     let source = Source::real(&key);
-    let now = ctx::coarse_now();
+    let now = clock::coarse_now();
     u32::from(source.is_some_and(|source| source.stands_out(FEW_REQUESTS, now, FAILING)))
 }
 

@@ -87,9 +87,10 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     parted.and(writer).and(keeper)
 }
 
-/// Loads, attaches, configures, and starts the shards. The programs are attached first: what they
-/// hold until they are configured is nothing, or what an earlier agent told them. When anything
-/// fails the kernel side is as it was before.
+/// Loads, attaches, configures, and starts the shards. The programs are attached before the maps are
+/// configured, which hold nothing, or what an earlier agent told them; what each agent tells its own
+/// programs it tells them first, so that a ban holds while they take over. When anything fails the
+/// kernel side is as it was before.
 fn begin(
     config: Config,
     knowledge: Arc<Knowledge>,
@@ -99,6 +100,7 @@ fn begin(
     stop: &Arc<AtomicBool>,
 ) -> Result<(Desk, Vec<JoinHandle<()>>)> {
     let mut enforcer = Enforcer::new(Kernel::load(&config.kernel, shares::shards(&config))?);
+    enforcer.instruct(&config)?;
     let attachments = enforcer.kernel().attach(&config.interfaces, config.kernel.xdp_mode)?;
     attachments.iter().for_each(announce);
     let mut host = Host::default();
