@@ -47,10 +47,10 @@ impl Shapes {
     #[must_use]
     pub fn from_octets(mut octets: &[u8]) -> Self {
         let mut shapes = Self::default();
-        while let Some(name) = octets.split_off(..size_of::<Name>()) {
-            let Some(shape) = kept::read(&mut octets) else { break };
-            let name = name.try_into().expect("as many octets as were taken");
-            shapes.0.put(name, shape);
+        while let Some((name, mut rest)) = octets.split_first_chunk() {
+            let Some(shape) = kept::read(&mut rest) else { break };
+            shapes.0.put(*name, shape);
+            octets = rest;
         }
         shapes
     }

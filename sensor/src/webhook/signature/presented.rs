@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use memchr::memchr;
 
 use crate::config::{Algorithm, Encoding, Scheme, Source};
+use crate::http::Headers;
 use crate::webhook::form::digit;
 use crate::webhook::message::Message;
 
@@ -65,7 +66,10 @@ impl<'a> Presented<'a> {
         if !scheme.when.iter().all(|mark| message.bears(mark)) {
             return None;
         }
-        let header = message.find(&scheme.signature)?;
+        let header = match (&scheme.signature, separator(scheme)) {
+            (Source::Header(name), Some(separator)) => lines(message.headers, name, separator)?,
+            (source, _) => message.find(source)?,
+        };
         signatures(&header, scheme).next()?;
         Some(Self { header })
     }
@@ -96,6 +100,21 @@ impl<'a> Presented<'a> {
             source => message.find(source),
         })
     }
+}
+
+/// The value of a header that may have several signatures: lines of one name are one list, in their
+/// order (RFC 9110, section 5.3).
+fn lines<'a>(headers: &'a Headers, name: &str, separator: u8) -> Option<Cow<'a, [u8]>> {
+    let is_it = |key: &[u8]| key.eq_ignore_ascii_case(name.as_bytes());
+    let mut lines = headers.iter().filter(|(key, _)| is_it(key)).map(|(_, value)| value);
+    let first = lines.next()?;
+    let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
+    let whole = iter::once(second).chain(lines).fold(first.to_vec(), |mut whole, line| {
+        whole.push(separator);
+        whole.extend_from_slice(line);
+        whole
+    });
+    Some(Cow::Owned(whole))
 }
 
 /// The texts of signatures in a header.

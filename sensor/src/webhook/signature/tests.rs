@@ -335,6 +335,25 @@ fn a_weaker_signature_does_not_stand_in_for_a_stronger() {
 }
 
 #[test]
+fn lines_of_one_name_are_one_list() {
+    let check = |provider: &str, name: &str, lines: &[&str], expected: Status| {
+        let mut vector = vector(provider);
+        let (_, signed) = vector.headers.remove_entry(name).unwrap();
+        let line = |line: &&str| format!("{name}: {}", line.replace("GOOD", &signed));
+        let repeated = lines.iter().map(line).collect::<Vec<_>>().join("\n");
+        // The helper writes a line for each name; this one is several.
+        let (_, rest) = repeated.split_once(": ").unwrap();
+        vector.headers.insert(name.to_owned(), rest.to_owned());
+        assert_eq!(vector.judge(&vector.secrets(), &[], 0).status, expected, "{lines:?}");
+    };
+    check("svix", "svix-signature", &["v1,AAAA", "GOOD"], Status::Valid);
+    check("svix", "svix-signature", &["GOOD", "v1,AAAA"], Status::Valid);
+    check("svix", "svix-signature", &["v1,AAAA", "v1,BBBB"], Status::Invalid);
+    check("stripe", "Stripe-Signature", &["v0=00", "GOOD"], Status::Valid);
+    check("github", "X-Hub-Signature-256", &["sha256=00", "GOOD"], Status::Invalid);
+}
+
+#[test]
 fn tokens_are_compared_whole() {
     let gitlab = Vector {
         provider: "gitlab".to_owned(),
