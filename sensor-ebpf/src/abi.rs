@@ -3,19 +3,19 @@
 //! Plain data without padding, in the byte order of the host; addresses in network order. It must
 //! not know who reads or writes a record.
 
-use core::net::{IpAddr, Ipv6Addr};
-
+pub use address::Address;
 pub use reason::Reason;
 pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 
+mod address;
 mod reason;
 mod skip;
 mod source;
 
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -23,71 +23,8 @@ pub const MAX_PORTS: usize = 63;
 /// Slots in per-port maps: slot 0 is everything that is not a watched port.
 pub const SLOTS: usize = MAX_PORTS + 1;
 
-/// An address in network order, IPv4 as IPv4-mapped IPv6 (RFC 4291, section 2.5.5.2).
-#[repr(transparent)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Address([u32; 4]);
-
-impl Address {
-    /// The third word of an IPv4-mapped address: `::ffff:a.b.c.d`.
-    const MAPPED: u32 = 0xffff_u32.to_be();
-
-    /// From the 32 bits of an IPv4 header field, as they lie in memory.
-    #[inline(always)]
-    #[must_use]
-    pub const fn v4(word: u32) -> Self {
-        Self([0, 0, Self::MAPPED, word])
-    }
-
-    /// From the four words of an IPv6 header field, as they lie in memory.
-    #[inline(always)]
-    #[must_use]
-    pub const fn v6(words: [u32; 4]) -> Self {
-        Self(words)
-    }
-
-    /// The key of an IPv4 address in the kernel's maps, or `None` for IPv6.
-    #[inline(always)]
-    #[must_use]
-    pub const fn as_v4(&self) -> Option<u32> {
-        if self.0[0] == 0 && self.0[1] == 0 && self.0[2] == Self::MAPPED {
-            Some(self.0[3])
-        } else {
-            None
-        }
-    }
-
-    /// The key of the address in maps that hold both families.
-    #[inline(always)]
-    #[must_use]
-    pub const fn words(&self) -> [u32; 4] {
-        self.0
-    }
-}
-
-impl From<IpAddr> for Address {
-    fn from(address: IpAddr) -> Self {
-        let v6 = match address {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
-        let octets = v6.octets();
-        let word = |at: usize| {
-            u32::from_ne_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
-        };
-        Self([word(0), word(4), word(8), word(12)])
-    }
-}
-
-impl From<Address> for IpAddr {
-    fn from(address: Address) -> Self {
-        let mut octets = [0; 16];
-        for (chunk, word) in octets.chunks_exact_mut(4).zip(address.0) {
-            chunk.copy_from_slice(&word.to_ne_bytes());
-        }
-        Self::V6(Ipv6Addr::from(octets)).to_canonical()
-    }
-}
+/// Shards that the agent can have, each with a ring of its own.
+pub const MAX_SHARDS: usize = 64;
 
 /// Settings the agent may change at any moment.
 #[repr(C)]
@@ -115,12 +52,25 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// All zero: nothing drops and nothing is copied up.
+    pub const ZERO: Self = Self {
+        enforce: 0,
+        host_bans: 0,
+        cidr_bans_v4: 0,
+        cidr_bans_v6: 0,
+        sample_one_in: 0,
+        payload_bytes: 0,
+        source_v4: 0,
+        source_v6: [0; 4],
+        followed: 0,
+    };
+
     /// Makes a source of every network of these prefix lengths, which are 32 and 128 at most.
     pub fn set_source(&mut self, v4: u8, v6: u8) {
         let v4 = u32::MAX.checked_shl(u32::from(32_u8.saturating_sub(v4))).unwrap_or(0);
         let v6 = u128::MAX.checked_shl(u32::from(128_u8.saturating_sub(v6))).unwrap_or(0);
         self.source_v4 = v4.to_be();
-        self.source_v6 = Address::from(IpAddr::V6(v6.into())).words();
+        self.source_v6 = Address::from(core::net::IpAddr::V6(v6.into())).words();
     }
 
     /// The source that an address belongs to: one host may have a whole network of addresses.
@@ -360,6 +310,13 @@ impl Sample {
     /// Size of the head.
     pub const SIZE: usize = size_of::<Self>();
 
+    /// The end that is not ours of the segment it is about.
+    #[inline(always)]
+    #[must_use]
+    pub const fn client(&self) -> &Address {
+        if self.kind == kind::EGRESS { &self.destination } else { &self.source }
+    }
+
     /// Reads a head from the front of a ring record; `None` when the record is too short.
     #[must_use]
     pub fn read(record: &[u8]) -> Option<Self> {
@@ -367,7 +324,8 @@ impl Sample {
         let word =
             |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let half = |at: usize| u16::from_ne_bytes([head[at], head[at + 1]]);
-        let address = |at: usize| Address([word(at), word(at + 4), word(at + 8), word(at + 12)]);
+        let address =
+            |at: usize| Address::v6([word(at), word(at + 4), word(at + 8), word(at + 12)]);
         let time = head.first_chunk()?;
         Some(Self {
             time: u64::from_ne_bytes(*time),
@@ -426,16 +384,6 @@ mod user {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_survive_the_way_through_the_kernel() {
-        for text in ["192.0.2.1", "2001:db8::1", "::1", "0.0.0.0", "255.255.255.255"] {
-            let address: IpAddr = text.parse().unwrap();
-            let shared = Address::from(address);
-            assert_eq!(IpAddr::from(shared), address);
-            assert_eq!(shared.as_v4().is_some(), address.is_ipv4());
-        }
-    }
 
     #[test]
     fn every_reason_has_its_code_and_a_name_of_its_own() {

@@ -7,10 +7,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::helpers::generated::{
-    bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_skb_load_bytes, bpf_xdp_get_buff_len,
-    bpf_xdp_load_bytes,
-};
+use aya_ebpf::helpers::generated::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use hooksensor_ebpf::abi::Sample;
 use hooksensor_ebpf::packet::{self, Load, Network, Window};
@@ -334,20 +331,6 @@ pub(crate) const fn low32(value: u64) -> u32 {
 pub(crate) const fn low16(value: u64) -> u16 {
     let [a, b, ..] = value.to_le_bytes();
     u16::from_le_bytes([a, b])
-}
-
-/// Precise kernel time, for what a record will say.
-#[inline(always)]
-pub(crate) fn now() -> u64 {
-    // SAFETY: the helper takes no arguments and only reads the clock.
-    unsafe { bpf_ktime_get_ns() }
-}
-
-/// Kernel time in steps of a tick, for limits and expiries: a third of the cost.
-#[inline(always)]
-pub(crate) fn coarse_now() -> u64 {
-    // SAFETY: as above (Linux 5.11, commit d05512618056).
-    unsafe { bpf_ktime_get_coarse_ns() }
 }
 
 /// The same value, of which the verifier knows nothing any more, by way of one it cannot know.

@@ -1,13 +1,14 @@
 //! Every map: key, value, who writes, who reads, how large, and what happens when it is full.
 //!
 //! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when
-//! it loads the programs; all but the ring are pinned and outlive it.
+//! it loads the programs; all but the rings are pinned and outlive it.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
-use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{ArrayOfMaps, RingBuf};
+use aya_ebpf::macros::{btf_map, map};
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use hooksensor_ebpf::abi::{
-    Ban, Counters, FlowKey, SLOTS, Settings, SourceKey, SourceState, Watched,
+    Ban, Counters, FlowKey, MAX_SHARDS, SLOTS, SourceKey, SourceState, Watched,
 };
 
 use crate::ctx::low32;
@@ -19,10 +20,6 @@ const SLOT_COUNT: u32 = low32(SLOTS as u64);
 /// Port (host order) -> slot, 0 where it is not watched. The agent writes.
 #[map]
 pub(crate) static PORTS: Array<u32> = Array::pinned(PORTS_OF_TCP, 0);
-
-/// The settings in force, at index 0. The agent writes.
-#[map]
-pub(crate) static SETTINGS: Array<Settings> = Array::pinned(ONE, 0);
 
 /// Slot -> its port and its limits. The agent writes.
 #[map]
@@ -72,10 +69,16 @@ pub(crate) static NEWCOMERS: LruHashMap<SourceKey, SourceState> = LruHashMap::pi
 #[map]
 pub(crate) static GATES: Array<u64> = Array::pinned(SLOT_COUNT, 0);
 
-/// Samples for the agent. A full ring loses the sample and counts it; the last part of it takes small
-/// samples alone. *Configured.*
-#[map]
-pub(crate) static RING: RingBuf = RingBuf::with_byte_size(8 << 20, 0);
+/// A ring of samples. Its own size is that of a template, which the kernel wants for the array below.
+pub(crate) type Ring = RingBuf<u64, TEMPLATE_BYTES>;
+
+/// The smallest that a ring can be where a page is 64 KiB.
+const TEMPLATE_BYTES: usize = 64 << 10;
+
+/// Shard -> its ring, which the agent makes and reads. A full ring loses the sample and counts it; the
+/// last part of it takes small samples alone.
+#[btf_map]
+pub(crate) static RINGS: ArrayOfMaps<Ring, MAX_SHARDS> = ArrayOfMaps::new();
 
 /// Direction of a connection -> sequence number before which the agent needs no payload. The agent
 /// writes, the programs remove what is behind; the least recently used is evicted, whose payload is

@@ -11,7 +11,7 @@ use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::source::Source;
-use crate::{atomic, maps};
+use crate::{atomic, clock, maps};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -122,7 +122,7 @@ pub(crate) fn response<F: Frame>(
             *count += 1;
         }
         if let Some(source) = Source::find(&key) {
-            source.responded(class, ctx::coarse_now());
+            source.responded(class, clock::coarse_now());
         }
     }
 }
@@ -134,7 +134,7 @@ pub(crate) fn source_refused(slot: u32) {
         counters.sources_refused += 1;
     }
     let Some(last) = maps::LAST_LOGGED.get_ptr_mut(0) else { return };
-    let (now, seen) = (ctx::now(), atomic::load(last));
+    let (now, seen) = (clock::now(), atomic::load(last));
     if now.saturating_sub(seen) >= LOG_INTERVAL && atomic::replace(last, seen, now) {
         log_refusal(slot);
     }

@@ -9,7 +9,7 @@ use hooksensor_ebpf::packet::{self, Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::policy::Banned;
-use crate::{maps, observe, policy, sample};
+use crate::{global, observe, policy, sample};
 
 /// A TCP header of which nothing can be read.
 const NOTHING_KNOWN: Transport = Transport {
@@ -34,16 +34,18 @@ struct Segment {
 /// that a ban drops, is done with before anything of it is kept in memory.
 #[inline(always)]
 pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
-    let Some(settings) = maps::SETTINGS.get(0) else { return Reason::NotWatched };
-    let mut network = Network::UNKNOWN;
+    let settings = global::settings();
+    let mut network;
     let met = if let Some(plain) = frame.plain() {
         let met = meet(frame, settings, &plain);
         network = plain;
         met
-    } else if frame.walk(&mut network) {
-        meet(frame, settings, ctx::in_memory(&network))
     } else {
-        return observe::arrival(0, network.transport, frame.length());
+        network = Network::UNKNOWN;
+        if !frame.walk(&mut network) {
+            return observe::arrival(0, network.transport, frame.length());
+        }
+        meet(frame, settings, ctx::in_memory(&network))
     };
     match met {
         Ok(segment) => take(frame, settings, ctx::in_memory(&network), &segment),
@@ -142,7 +144,7 @@ pub(crate) fn egress<F: Frame>(frame: &F) {
     if slot == 0 {
         return;
     }
-    let Some(settings) = maps::SETTINGS.get(0) else { return };
+    let settings = global::settings();
     observe::response(frame, settings, slot, network, &transport);
     sample::egress(frame, settings, slot, network, &transport);
 }

@@ -7,7 +7,7 @@ use hooksensor_ebpf::abi::{Address, Ban, Limits, Method, Reason, Settings, Sourc
 use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::source::{Arrival, Source};
-use crate::{ctx, maps, observe, sample};
+use crate::{clock, ctx, maps, observe, sample};
 
 /// Bans on one address that may lie inside each other and be looked through: an expired narrow
 /// one must not hide a wide one in force.
@@ -168,9 +168,9 @@ fn degree(ban: &Ban) -> Banned {
 #[inline(always)]
 fn covers(ban: &Ban, slot: u32) -> bool {
     if slot == ALL_SLOTS {
-        ban.expires > ctx::coarse_now()
+        ban.expires > clock::coarse_now()
     } else {
-        ban.covers(slot, ctx::coarse_now())
+        ban.covers(slot, clock::coarse_now())
     }
 }
 
@@ -238,7 +238,7 @@ extern "C" fn hooksensor_limit(
 
 #[inline(always)]
 fn judge(limits: &Limits, segment: &Segment<'_>) -> u32 {
-    let now = ctx::coarse_now();
+    let now = clock::coarse_now();
     let source = match Source::find(segment.key) {
         Some(source) => source,
         None => match newcomer(limits, segment.key, now) {

@@ -11,8 +11,9 @@ use hooksensor_ebpf::abi::{Address, NO_VLAN, Sample, Settings, SourceKey, kind};
 use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
+use crate::maps::Ring;
 use crate::source::Source;
-use crate::{maps, observe, skip};
+use crate::{clock, global, maps, observe, ring, skip};
 
 /// Payload of the record sizes: 512, 1536 and 8192 octets with the head. The ring reserves
 /// constant sizes only, and small heads, full Ethernet segments and super-packets are what
@@ -26,16 +27,6 @@ const FULL_PART: u32 = ctx::low32(LARGE as u64);
 
 /// Records one packet may take: the longest IP payload in records of the largest size.
 const MAX_PARTS: usize = 0xffff / LARGE + 1;
-
-/// What the ring is asked for: octets not yet read, and octets in all (`BPF_RB_AVAIL_DATA` and
-/// `BPF_RB_RING_SIZE` of Linux, include/uapi/linux/bpf.h).
-const RING_USED: u64 = 0;
-const RING_SIZE: u64 = 1;
-
-/// All but one of so many parts of the ring are open to records of any size. That one holds a
-/// thousand small records in a ring of the usual size.
-const RING_PARTS: u64 = 16;
-const RING_OPEN_TO_ALL: u64 = RING_PARTS - 1;
 
 /// Requests up to which a source counts as new: what it wants has shown by then.
 const FEW_REQUESTS: u64 = 16;
@@ -117,7 +108,7 @@ pub(crate) fn over_limit(key: &SourceKey, now: u64) {
         kind: kind::OVER_LIMIT,
         flags: 0,
     };
-    match maps::RING.reserve::<Sample>(0) {
+    match ring::of(&key.address).and_then(|ring| ring.reserve_untyped::<Sample>(0)) {
         Some(mut record) => {
             record.write(notice);
             record.submit(0);
@@ -145,7 +136,7 @@ fn segment<F: Frame>(
         return;
     }
     let head = Sample {
-        time: ctx::now(),
+        time: clock::now(),
         source: network.source,
         destination: network.destination,
         sequence: transport.sequence,
@@ -173,8 +164,8 @@ fn keeps(settings: &Settings, network: &Network, transport: &Transport) -> bool 
     if one_in <= 1 {
         return one_in == 1;
     }
-    let ends = end_hash(&network.source, transport.source_port)
-        .wrapping_add(end_hash(&network.destination, transport.destination_port));
+    let source = network.source.hash(transport.source_port);
+    let ends = source.wrapping_add(network.destination.hash(transport.destination_port));
     (ends >> 32).is_multiple_of(u64::from(one_in))
 }
 
@@ -192,25 +183,14 @@ fn is_followed(settings: &Settings, peer: &Address, slot: u32) -> bool {
 extern "C" fn hooksensor_followed(peer: *const Address, slot: u32) -> u32 {
     // SAFETY: the verifier knows the pointer as one to a whole address, or null, which this tests.
     let Some(peer) = (unsafe { peer.as_ref() }) else { return 0 };
-    let Some(settings) = maps::SETTINGS.get(0) else { return 0 };
+    let settings = global::settings();
     if settings.followed != 0 && maps::FOLLOWED.get(Key::new(128, peer.words())).is_some() {
         return 1;
     }
     let key = SourceKey { address: settings.source_of(peer), slot };
     let source = Source::real(&key);
-    let now = ctx::coarse_now();
+    let now = clock::coarse_now();
     u32::from(source.is_some_and(|source| source.stands_out(FEW_REQUESTS, now, FAILING)))
-}
-
-#[inline(always)]
-fn end_hash(address: &Address, port: u16) -> u64 {
-    /// 2^64 divided by the golden ratio, made odd: spreads consecutive inputs (Knuth, 6.4).
-    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let [a, b, c, d] = address.words();
-    let high = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(SPREAD);
-    let low = (u64::from(c) << 32 | u64::from(d)) ^ (high >> 29) ^ (u64::from(port) << 48);
-    let mixed = low.wrapping_mul(SPREAD);
-    (mixed ^ (mixed >> 31)).wrapping_mul(SPREAD)
 }
 
 /// Writes `whole` in as many records as its captured octets take: full ones of the largest size,
@@ -218,13 +198,14 @@ fn end_hash(address: &Address, port: u16) -> u64 {
 /// size.
 #[inline(always)]
 pub(crate) fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usize) {
+    let Some(ring) = ring::of(whole.client()) else { return observe::ring_full(slot) };
     let mut done = 0;
     for _ in 1..MAX_PARTS {
         if whole.captured - done <= FULL_PART {
             break;
         }
         let part = Part { done, captured: FULL_PART, last: false };
-        if !written(slot, &record::<F, LARGE>(frame, whole, &part, payload)) {
+        if !written(slot, &record::<F, LARGE>(frame, ring, whole, &part, payload)) {
             return;
         }
         done += FULL_PART;
@@ -234,11 +215,11 @@ pub(crate) fn parts<F: Frame>(frame: &F, slot: u32, whole: &Sample, payload: usi
     written(
         slot,
         &if length <= SMALL {
-            record::<F, SMALL>(frame, whole, &part, payload)
+            record::<F, SMALL>(frame, ring, whole, &part, payload)
         } else if length <= MEDIUM {
-            record::<F, MEDIUM>(frame, whole, &part, payload)
+            record::<F, MEDIUM>(frame, ring, whole, &part, payload)
         } else {
-            record::<F, LARGE>(frame, whole, &part, payload)
+            record::<F, LARGE>(frame, ring, whole, &part, payload)
         },
     );
 }
@@ -275,25 +256,18 @@ impl Part {
     }
 }
 
-/// Whether what is left of the ring is for small records alone. A body that outruns the agent then
-/// loses its own octets, and not the answer and the end of its connection, without which the agent
-/// would wait for them until the connection has been silent for minutes.
-#[inline(always)]
-fn is_crowded() -> bool {
-    maps::RING.query(RING_USED) > RING_OPEN_TO_ALL * (maps::RING.query(RING_SIZE) / RING_PARTS)
-}
-
 #[inline(always)]
 fn record<F: Frame, const N: usize>(
     frame: &F,
+    ring: &Ring,
     whole: &Sample,
     part: &Part,
     payload: usize,
 ) -> Written {
-    if N != SMALL && is_crowded() {
+    if N != SMALL && ring::is_crowded(ring) {
         return Written::RingFull;
     }
-    let Some(mut record) = maps::RING.reserve::<Record<N>>(0) else { return Written::RingFull };
+    let Some(mut record) = ring.reserve_untyped::<Record<N>>(0) else { return Written::RingFull };
     // SAFETY: the reservation is a whole `Record<N>`; every field of the head is written before
     // the record is submitted, and the agent reads no more payload than `captured`.
     let target = unsafe { &mut *record.as_mut_ptr() };

@@ -7,7 +7,7 @@
 use hooksensor_ebpf::abi::{FlowKey, MAX_SKIP, Sample, kind};
 
 use crate::sample::{SMALL, SYN};
-use crate::{ctx, maps, observe};
+use crate::{ctx, maps, observe, ring};
 
 /// Octets of payload up to which a segment is copied without asking: it takes a record of the
 /// smallest size, which costs no more than the look-up.
@@ -50,9 +50,8 @@ extern "C" fn hooksensor_skip(head: *const Sample, slot: u32) -> u32 {
 /// Copies a head up without what follows it.
 #[inline(always)]
 fn copy_head(head: &Sample, slot: u32) {
-    let Some(mut record) = maps::RING.reserve::<Sample>(0) else {
-        return observe::ring_full(slot);
-    };
+    let record = ring::of(head.client()).and_then(|ring| ring.reserve_untyped::<Sample>(0));
+    let Some(mut record) = record else { return observe::ring_full(slot) };
     // SAFETY: the reservation is a whole head, every field of which is written here.
     let target = unsafe { &mut *record.as_mut_ptr() };
     // In place: a head on the stack would pass what is left of it.

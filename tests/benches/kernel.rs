@@ -108,8 +108,8 @@ impl Bench {
             max_bans: BANS,
             ..config::Kernel::default()
         };
-        let mut kernel = Kernel::load(&settings)?;
-        let ring = kernel.take_ring()?;
+        let mut kernel = Kernel::load(&settings, 1)?;
+        let ring = kernel.take_rings()?.remove(0);
         // A rate no run reaches: the limiter does all its work and refuses nothing.
         let all = limit(1_000_000_000, 1_000_000_000);
         let limits = Limits { packets: all, connections: all, requests: all, new_sources: all };

@@ -86,7 +86,7 @@ impl Settings {
         });
         format!(
             "enforce = {}\ninterfaces = {:?}\nports = {:?}\nstate_dir = {:?}\n{limit}[kernel]\n\
-             pin_path = {pins:?}\nstay_attached = {}\n[ban]\n{}\n[output.file]\npath = {:?}\n\
+             shards = 2\npin_path = {pins:?}\nstay_attached = {}\n[ban]\n{}\n[output.file]\npath = {:?}\n\
              [control]\nsocket = {:?}\n{}",
             self.enforce,
             self.interfaces,

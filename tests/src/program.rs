@@ -32,8 +32,12 @@ const BATCH: u32 = 256;
 /// `XDP_DROP`, as a program returns it.
 const DROP: i32 = 1;
 
-/// The kernel's number of `bpf_redirect`.
+/// The kernel's numbers of `bpf_ktime_get_ns` and `bpf_redirect`.
+const CLOCK: i32 = 5;
 const REDIRECT: i32 = 23;
+
+/// Octets of an Ethernet header.
+const ETHERNET: i32 = 14;
 
 /// A loaded XDP program.
 #[derive(Debug)]
@@ -100,8 +104,21 @@ const fn instruction(operation: u8, register: u8, number: i32) -> [u8; 8] {
     [operation, register, 0, 0, a, b, c, d]
 }
 
-/// `register = number`, `call`, `exit` (instruction-set.rst).
+/// An instruction with an offset, of registers: the target in the low half.
+const fn at(operation: u8, registers: u8, offset: i16) -> [u8; 8] {
+    let [a, b] = offset.to_ne_bytes();
+    [operation, registers, a, b, 0, 0, 0, 0]
+}
+
+/// Operations (instruction-set.rst).
+const LOAD_WORD: u8 = 0x61;
+const LOAD_OCTET: u8 = 0x71;
 const MOVE: u8 = 0xb7;
+const MOVE_REGISTER: u8 = 0xbf;
+const ADD: u8 = 0x07;
+const JUMP: u8 = 0x05;
+const JUMP_ZERO: u8 = 0x15;
+const JUMP_GREATER: u8 = 0x2d;
 const CALL: u8 = 0x85;
 const EXIT: [u8; 8] = instruction(0x95, 0, 0);
 
@@ -114,14 +131,32 @@ impl Program {
         Self::load(name, &[instruction(MOVE, 0, DROP), EXIT])
     }
 
-    /// A program that sends every frame out by the interface of this index.
+    /// A program that sends every frame out by the interface of this index, after a pause: as many
+    /// looks at the clock as the octet at `pause` says, which must lie in the Ethernet header.
     ///
     /// # Errors
     /// Without root.
-    pub fn sending(interface: u32) -> Result<Self> {
+    pub fn sending(interface: u32, pause: usize) -> Result<Self> {
         let interface = i32::try_from(interface).context("an interface's index is small")?;
-        let (to, plain) = (instruction(MOVE, 1, interface), instruction(MOVE, 2, 0));
-        Self::load("flood_sending", &[to, plain, instruction(CALL, 0, REDIRECT), EXIT])
+        let pause = i16::try_from(pause).context("a header is short")?;
+        let instructions = [
+            // r6 = data, r7 = data_end of `struct xdp_md`.
+            at(LOAD_WORD, 0x16, 0),
+            at(LOAD_WORD, 0x17, 4),
+            instruction(MOVE_REGISTER, 0x62, 0),
+            instruction(ADD, 2, ETHERNET),
+            at(JUMP_GREATER, 0x72, 5),
+            at(LOAD_OCTET, 0x66, pause),
+            at(JUMP_ZERO, 6, 3),
+            instruction(CALL, 0, CLOCK),
+            instruction(ADD, 6, -1),
+            at(JUMP, 0, -4),
+            instruction(MOVE, 1, interface),
+            instruction(MOVE, 2, 0),
+            instruction(CALL, 0, REDIRECT),
+            EXIT,
+        ];
+        Self::load("flood_sending", &instructions)
     }
 
     fn load(name: &str, instructions: &[[u8; 8]]) -> Result<Self> {

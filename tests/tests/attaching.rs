@@ -41,8 +41,8 @@ fn where_xdp_is_taken_a_classifier_drops() {
     let _server = Server::start(&network.server, PORT).unwrap();
     let pin_path = network.clients[0].namespace.pin_path();
     let take = || {
-        let mut other =
-            Kernel::load(&config::Kernel { pin_path, ..config::Kernel::default() }).unwrap();
+        let settings = config::Kernel { pin_path, ..config::Kernel::default() };
+        let mut other = Kernel::load(&settings, 1).unwrap();
         other.attach(&network.interfaces(), XdpMode::Native).unwrap();
         other
     };

@@ -253,6 +253,27 @@ fn bans_outlive_a_killed_agent_and_no_longer() {
     .unwrap();
 }
 
+/// Neither between the end of one agent and the start of the next, nor while the one replaces the
+/// programs of the other, does a banned packet pass.
+#[test]
+fn a_restart_lets_nothing_through() {
+    const FRAMES: u64 = 400_000;
+    let network = Network::new(1).unwrap();
+    let (_server, mut agent) = start(&network, &settings(&network, true));
+    let banned = &network.clients[0];
+    ban(&agent, &banned.v4.to_string(), "10m");
+    thread::scope(|scope| {
+        let flooding = scope.spawn(|| flood(banned, 100_000, FRAMES));
+        assert_eq!(agent.stop(Signal::SIGKILL).unwrap().code(), None);
+        agent.resume().unwrap();
+        assert!(!flooding.is_finished(), "the flood was over before the restart");
+        assert_eq!(flooding.join().unwrap().sent, FRAMES);
+    });
+    let dropped = || verdicts(&agent, "drop_banned");
+    eventually(SETTLE, "all are counted", || (dropped() >= FRAMES).then_some(())).unwrap();
+    assert_eq!(dropped(), FRAMES);
+}
+
 #[test]
 fn a_graceful_stop_takes_the_programs_along_unless_told_otherwise() {
     for (stay_attached, expected) in [(false, Attempt::Connected), (true, Attempt::Dropped)] {

@@ -30,7 +30,7 @@ fn a_kernel_without_what_nothing_replaces_is_refused() {
     let pin_path = format!("/sys/fs/bpf/hs-{}-k0", std::process::id());
     let settings = config::Kernel { pin_path: pin_path.into(), ..config::Kernel::default() };
     println!("missing: {missing:?}");
-    match Kernel::load(&settings) {
+    match Kernel::load(&settings, 1) {
         Ok(mut kernel) => {
             kernel.detach().unwrap();
             assert_eq!(missing, []);

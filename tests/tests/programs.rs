@@ -67,6 +67,11 @@ impl Programs {
 
     /// The same with room for so many bans.
     fn load_for(bans: u32) -> Self {
+        Self::load_with(bans, 1)
+    }
+
+    /// The same for so many shards.
+    fn load_with(bans: u32, shards: u32) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let pins = format!("/sys/fs/bpf/hs-{}-p{number}", std::process::id());
@@ -77,7 +82,7 @@ impl Programs {
             max_sources: 1024,
             ..config::Kernel::default()
         };
-        let mut programs = Self { kernel: Kernel::load(&settings).unwrap() };
+        let mut programs = Self { kernel: Kernel::load(&settings, shards).unwrap() };
         programs.watch(&BTreeSet::from([PORT]), Limits::default()).unwrap();
         programs
             .change_settings(|settings| {
@@ -348,7 +353,7 @@ fn bans_have_a_width_a_scope_and_an_end() {
 fn a_burst_passes_to_the_packet_and_its_end_is_told_once() {
     const BURST: u64 = 100;
     let mut programs = Programs::load();
-    let mut ring = programs.take_ring().unwrap();
+    let mut ring = programs.take_rings().unwrap().remove(0);
     programs.limited(at_once(BURST));
     for number in 0..BURST {
         programs.check(&format!("packet {number}"), &v4(CLEAN_V4), Reason::Clean);
@@ -378,7 +383,7 @@ fn the_limit_of_ipv6_is_per_network() {
 #[test]
 fn payload_is_copied_up_whole_whatever_its_length() {
     let mut programs = Programs::load();
-    let mut ring = programs.take_ring().unwrap();
+    let mut ring = programs.take_rings().unwrap().remove(0);
     let text: Vec<u8> = (0..=255).cycle().take(1460).collect();
     for length in (0..80).chain([127, 128, 129, 255, 256, 257, 511, 512, 513, 1023, 1024, 1460]) {
         for packet in [v4(CLEAN_V4).tag(VLAN, 42), v6(CLEAN_V6).extension(HOP_BY_HOP, &[])] {
@@ -398,8 +403,8 @@ fn payload_nobody_needs_is_left_out_until_a_sequence_number() {
     const UNTIL: u32 = 100;
     let before = |octets: u32| UNTIL.wrapping_sub(octets);
     let mut programs = Programs::load();
-    let mut ring = programs.take_ring().unwrap();
-    let mut skips = programs.take_skips().unwrap();
+    let mut ring = programs.take_rings().unwrap().remove(0);
+    let mut skips = programs.skips().unwrap();
     for (source, server) in [(CLEAN_V4, SERVER_V4), (CLEAN_V6, SERVER_V6)] {
         let (source, server) = (address(source), address(server));
         for (name, sequence, length, flags, left_out) in [
@@ -440,8 +445,8 @@ fn payload_nobody_needs_is_left_out_until_a_sequence_number() {
 #[test]
 fn what_is_left_out_is_of_one_direction_of_one_connection() {
     let mut programs = Programs::load();
-    let mut ring = programs.take_ring().unwrap();
-    let mut skips = programs.take_skips().unwrap();
+    let mut ring = programs.take_rings().unwrap().remove(0);
+    let mut skips = programs.skips().unwrap();
     let (client, server) = (address(CLEAN_V4), address(SERVER_V4));
     let other = address("192.0.2.1:1001");
     let large = |from, to| Packet::tcp(from, to).numbers(1, 1).payload(&[b'x'; 1000]).frame();
@@ -460,10 +465,40 @@ fn what_is_left_out_is_of_one_direction_of_one_connection() {
     assert_eq!(copied(&mut programs, true, &large(client, server)), 1000, "after a SYN");
 }
 
+/// Everything of a client goes to one shard, and clients are shared out.
+#[test]
+fn a_client_has_one_ring_for_both_directions() {
+    const SHARDS: usize = 3;
+    const CLIENTS: u8 = 200;
+    let mut programs = Programs::load_with(1, u32::try_from(SHARDS).unwrap());
+    let mut rings = programs.take_rings().unwrap();
+    assert_eq!(rings.len(), SHARDS);
+    programs.limited(at_once(1));
+    let mut clients = [0; SHARDS];
+    for number in 0..CLIENTS {
+        let client = SocketAddr::from(([198, 51, 100, number], 1000));
+        let segment = Packet::tcp(client, address(SERVER_V4)).payload(b"GET / HTTP/1.1");
+        let reply = Packet::tcp(address(SERVER_V4), client).payload(b"HTTP/1.1 200 OK");
+        programs.run_ingress(&segment.frame()).unwrap();
+        programs.run_egress(&reply.frame()).unwrap();
+        programs.run_ingress(&segment.frame()).unwrap();
+        let kinds: Vec<Vec<_>> = rings
+            .iter_mut()
+            .map(|ring| samples(ring).iter().map(|(head, _)| head.kind).collect())
+            .collect();
+        let of_client = kinds.iter().position(|kinds| !kinds.is_empty()).unwrap();
+        assert_eq!(kinds[of_client], [kind::INGRESS, kind::EGRESS, kind::OVER_LIMIT]);
+        assert_eq!(kinds.concat().len(), 3, "{client}: {kinds:?}");
+        clients[of_client] += 1;
+    }
+    let fair = usize::from(CLIENTS) / SHARDS;
+    assert!(clients.iter().all(|count| (fair / 2..fair * 2).contains(count)), "{clients:?}");
+}
+
 #[test]
 fn a_sample_says_where_it_was_seen() {
     let mut programs = Programs::load();
-    let mut ring = programs.take_ring().unwrap();
+    let mut ring = programs.take_rings().unwrap().remove(0);
     let packet = v6(CLEAN_V6).tag(VLAN, 42).flags(flag::PSH | flag::ACK).numbers(1000, 7);
     programs.check("a segment", &packet.clone().payload(b"hello"), Reason::Clean);
     let reply = Packet::tcp(address(SERVER_V6), address(CLEAN_V6)).payload(b"HTTP/1.1 200 OK\r\n");
@@ -683,7 +718,7 @@ fn what_a_source_sent_and_got_is_counted() {
 #[test]
 fn sources_that_are_new_failing_or_followed_are_copied_up_at_any_rate() {
     let mut programs = Programs::load();
-    let mut ring = programs.take_ring().unwrap();
+    let mut ring = programs.take_rings().unwrap().remove(0);
     programs.change_settings(|settings| settings.sample_one_in = u32::MAX).unwrap();
     let request = v4(CLEAN_V4).payload(b"POST /hooks HTTP/1.1\r\n").frame();
     let response = |line: &str| {

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hooksensor::config::Config;
-use hooksensor::webhook::payload::{Schema, Schemas};
-use hooksensor::webhook::{Knowledge, Memory, Webhooks};
+use hooksensor::webhook::payload::Schema;
+use hooksensor::webhook::{Knowledge, Webhooks};
 use serde_json::Value;
 
+use crate::Outcome;
+use crate::delivery::{exchange, with_schema};
 use crate::timing::best_prepared;
-use crate::{Outcome, exchange};
 
 /// Deliveries of one round.
 const ROUND: u32 = 2_000;
@@ -20,24 +20,13 @@ const ROUND: u32 = 2_000;
 /// Checks a second that one core must reach.
 const MIN_RATE: f64 = 20_000.0;
 
-const CONFIG: &str = r#"
-[[endpoint]]
-name = "github"
-port = 8080
-path_prefix = "/hooks"
-provider = "github"
-schemas = { "*" = "/unused" }
-"#;
-
 #[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 pub(crate) fn run() -> Outcome {
     let schema = Schema::parse(&read("webhooks-schemas/schema.json")).expect("a sound schema");
-    let schemas = Schemas::new(vec![("*".to_owned(), Arc::new(schema))]);
-    let config = Config::parse(CONFIG, "bench").expect("a good configuration");
-    let knowledge = Knowledge::new(&config, Vec::new()).with_schemas(vec![schemas]);
-    let knowledge = Arc::new(knowledge);
+    let knowledge = with_schema(schema);
     let bodies = sound(&knowledge);
-    let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Memory::default());
+    assert!(!bodies.is_empty(), "none of the push payloads passes its schema");
+    let mut webhooks = Webhooks::new(Arc::clone(&knowledge), Arc::default());
     let prepare = || {
         let bodies = bodies.iter().cycle().zip(0..ROUND);
         bodies.map(|(body, number)| exchange(number, body.clone(), "00")).collect::<Vec<_>>()
@@ -60,7 +49,7 @@ fn sound(knowledge: &Arc<Knowledge>) -> Vec<Bytes> {
             .expect("a list of events");
     let pushes = events.as_array().into_iter().flatten().filter(|event| event["name"] == "push");
     let payloads = pushes.filter_map(|event| event["examples"].as_array()).flatten();
-    let mut webhooks = Webhooks::new(Arc::clone(knowledge), Memory::default());
+    let mut webhooks = Webhooks::new(Arc::clone(knowledge), Arc::default());
     payloads
         .map(|payload| Bytes::from(payload.to_string()))
         .filter(|body| schema_result(&mut webhooks, exchange(0, body.clone(), "00")) == Some(true))

@@ -7,11 +7,6 @@ use std::time::{Duration, Instant};
 /// Rounds of each measurement.
 const ROUNDS: usize = 20;
 
-/// The shortest of many runs of `work`.
-pub(crate) fn best(mut work: impl FnMut()) -> Duration {
-    best_prepared(|| (), |()| work())
-}
-
 /// The shortest of many runs of `work`, each over its own input.
 pub(crate) fn best_prepared<T>(
     mut prepare: impl FnMut() -> T,

@@ -89,10 +89,13 @@ pub struct Kernel {
     /// Where packets are met: "native" by XDP in the driver, "generic" by XDP in the network stack,
     /// "tc" behind XDP, or "auto": the first of these that the interface has to give.
     pub xdp_mode: XdpMode,
-    /// Size of the ring buffer between the kernel and the agent: a power of two, at least 64KiB.
+    /// Size of each ring buffer between the kernel and the agent: a power of two, at least 64KiB.
     #[serde(with = "fields::size")]
     #[schemars(with = "SizeText")]
     pub ring_bytes: u32,
+    /// Threads that understand traffic, each with a ring buffer. Connections are shared out among
+    /// them by the client's address. 0 is one for every four processors, and eight at most.
+    pub shards: u32,
     /// Payload copied up from a segment at most. 65535 is all of it.
     #[serde(with = "fields::size")]
     #[schemars(with = "SizeText")]
@@ -122,6 +125,7 @@ impl Default for Kernel {
         Self {
             xdp_mode: XdpMode::Auto,
             ring_bytes: 8 * MIB,
+            shards: 0,
             payload_bytes: 65_535,
             sample_one_in: 1,
             follow: Vec::new(),

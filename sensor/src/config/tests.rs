@@ -87,7 +87,7 @@ fn unknown_keys() {
     check(
         "\n[kernel]\nring_byte = 1\n",
         &["t.toml:3: unknown key \"ring_byte\" in [kernel]; did you mean \"ring_bytes\"? known \
-           keys: xdp_mode, ring_bytes, payload_bytes, sample_one_in, follow, max_bans, \
+           keys: xdp_mode, ring_bytes, shards, payload_bytes, sample_one_in, follow, max_bans, \
            max_cidr_bans, max_sources, pin_path, stay_attached"],
     );
     check(
@@ -193,6 +193,12 @@ fn settings_that_do_not_fit() {
         "[kernel]\nring_bytes = 100000",
         &["t.toml:2: kernel.ring_bytes: 100000 octets; write a power of two that is at least \
            64KiB, as in \"8MiB\""],
+    );
+    check(
+        "[kernel]\nshards = 65",
+        &[
+            "t.toml:2: kernel.shards: 65 is out of range; write 1 to 64, or 0 to let the agent choose",
+        ],
     );
     check(
         "[ban]\nduration = \"8d\"",

@@ -2,9 +2,10 @@
 //!
 //! It must not know TOML.
 
-use hooksensor_ebpf::abi::MAX_PORTS;
 use std::collections::BTreeSet;
 use std::path::Path;
+
+use hooksensor_ebpf::abi::{MAX_PORTS, MAX_SHARDS};
 
 use super::provider::{Provider, built_in_providers};
 use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
@@ -131,6 +132,12 @@ impl Check {
         let ring = kernel.ring_bytes;
         self.that(ring.is_power_of_two() && ring >= MIN_RING_BYTES, "kernel.ring_bytes", || {
             format!("{ring} octets; write a power of two that is at least 64KiB, as in \"8MiB\"")
+        });
+        let shards = kernel.shards;
+        self.that(shards as usize <= MAX_SHARDS, "kernel.shards", || {
+            format!(
+                "{shards} is out of range; write 1 to {MAX_SHARDS}, or 0 to let the agent choose"
+            )
         });
         let payload = kernel.payload_bytes;
         self.that((1..=MAX_PAYLOAD_BYTES).contains(&payload), "kernel.payload_bytes", || {

@@ -50,14 +50,24 @@ impl Enforcer {
     /// When the kernel refuses.
     pub fn configure(&mut self, config: &Config) -> Result<()> {
         self.kernel.watch(&config.ports, limits(&config.limit))?;
+        self.instruct(config)?;
+        self.kernel.follow(&config.kernel.follow)
+    }
+
+    /// Tells the programs of this agent what they are to do: enforce or simulate, what a source is,
+    /// and what they copy up. Those that an earlier agent left go on as they were.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn instruct(&mut self, config: &Config) -> Result<()> {
         let (source_v4, source_v6) = (config.limit.source_v4, config.limit.source_v6);
         self.kernel.change_settings(|settings| {
             settings.enforce = u32::from(config.enforce);
             settings.sample_one_in = config.kernel.sample_one_in;
             settings.payload_bytes = config.kernel.payload_bytes;
             settings.set_source(source_v4, source_v6);
-        })?;
-        self.kernel.follow(&config.kernel.follow)
+        })
     }
 
     /// Hands the protected set to the kernel, which passes it whatever else it is told.

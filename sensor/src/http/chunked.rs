@@ -122,11 +122,12 @@ fn in_extension(size: u64, length: u32, carriage_return: bool, octet: u8) -> Tur
     match octet {
         b'\n' if carriage_return => Turn::On(next),
         b'\n' => Turn::Odd(next, Anomaly::BareLf),
-        octet => Turn::On(Chunked::Extension {
-            size,
-            length: length + 1,
-            carriage_return: octet == b'\r',
-        }),
+        octet => {
+            let ends = octet == b'\r';
+            let next = Chunked::Extension { size, length: length + 1, carriage_return: ends };
+            // A CR inside the line: to some that is its end (RFC 9112, section 2.2).
+            if carriage_return { Turn::Odd(next, Anomaly::BadChunkSize) } else { Turn::On(next) }
+        }
     }
 }
 

@@ -103,7 +103,7 @@ pub struct Response {
 }
 
 /// An HTTP version: major and minor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u8, pub u8);
 
 /// A message body after its transfer coding was taken off.
@@ -247,9 +247,10 @@ pub enum Anomaly {
     RepeatedLength,
     /// A length that is no decimal number, or too large for one of 64 bits.
     BadContentLength,
-    /// A transfer coding that is not `chunked` at its end.
+    /// A transfer coding that is not `chunked` at its end, has that more than once, or stands in a
+    /// request of HTTP/1.0.
     TransferCoding,
-    /// A chunk size that is no number, too large, or in a line without end.
+    /// A chunk size that is no number, too large, or in a line without end or with a CR in it.
     BadChunkSize,
     /// Chunk data that is longer or shorter than its size.
     BadChunk,
@@ -267,6 +268,8 @@ pub enum Anomaly {
     FieldName,
     /// More fields than are kept.
     TooManyFields,
+    /// More than one Host field.
+    RepeatedHost,
     /// A request line with white space where none may be.
     RequestLine,
     /// A version other than 1.0 and 1.1.
@@ -299,6 +302,7 @@ impl Anomaly {
             Self::FieldWithoutColon => "field_without_colon",
             Self::FieldName => "field_name",
             Self::TooManyFields => "too_many_fields",
+            Self::RepeatedHost => "repeated_host",
             Self::RequestLine => "request_line",
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",

@@ -5,14 +5,11 @@
 use bytes::Bytes;
 
 use super::head::{RequestHead, ResponseHead, range};
-use super::start_line::{self, is_token};
+use super::start_line::{self, VERSION_LENGTH, is_token};
 use super::{Anomaly, Headers, Version};
 
 /// Fields kept of one head; those after it are named by one anomaly.
 const MAX_FIELDS: usize = 1024;
-
-/// Octets of a version that follows the grammar: `HTTP/1.1`.
-const VERSION_LENGTH: usize = 8;
 
 /// The head of a request, whole or cut off; `None` when its first line is no request line.
 pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
@@ -24,6 +21,9 @@ pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
         anomalies.add(Anomaly::RequestLine);
     }
     anomalies.add_version(parts.version);
+    if !parts.exact {
+        anomalies.add(Anomaly::BadVersion);
+    }
     let (method, target) = (head.slice_ref(parts.method), head.slice_ref(parts.target));
     let version = parts.version;
     let headers = fields(&head, body, &mut anomalies);
@@ -101,8 +101,13 @@ fn without_ending(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// Whether there is one space before the target, one after it, and none after the version.
 fn is_single_spaced(line: &[u8], parts: &start_line::RequestLine<'_>) -> bool {
-    line.len() == parts.method.len() + 1 + parts.target.len() + 1 + VERSION_LENGTH
+    let before = parts.method.len() + 1;
+    let version = line.get(before + parts.target.len() + 1..).unwrap_or_default();
+    line.get(before..).is_some_and(|rest| rest.starts_with(parts.target))
+        && !version.is_empty()
+        && !version.iter().any(u8::is_ascii_whitespace)
 }
 
 /// The fields of complete lines from `at` on.

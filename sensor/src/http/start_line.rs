@@ -4,6 +4,9 @@
 
 use super::Version;
 
+/// Octets of a version that follows the grammar: `HTTP/1.1`.
+pub(super) const VERSION_LENGTH: usize = 8;
+
 /// Longest method taken; the longest registered one, `UPDATEREDIRECTREF`, has 17 octets.
 const MAX_METHOD: usize = 32;
 
@@ -35,6 +38,8 @@ pub(super) struct RequestLine<'a> {
     pub(super) method: &'a [u8],
     pub(super) target: &'a [u8],
     pub(super) version: Version,
+    /// Whether the version is written as the grammar has it.
+    pub(super) exact: bool,
 }
 
 /// A status line's parts.
@@ -45,17 +50,22 @@ pub(super) struct StatusLine {
 }
 
 /// Parts of a line that is credible as a request line: a token, a target that may hold spaces, and
-/// a version. `line` has no line ending.
+/// a version, which may be odd where the method is in common use. `line` has no line ending.
 pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
     let method = method(line)?;
-    let rest = &line[method.len()..];
-    let rest = rest.trim_ascii();
-    let at = rest.len().checked_sub(8)?;
-    let (target, last) = rest.split_at(at);
-    let version = version(last)?;
+    let rest = line[method.len()..].trim_ascii();
+    let (target, last) = rest.split_at(rest.len().checked_sub(VERSION_LENGTH)?);
+    let (target, version, exact) = match version(last) {
+        Some(version) => (target, version, true),
+        None if is_known_method(method) => {
+            let end = rest.iter().rposition(u8::is_ascii_whitespace)? + 1;
+            (&rest[..end], loose_version(&rest[end..])?, false)
+        }
+        None => return None,
+    };
     let separated = target.last().is_some_and(u8::is_ascii_whitespace);
     let target = target.trim_ascii();
-    (separated && !target.is_empty()).then_some(RequestLine { method, target, version })
+    (separated && !target.is_empty()).then_some(RequestLine { method, target, version, exact })
 }
 
 /// Parts of a line that is credible as a status line.
@@ -102,8 +112,9 @@ pub(super) fn is_known_method(method: &[u8]) -> bool {
 
 /// Whether a line is a request line with a method in common use and nothing odd about it.
 pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
-    starts_with_known_method(line)
-        && request_line(line).is_some_and(|parts| !parts.target.iter().any(u8::is_ascii_whitespace))
+    let is_usual =
+        |parts: RequestLine<'_>| parts.exact && !parts.target.iter().any(u8::is_ascii_whitespace);
+    starts_with_known_method(line) && request_line(line).is_some_and(is_usual)
 }
 
 fn method(line: &[u8]) -> Option<&[u8]> {
@@ -123,9 +134,13 @@ fn version(octets: &[u8]) -> Option<Version> {
     }
 }
 
-/// As [`version`], with any number of digits: some servers add one, and clients take it.
+/// As [`version`], with any number of digits and in letters of either case: some servers add a digit,
+/// and clients take it.
 fn loose_version(octets: &[u8]) -> Option<Version> {
-    let numbers = octets.strip_prefix(b"HTTP/")?;
+    let (name, numbers) = octets.split_at_checked(5)?;
+    if !name.eq_ignore_ascii_case(b"HTTP/") {
+        return None;
+    }
     let point = numbers.iter().position(|octet| *octet == b'.')?;
     let number = |digits| decimal(digits).and_then(|number| u8::try_from(number).ok());
     Some(Version(number(&numbers[..point])?, number(&numbers[point + 1..])?))

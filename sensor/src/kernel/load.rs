@@ -1,10 +1,11 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use aya::maps::{MapInfo, RingBuf};
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::maps::MapInfo;
 use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
@@ -17,8 +18,8 @@ use super::bpffs::PinDirectory;
 use super::classifier::{EGRESS, Hook, INGRESS};
 use super::features;
 use super::layout_directory;
-use super::maps::{self, Maps, Totals};
-use super::ring::Ring;
+use super::maps::{Maps, Totals};
+use super::ring::{self, Ring};
 use super::skips::Skips;
 use super::sources::Source;
 use crate::config;
@@ -34,6 +35,7 @@ pub struct Kernel {
     programs: Ebpf,
     maps: Maps,
     pins: PinDirectory,
+    rings: Vec<Ring>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -47,19 +49,20 @@ pub struct Runs {
 }
 
 impl Kernel {
-    /// Loads the programs and opens or creates their pinned maps. Nothing is attached yet.
+    /// Loads the programs, for so many shards, and opens or creates their pinned maps. Nothing is
+    /// attached yet.
     ///
     /// # Errors
     ///
     /// When the kernel lacks what the programs need, another agent holds the pin path, or the
     /// kernel refuses a program; the message says which and what to do.
-    pub fn load(settings: &config::Kernel) -> Result<Self> {
+    pub fn load(settings: &config::Kernel, shards: u32) -> Result<Self> {
         features::require()?;
         let directory = PinDirectory::open(&settings.pin_path, &layout_directory())?;
         directory.refuse_others()?;
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(directory.layout())
-            .map_max_entries("RING", settings.ring_bytes)
+            .override_global("SHARDS", &shards, true)
             .map_max_entries("BANS_V4", settings.max_bans)
             .map_max_entries("BANS_V6", settings.max_bans)
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)
@@ -81,9 +84,10 @@ impl Kernel {
                 .with_context(|| format!("the kernel does not accept program {name}"))?;
         }
         classifier(&mut programs, EGRESS)?;
+        let rings = ring::make(&mut programs, shards, settings.ring_bytes)?;
         let mut maps = Maps::take(&mut programs, directory.layout())?;
         maps.recount_bans()?;
-        let kernel = Self { programs, maps, pins: directory, logger };
+        let kernel = Self { programs, maps, pins: directory, rings, logger };
         kernel.warn_of_sizes(settings);
         Ok(kernel)
     }
@@ -164,23 +168,23 @@ impl Kernel {
         self.pins.remove()
     }
 
-    /// The reading end of the sample ring; it can be taken once.
+    /// The reading ends of the sample rings, one for each shard; they can be taken once.
     ///
     /// # Errors
     ///
-    /// When it was taken before.
-    pub fn take_ring(&mut self) -> Result<Ring> {
-        let map = self.programs.take_map("RING").ok_or_else(|| anyhow!("the ring was taken"))?;
-        Ok(Ring::new(RingBuf::try_from(map)?))
+    /// When they were taken before.
+    pub fn take_rings(&mut self) -> Result<Vec<Ring>> {
+        ensure!(!self.rings.is_empty(), "the rings were taken");
+        Ok(mem::take(&mut self.rings))
     }
 
-    /// What the kernel may leave out of samples; it can be taken once.
+    /// What the kernel may leave out of samples.
     ///
     /// # Errors
     ///
-    /// When it was taken before.
-    pub fn take_skips(&mut self) -> Result<Skips> {
-        Ok(Skips::new(maps::typed(&mut self.programs, "SKIPS")?))
+    /// When there are no more file descriptors.
+    pub fn skips(&self) -> Result<Skips> {
+        Skips::of(&self.programs)
     }
 
     /// Makes `ports` the watched set, each with `limits`.

@@ -55,7 +55,7 @@ impl Maps {
             guarded,
             pins: pins.to_path_buf(),
             ports: typed(programs, "PORTS")?,
-            settings: typed(programs, "SETTINGS")?,
+            settings: typed(programs, ".bss.settings")?,
             watched: typed(programs, "WATCHED")?,
             counters: typed(programs, "COUNTERS")?,
             protected,

@@ -1,22 +1,41 @@
-//! The reading end of the sample ring.
+//! The reading ends of the sample rings: one for each shard.
+//!
+//! It must not know what is read.
 
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use aya::maps::{MapData, RingBuf};
+use anyhow::{Context as _, Result};
+use aya::Ebpf;
+use aya::maps::{ArrayOfMaps, Map, MapData, MapType, RingBuf};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The ring that the kernel programs write samples to.
+const RINGS: &str = "RINGS";
+
+/// A ring that the kernel programs write samples to.
 pub struct Ring {
     ring: RingBuf<MapData>,
 }
 
-impl Ring {
-    pub(super) fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring }
-    }
+/// Makes a ring for each shard and gives it to the programs.
+pub(super) fn make(programs: &mut Ebpf, shards: u32, octets: u32) -> Result<Vec<Ring>> {
+    // It stays where it is: programs that are loaded later need it.
+    let rings = programs.map_mut(RINGS).with_context(|| format!("there is no map {RINGS}"))?;
+    let mut rings: ArrayOfMaps<&mut MapData, MapData> = rings.try_into()?;
+    let make = |shard| {
+        let ring = aya_obj::Map::new_from_params(MapType::RingBuf as u32, 0, 0, octets, 0);
+        let ring = MapData::create(ring, "RING", None)?;
+        rings.set(shard, &ring, 0)?;
+        Ok(Ring { ring: RingBuf::try_from(Map::RingBuf(ring))? })
+    };
+    (0..shards)
+        .map(make)
+        .collect::<Result<_>>()
+        .context("the kernel does not take a ring; a smaller kernel.ring_bytes takes less memory")
+}
 
+impl Ring {
     /// Hands each waiting record to `sink`, at most `limit` of them; how many there were.
     pub fn drain(&mut self, limit: usize, mut sink: impl FnMut(&[u8])) -> usize {
         let mut count = 0;

@@ -4,18 +4,26 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result};
-use aya::maps::{HashMap, MapData};
+use anyhow::{Context as _, Result, bail};
+use aya::Ebpf;
+use aya::maps::{HashMap, Map, MapData};
 use hooksensor_ebpf::abi::FlowKey;
 
-/// The map of skips, which the shard writes.
+const NAME: &str = "SKIPS";
+
+/// The map of skips, which the shards write.
 pub struct Skips {
     map: HashMap<MapData, FlowKey, u32>,
 }
 
 impl Skips {
-    pub(super) fn new(map: HashMap<MapData, FlowKey, u32>) -> Self {
-        Self { map }
+    /// The map of these programs; every shard has a hold on it.
+    pub(super) fn of(programs: &Ebpf) -> Result<Self> {
+        let Some(Map::LruHashMap(map)) = programs.map(NAME) else {
+            bail!("the kernel programs have no map {NAME}");
+        };
+        let map = MapData::from_id(map.info()?.id())?;
+        Ok(Self { map: HashMap::try_from(Map::LruHashMap(map))? })
     }
 
     /// Has the kernel leave out the payload of segments from `source` to `destination` that end at

@@ -13,17 +13,19 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use super::common::Common;
 use super::desk::{ConfigSource, Desk, DeskFigures};
 use super::keys::know;
 use super::observer;
 use super::sampling::Sampling;
-use super::shard::{self, Update};
+use super::shard::{Outlets, Update};
+use super::shards::Shards;
+use super::shares;
 use super::state::State;
-use super::writer::{self, Lines};
+use super::writer;
 use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
 use crate::decide::{ChokePoint, Policy};
-use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, Kernel, check_privileges};
 use crate::webhook::Knowledge;
@@ -60,7 +62,8 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let (state, keeper) = State::open(&config.state_dir)?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
-    let (desk, shard) = begin(config, knowledge, source, state, lines, findings, &stop)?;
+    let outlets = Outlets { lines, desk: findings };
+    let (desk, shards) = begin(config, knowledge, source, state, outlets, &stop)?;
     let (close, closing) = watch::channel(false);
     let desk = tokio::spawn(desk.run(asked, found, closing));
     tokio::spawn(reload_on_hangup(questions));
@@ -70,30 +73,34 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
         _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
     }
     stop.store(true, Ordering::Relaxed);
-    let shard = join(shard).await;
+    let mut parted = Ok(());
+    for shard in shards {
+        parted = parted.and(join(shard).await);
+    }
     close.send(true).context("the desk has ended")?;
-    let parted = desk.await.context("the desk has failed").and_then(part);
+    parted = parted.and(desk.await.context("the desk has failed").and_then(part));
     let writer = join(writer).await;
     let keeper = match keeper {
         Some(keeper) => join(keeper).await,
         None => Ok(()),
     };
-    shard.and(parted).and(writer).and(keeper)
+    parted.and(writer).and(keeper)
 }
 
-/// Loads, attaches, configures, and starts the shard. The programs are attached first: what they
-/// hold until they are configured is nothing, or what an earlier agent told them. When anything
-/// fails the kernel side is as it was before.
+/// Loads, attaches, configures, and starts the shards. The programs are attached before the maps are
+/// configured, which hold nothing, or what an earlier agent told them; what each agent tells its own
+/// programs it tells them first, so that a ban holds while they take over. When anything fails the
+/// kernel side is as it was before.
 fn begin(
     config: Config,
     knowledge: Arc<Knowledge>,
     source: ConfigSource,
-    state: State,
-    lines: Lines,
-    findings: mpsc::Sender<Finding>,
+    mut state: State,
+    outlets: Outlets,
     stop: &Arc<AtomicBool>,
-) -> Result<(Desk, JoinHandle<()>)> {
-    let mut enforcer = Enforcer::new(Kernel::load(&config.kernel)?);
+) -> Result<(Desk, Vec<JoinHandle<()>>)> {
+    let mut enforcer = Enforcer::new(Kernel::load(&config.kernel, shares::shards(&config))?);
+    enforcer.instruct(&config)?;
     let attachments = enforcer.kernel().attach(&config.interfaces, config.kernel.xdp_mode)?;
     attachments.iter().for_each(announce);
     let mut host = Host::default();
@@ -102,11 +109,10 @@ fn begin(
     let observer = Arc::new(observer::observer(&attachments));
     let config = Arc::new(config);
     let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
-    let ring = enforcer.kernel().take_ring()?;
-    let skips = enforcer.kernel().take_skips()?;
-    let saves = Arc::clone(&state.figures);
-    let shard =
-        shard::start((ring, skips), &first, state, lines.clone(), findings, Arc::clone(stop))?;
+    let common = Arc::new(Common::new(&config));
+    state.recall(&common, &config);
+    let (shards, threads) =
+        Shards::start(&mut enforcer, &first, Arc::clone(&common), &outlets, stop)?;
     enforcer.kernel().settle();
     let desk = Desk {
         enforcer,
@@ -118,15 +124,15 @@ fn begin(
         source,
         observer,
         attachments,
-        lines,
-        shard: shard.updates,
-        shard_figures: shard.figures,
-        saves,
+        lines: outlets.lines,
+        shards,
+        common,
+        state,
         sampling: Sampling::new(config.kernel.sample_one_in),
         started: Instant::now(),
         figures: DeskFigures::default(),
     };
-    Ok((desk, shard.thread))
+    Ok((desk, threads))
 }
 
 /// Opens the control socket and the metrics port, so that a second agent fails before it touches
@@ -189,8 +195,9 @@ async fn reload_on_hangup(desk: mpsc::Sender<Question>) {
     }
 }
 
-/// Detaches, unless told to stay; then bans go on in the kernel until they expire.
+/// Has the state saved, and detaches, unless told to stay; then bans go on in the kernel until they expire.
 fn part(mut desk: Desk) -> Result<()> {
+    desk.state.finish(&desk.common);
     if desk.first_config.kernel.stay_attached {
         tracing::info!("the programs stay attached; bans hold until they expire");
         return Ok(());

@@ -7,15 +7,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender as UpdateSender;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::common::Common;
 use super::sampling::Sampling;
-use super::shard::{ShardFigures, Update};
+use super::shard::Update;
+use super::shards::Shards;
+use super::state::State;
 use super::writer::Lines;
 use crate::config::{Config, Overrides};
 use crate::control::{
@@ -26,7 +28,6 @@ use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, BanError, Kernel};
 use crate::record::{self, Observer};
-use crate::store::KeeperFigures;
 use crate::webhook::Knowledge;
 
 /// Time between two rounds of upkeep: expired bans, the wall clock, the programs' log.
@@ -56,9 +57,9 @@ pub(super) struct Desk {
     pub(super) observer: Arc<Observer>,
     pub(super) attachments: Vec<Attachment>,
     pub(super) lines: Lines,
-    pub(super) shard: UpdateSender<Update>,
-    pub(super) shard_figures: Arc<ShardFigures>,
-    pub(super) saves: Arc<KeeperFigures>,
+    pub(super) shards: Shards,
+    pub(super) common: Arc<Common>,
+    pub(super) state: State,
     pub(super) sampling: Sampling,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,
@@ -221,6 +222,7 @@ impl Desk {
         }
         self.look_after_interfaces();
         self.adapt_sampling();
+        self.state.tend(&self.common);
         if round.is_multiple_of(PROTECTION_ROUNDS)
             && let Err(error) = self.protect()
         {
@@ -266,8 +268,8 @@ impl Desk {
                 None => one.lose("the interface is gone"),
             }
         }
-        if changed && let Err(error) = self.tell_shard() {
-            tracing::error!(%error, "the shard could not be told of an interface");
+        if changed && let Err(error) = self.tell_shards() {
+            tracing::error!(%error, "the shards could not be told of an interface");
         }
     }
 
@@ -277,8 +279,8 @@ impl Desk {
             Ok(totals) => totals.ports.iter().map(|(_, counters)| counters.ring_full).sum(),
             Err(error) => return tracing::warn!(%error, "cannot see whether samples are lost"),
         };
-        let changed = self.sampling.round(lost, self.shard_figures.was_behind());
-        self.shard_figures.set_watch(self.sampling.watch());
+        let changed = self.sampling.round(lost, self.shards.were_behind());
+        self.shards.set_watch(self.sampling.watch());
         if changed && let Err(error) = self.set_sampling() {
             tracing::error!(%error, "the sampling rate could not be changed");
         }
@@ -291,12 +293,12 @@ impl Desk {
         self.enforcer.kernel().change_settings(|settings| settings.sample_one_in = one_in)
     }
 
-    /// Tells the shard what the configuration and the kernel say now.
-    pub(super) fn tell_shard(&mut self) -> Result<()> {
+    /// Tells the shards what the configuration and the kernel say now.
+    pub(super) fn tell_shards(&mut self) -> Result<()> {
         self.observer = Arc::new(super::observer::observer(&self.attachments));
         let update =
             Update::new(&self.config, &self.knowledge, &self.observer, self.enforcer.kernel())?;
-        self.shard.send(update).context("the shard has ended")
+        self.shards.tell(&update)
     }
 
     fn decisions(&self) -> Vec<DecisionView> {

@@ -4,6 +4,7 @@
 //! Alone in knowing every stage. It must not do any stage's work.
 
 mod agent;
+mod common;
 mod coverage;
 mod desk;
 mod figures;
@@ -14,6 +15,8 @@ mod replay;
 mod report;
 mod sampling;
 mod shard;
+mod shards;
+mod shares;
 mod stages;
 mod state;
 mod writer;

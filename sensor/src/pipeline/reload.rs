@@ -48,7 +48,7 @@ impl Desk {
             self.report(&decision);
         }
         self.protect()?;
-        self.tell_shard()
+        self.tell_shards()
     }
 
     /// Detaches from the interfaces that are no longer named.

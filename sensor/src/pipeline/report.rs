@@ -20,7 +20,8 @@ impl Desk {
     /// Everything there is to say at this moment.
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
         let totals = self.enforcer.totals()?;
-        let (receivers, receivers_untracked) = self.shard_figures.receivers();
+        let saves = self.state.figures();
+        let (receivers, receivers_untracked) = self.common.receivers();
         Ok(Snapshot {
             state: String::from("running"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -28,9 +29,9 @@ impl Desk {
             enforce: self.config.enforce,
             interfaces: self.attachments.iter().map(InterfaceFigures::from).collect(),
             kernel: KernelFigures::from(&totals),
-            streams: self.shard_figures.streams(),
+            streams: self.shards.streams(),
             records: self.record_figures(),
-            state_saves: named([("saved", self.saves.saved()), ("failed", self.saves.failed())]),
+            state_saves: named([("saved", saves.saved()), ("failed", saves.failed())]),
             receivers,
             receivers_untracked,
             bans: BanFigures {
@@ -68,14 +69,14 @@ impl Desk {
         let sinks = writer.sinks();
         let mut lost = named([
             ("writer_behind", writer.behind()),
-            ("desk_behind", self.shard_figures.findings_lost()),
+            ("desk_behind", self.shards.findings_lost()),
         ]);
         for (name, figures) in &sinks {
             lost.insert(format!("{name}_failed"), figures.lost);
         }
         RecordFigures {
             made: named([
-                ("delivery", self.shard_figures.deliveries()),
+                ("delivery", self.shards.deliveries()),
                 ("finding", self.figures.findings),
                 ("decision", decisions),
             ]),

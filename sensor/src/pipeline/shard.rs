@@ -12,17 +12,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::Sender as DeskSender;
 
-use super::stages::{Output, Stages};
-use super::state::{State, save_after};
+use super::common::Common;
+use super::stages::{Company, Output, Stages};
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
 use crate::detect::{Finding, OverLimit, Watch};
-use crate::export::{ReceiverFigures, StreamFigures};
+use crate::export::StreamFigures;
 use crate::http::{PortFilter, Skip};
 use crate::kernel::{Clock, Kernel, Ring, Skips};
 use crate::record::Observer;
-use crate::store::Keeper;
 use crate::webhook::Knowledge;
 
 /// Records read before anything else gets a turn.
@@ -43,6 +42,7 @@ const TICK: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(3);
 
 /// What a shard is told while it runs.
+#[derive(Clone)]
 pub(super) struct Update {
     pub(super) config: Arc<Config>,
     pub(super) knowledge: Arc<Knowledge>,
@@ -65,6 +65,22 @@ impl Update {
     }
 }
 
+/// Which of the shards it is, and its end of what it shares with the kernel.
+pub(super) struct Place {
+    pub(super) number: usize,
+    /// How many there are.
+    pub(super) shares: usize,
+    pub(super) ring: Ring,
+    pub(super) skips: Skips,
+}
+
+/// Where what a shard makes goes.
+#[derive(Clone)]
+pub(super) struct Outlets {
+    pub(super) lines: Lines,
+    pub(super) desk: DeskSender<Finding>,
+}
+
 /// The desk's hold on a shard.
 pub(super) struct Handle {
     pub(super) updates: Sender<Update>,
@@ -76,7 +92,6 @@ pub(super) struct Handle {
 #[derive(Debug)]
 pub(super) struct ShardFigures {
     streams: Mutex<StreamFigures>,
-    receivers: Mutex<(Vec<ReceiverFigures>, u64)>,
     deliveries: AtomicU64,
     findings_lost: AtomicU64,
     unreadable: AtomicU64,
@@ -92,24 +107,20 @@ struct Shard {
     clock: Clock,
     stages: Stages,
     slots: BTreeMap<u32, u16>,
-    lines: Lines,
-    desk: DeskSender<Finding>,
+    outlets: Outlets,
     updates: Receiver<Update>,
     figures: Arc<ShardFigures>,
-    keeper: Option<Keeper>,
-    /// Octets of the state when it was last saved.
-    state_octets: usize,
 }
 
-/// Starts the thread, which goes on from `state`. It ends when `stop` is set and the ring is dry.
+/// Starts the thread. It ends when `stop` is set and the ring is dry.
 pub(super) fn start(
-    (ring, skips): (Ring, Skips),
+    place: Place,
     first: &Update,
-    state: State,
-    lines: Lines,
-    desk: DeskSender<Finding>,
+    common: Arc<Common>,
+    outlets: Outlets,
     stop: Arc<AtomicBool>,
 ) -> Result<Handle> {
+    let Place { number, shares, ring, skips } = place;
     let (sender, updates) = channel();
     let ports = PortFilter::Only(first.config.ports.clone());
     let clock = Clock::new();
@@ -119,32 +130,27 @@ pub(super) fn start(
     let figures = Arc::new(ShardFigures::new());
     let knowledge = Arc::clone(&first.knowledge);
     let observer = Arc::clone(&first.observer);
-    let mut stages = Stages::new(&first.config, knowledge, ports, observer, seed);
-    stages.recall(&state.last, &first.config);
+    let company = Company { common, size: shares };
     let shard = Shard {
         ring,
         skips,
         clock,
-        stages,
+        stages: Stages::among(company, &first.config, knowledge, ports, observer, seed),
         slots: first.slots.clone(),
-        lines,
-        desk,
+        outlets,
         updates,
         figures: Arc::clone(&figures),
-        keeper: state.keeper,
-        state_octets: state.last.octets(),
     };
     let thread = thread::Builder::new()
-        .name(String::from("shard-0"))
+        .name(format!("shard-{number}"))
         .spawn(move || shard.run(&stop))
-        .context("cannot start the shard's thread")?;
+        .context("cannot start a shard's thread")?;
     Ok(Handle { updates: sender, figures, thread })
 }
 
 impl Shard {
     fn run(mut self, stop: &AtomicBool) {
         let mut last_tick = Instant::now();
-        let mut last_save = Instant::now();
         let mut stopping_since = None;
         loop {
             self.take_updates();
@@ -155,10 +161,6 @@ impl Shard {
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
                 self.tick();
-            }
-            if last_save.elapsed() >= save_after(self.state_octets) {
-                last_save = Instant::now();
-                self.save();
             }
             if stop.load(Ordering::Relaxed) {
                 let since = *stopping_since.get_or_insert_with(Instant::now);
@@ -184,8 +186,8 @@ impl Shard {
     }
 
     fn read_batch(&mut self) -> usize {
-        let Self { ring, skips, clock, stages, slots, lines, desk, figures, .. } = self;
-        let mut out = |output: Output<'_>| put(output, lines, desk, skips, figures);
+        let Self { ring, skips, clock, stages, slots, outlets, figures, .. } = self;
+        let mut out = |output: Output<'_>| put(output, outlets, skips, figures);
         ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
             Some(Record::OverLimit { source, slot, time }) => {
@@ -201,19 +203,11 @@ impl Shard {
 
     fn tick(&mut self) {
         self.clock.refresh();
-        let Self { skips, clock, stages, lines, desk, figures, .. } = self;
+        let Self { skips, clock, stages, outlets, figures, .. } = self;
         let watch = figures.watch();
-        stages.tick(clock.now(), watch, &mut |output| put(output, lines, desk, skips, figures));
-        lines.flush();
+        stages.tick(clock.now(), watch, &mut |output| put(output, outlets, skips, figures));
+        outlets.lines.flush();
         self.figures.publish(&self.stages);
-    }
-
-    fn save(&mut self) {
-        if let Some(keeper) = &self.keeper {
-            let state = self.stages.state();
-            self.state_octets = state.octets();
-            keeper.offer(state);
-        }
     }
 
     fn take_updates(&mut self) {
@@ -224,23 +218,15 @@ impl Shard {
     }
 
     fn finish(mut self) {
-        let Self { skips, stages, lines, desk, figures, .. } = &mut self;
-        stages.finish(&mut |output| put(output, lines, desk, skips, figures));
-        lines.flush();
+        let Self { skips, stages, outlets, figures, .. } = &mut self;
+        stages.finish(&mut |output| put(output, outlets, skips, figures));
+        outlets.lines.flush();
         self.figures.publish(&self.stages);
-        if let Some(keeper) = self.keeper {
-            keeper.finish(self.stages.state());
-        }
     }
 }
 
-fn put(
-    output: Output<'_>,
-    lines: &mut Lines,
-    desk: &DeskSender<Finding>,
-    skips: &mut Skips,
-    figures: &ShardFigures,
-) {
+fn put(output: Output<'_>, outlets: &mut Outlets, skips: &mut Skips, figures: &ShardFigures) {
+    let Outlets { lines, desk } = outlets;
     match output {
         Output::Delivery(line) => {
             figures.deliveries.fetch_add(1, Ordering::Relaxed);
@@ -267,7 +253,6 @@ impl ShardFigures {
     fn new() -> Self {
         Self {
             streams: Mutex::default(),
-            receivers: Mutex::default(),
             deliveries: AtomicU64::new(0),
             findings_lost: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
@@ -315,14 +300,7 @@ impl ShardFigures {
         streams
     }
 
-    /// The figures of each receiver, and the deliveries to others.
-    pub(super) fn receivers(&self) -> (Vec<ReceiverFigures>, u64) {
-        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     fn publish(&self, stages: &Stages) {
-        let receivers = super::figures::receivers(stages.receivers());
-        *self.receivers.lock().unwrap_or_else(PoisonError::into_inner) = receivers;
         let figures = super::figures::streams(stages);
         *self.streams.lock().unwrap_or_else(PoisonError::into_inner) = figures;
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();

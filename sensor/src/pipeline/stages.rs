@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::coverage::Covered;
+use super::common::Common;
 use crate::capture::Segment;
-use crate::config::{Ban, Config};
-use crate::detect::{Detector, Finding, OverLimit, Receivers, Watch};
+use crate::config::Config;
+use crate::detect::{Finding, OverLimit, Watch};
 use crate::export::EndpointCoverage;
 use crate::http::{
     BodyPolicies, BodyPolicy, Counters, Engine, Limits, Observation, Options, PortFilter, Skip,
@@ -17,7 +17,7 @@ use crate::http::{
 use crate::record::{Observer, Recorder};
 use crate::tcp;
 use crate::time::Timestamp;
-use crate::webhook::{Knowledge, Memory, Webhooks};
+use crate::webhook::{Knowledge, Webhooks};
 
 /// Octets of the largest body that a signature is checked over: GitHub, which sends the largest,
 /// caps its payloads at 25 MB.
@@ -36,6 +36,12 @@ pub enum Output<'a> {
     Finding(Box<Finding>),
 }
 
+/// Those among whom stages are some: what they know together, and how many they are.
+pub(super) struct Company {
+    pub(super) common: Arc<Common>,
+    pub(super) size: usize,
+}
+
 /// The state of every pure stage of one shard.
 pub struct Stages {
     engine: Engine,
@@ -44,17 +50,13 @@ pub struct Stages {
 
 /// The stages after the engine, apart from it so that its callback can borrow them.
 struct Rest {
-    detector: Detector,
-    /// What the detector was made for: it forgets nothing while that stays.
-    ban: Ban,
-    receivers: Receivers,
     webhooks: Webhooks,
-    covered: Covered,
+    common: Arc<Common>,
     recorder: Recorder,
 }
 
 impl Stages {
-    /// Stages for the ports in `ports`, as configured, with the keys in `knowledge`.
+    /// Stages for the ports in `ports`, as configured, with the keys in `knowledge`: the only ones.
     #[must_use]
     pub fn new(
         config: &Config,
@@ -63,13 +65,28 @@ impl Stages {
         observer: Arc<Observer>,
         seed: u64,
     ) -> Self {
+        let company = Company { common: Arc::new(Common::new(config)), size: 1 };
+        Self::among(company, config, knowledge, ports, observer, seed)
+    }
+
+    /// The same as some of several, which have their part of what the configuration allows.
+    pub(super) fn among(
+        company: Company,
+        config: &Config,
+        knowledge: Arc<Knowledge>,
+        ports: PortFilter,
+        observer: Arc<Observer>,
+        seed: u64,
+    ) -> Self {
+        let Company { common, size } = company;
+        let memory = config.http.memory / size;
         let limits = Limits {
             tcp: tcp::Limits {
-                connections: config.http.max_flows,
-                held_octets: config.http.memory,
+                connections: config.http.max_flows.div_ceil(size),
+                held_octets: memory,
                 idle: config.http.idle_timeout,
             },
-            content_octets: config.http.memory,
+            content_octets: memory,
             ..Limits::default()
         };
         let bodies = bodies(config);
@@ -77,11 +94,8 @@ impl Stages {
         Self {
             engine: Engine::new(Options { ports, limits, bodies, proxies, seed }),
             rest: Rest {
-                detector: Detector::new(&config.ban),
-                ban: config.ban.clone(),
-                receivers: Receivers::default(),
-                webhooks: Webhooks::new(knowledge, Memory::default()),
-                covered: Covered::default(),
+                webhooks: Webhooks::new(knowledge, Arc::clone(common.past())),
+                common,
                 recorder: Recorder::new(observer),
             },
         }
@@ -96,11 +110,7 @@ impl Stages {
     ) {
         self.engine.set_ports(PortFilter::Only(config.ports.clone()));
         self.engine.set_bodies(bodies(config));
-        if self.rest.ban != config.ban {
-            self.rest.detector = Detector::new(&config.ban);
-            self.rest.ban = config.ban.clone();
-        }
-        self.rest.receivers.keep(&config.endpoints);
+        self.rest.common.configure(config);
         self.rest.webhooks.learn(knowledge);
         self.rest.recorder = Recorder::new(observer);
     }
@@ -113,7 +123,7 @@ impl Stages {
 
     /// Looks at a notice of the kernel.
     pub fn over_limit(&mut self, notice: OverLimit, out: &mut impl FnMut(Output<'_>)) {
-        if let Some(finding) = self.rest.detector.over_limit(notice) {
+        if let Some(finding) = self.rest.common.over_limit(notice) {
             out(Output::Finding(Box::new(finding)));
         }
     }
@@ -130,31 +140,13 @@ impl Stages {
     /// has no other tick.
     pub fn watch(&mut self, now: Timestamp, watch: Watch, out: &mut impl FnMut(Output<'_>)) {
         let find = &mut |finding| out(Output::Finding(Box::new(finding)));
-        self.rest.receivers.tick(now, watch, find);
+        self.rest.common.watch(now, watch, find);
     }
 
     /// Puts out what is unfinished.
     pub fn finish(&mut self, out: &mut impl FnMut(Output<'_>)) {
         let rest = &mut self.rest;
         self.engine.finish(&mut |observation| rest.observe(observation, out));
-    }
-
-    /// How our own receivers serve their senders.
-    #[must_use]
-    pub fn receivers(&self) -> &Receivers {
-        &self.rest.receivers
-    }
-
-    pub(super) fn receivers_mut(&mut self) -> &mut Receivers {
-        &mut self.rest.receivers
-    }
-
-    pub(super) fn webhooks(&self) -> &Webhooks {
-        &self.rest.webhooks
-    }
-
-    pub(super) fn webhooks_mut(&mut self) -> &mut Webhooks {
-        &mut self.rest.webhooks
     }
 
     /// What the engine counts.
@@ -166,7 +158,7 @@ impl Stages {
     /// Requests by endpoint and coverage.
     #[must_use]
     pub fn coverage(&self) -> Vec<EndpointCoverage> {
-        self.rest.covered.figures()
+        self.rest.common.coverage()
     }
 
     /// What reassembly counts.
@@ -205,11 +197,9 @@ impl Rest {
             }
         };
         let delivery = self.webhooks.deliver(exchange);
-        self.covered.count(&delivery);
         out(Output::Delivery(self.recorder.delivery(&delivery)));
         let find = &mut |finding| out(Output::Finding(Box::new(finding)));
-        self.detector.delivery(&delivery, find);
-        self.receivers.delivery(&delivery, find);
+        self.common.delivery(&delivery, find);
     }
 }
 

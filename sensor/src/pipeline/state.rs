@@ -2,14 +2,15 @@
 //!
 //! It must not know the form of any section, nor the file.
 
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::stages::Stages;
+use super::common::Common;
 use crate::config::Config;
 use crate::store::{Keeper, KeeperFigures, Sections, Store};
 use crate::webhook::Memory;
@@ -37,16 +38,25 @@ pub(super) fn save_after(octets: usize) -> Duration {
 
 /// What an earlier run left, and who keeps what this one will leave.
 pub(super) struct State {
-    pub(super) last: Sections,
-    pub(super) keeper: Option<Keeper>,
-    pub(super) figures: Arc<KeeperFigures>,
+    last: Sections,
+    keeper: Option<Keeper>,
+    figures: Arc<KeeperFigures>,
+    saved: Instant,
+    /// Octets of it when it was last saved.
+    octets: usize,
 }
 
 impl State {
     /// Opens the state in `directory` and starts the thread that saves it. Without a directory, or
     /// when there can be none, nothing outlives this run.
     pub(super) fn open(directory: &Path) -> Result<(Self, Option<JoinHandle<()>>)> {
-        let mut state = Self { last: Sections::default(), keeper: None, figures: Arc::default() };
+        let mut state = Self {
+            last: Sections::default(),
+            keeper: None,
+            figures: Arc::default(),
+            saved: Instant::now(),
+            octets: 0,
+        };
         if directory.as_os_str().is_empty() {
             return Ok((state, None));
         }
@@ -62,27 +72,57 @@ impl State {
             }
         };
         state.last = store.load();
+        state.octets = state.last.octets();
         let (keeper, thread) =
             Keeper::start(store, state.last.clone(), Arc::clone(&state.figures))?;
         state.keeper = Some(keeper);
         Ok((state, Some(thread)))
     }
-}
 
-impl Stages {
-    /// What is worth finding again after a restart.
-    #[must_use]
-    pub fn state(&self) -> Sections {
-        Sections::default()
-            .with(DELIVERIES, self.webhooks().memory().to_octets())
-            .with(RHYTHMS, self.receivers().to_octets())
+    /// What became of the states that were to be saved.
+    pub(super) fn figures(&self) -> &KeeperFigures {
+        &self.figures
     }
 
     /// Goes on from what an earlier run left, as far as `config` still speaks of it.
-    pub fn recall(&mut self, state: &Sections, config: &Config) {
-        self.receivers_mut().recall(state.section(RHYTHMS));
-        self.receivers_mut().keep(&config.endpoints);
-        self.webhooks_mut().recall(Memory::from_octets(state.section(DELIVERIES)));
+    pub(super) fn recall(&mut self, common: &Common, config: &Config) {
+        common.recall(&mem::take(&mut self.last), config);
+    }
+
+    /// Has what is known saved, when it is time to.
+    pub(super) fn tend(&mut self, common: &Common) {
+        let Some(keeper) = &self.keeper else { return };
+        if self.saved.elapsed() < save_after(self.octets) {
+            return;
+        }
+        let sections = common.sections();
+        self.octets = sections.octets();
+        self.saved = Instant::now();
+        keeper.offer(sections);
+    }
+
+    /// Has what is known at the end saved.
+    pub(super) fn finish(self, common: &Common) {
+        if let Some(keeper) = self.keeper {
+            keeper.finish(common.sections());
+        }
+    }
+}
+
+impl Common {
+    /// What is worth finding again after a restart.
+    fn sections(&self) -> Sections {
+        Sections::default()
+            .with(DELIVERIES, self.past().memory().to_octets())
+            .with(RHYTHMS, self.with_receivers(|receivers| receivers.to_octets()))
+    }
+
+    fn recall(&self, sections: &Sections, config: &Config) {
+        self.with_receivers(|receivers| {
+            receivers.recall(sections.section(RHYTHMS));
+            receivers.keep(&config.endpoints);
+        });
+        *self.past().memory() = Memory::from_octets(sections.section(DELIVERIES));
     }
 }
 

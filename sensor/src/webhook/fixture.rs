@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Delivery, Knowledge, Memory, Webhooks};
+use super::{Delivery, Knowledge, Webhooks};
 use crate::capture::Timestamp;
 use crate::config::{Config, Endpoint};
 use crate::http::{Body, Coverage, Exchange, Flow, Headers, Request, Response, Version};
@@ -74,7 +74,7 @@ pub(crate) fn answered(
 pub(crate) fn deliver_to(exchange: Box<Exchange>, endpoints: Vec<Endpoint>) -> Delivery {
     let config = Config { endpoints, ..Config::default() };
     let knowledge = Arc::new(Knowledge::new(&config, Vec::new()));
-    Webhooks::new(knowledge, Memory::default()).deliver(exchange)
+    Webhooks::new(knowledge, Arc::default()).deliver(exchange)
 }
 
 /// The delivery that `exchange` is where nothing is configured.

@@ -63,8 +63,8 @@ impl<'de> Visitor<'de> for Search<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((step, rest)) = self.step() else { return Err(de::Error::custom("no scalar")) };
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if key == step {
+        while let Some(is_it) = map.next_key_seed(Name(&step))? {
+            if is_it {
                 return map.next_value_seed(Search { rest, found: self.found });
             }
             map.next_value::<IgnoredAny>()?;
@@ -102,6 +102,29 @@ impl<'de> Visitor<'de> for Search<'_, '_> {
 
     fn visit_bool<E: de::Error>(self, truth: bool) -> Result<(), E> {
         self.end(truth.to_string())
+    }
+}
+
+/// Whether a name is this one, told without a copy of it.
+struct Name<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
     }
 }
 

@@ -30,7 +30,7 @@ pub use memory::{Memory, Replay, Why};
 pub use message::{Message, NoContent};
 pub use payload::Payload;
 pub use signature::{Reason, Secret, Signature, Status};
-pub use stage::Webhooks;
+pub use stage::{Past, Webhooks};
 pub use table::{HeaderRole, Roles, Table};
 
 /// One webhook request with its response, as the provider understands it.

@@ -3,7 +3,7 @@
 //! It must not know how any of its parts works.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
@@ -23,12 +23,19 @@ const MIN_BODY_BYTES: u64 = 64;
 
 const SECOND: u64 = 1_000_000_000;
 
+/// What deliveries leave behind for those that come after them, at whichever stage.
+#[derive(Debug, Default)]
+pub struct Past {
+    memory: Mutex<Memory>,
+    shapes: Mutex<Shapes>,
+}
+
 /// Turns exchanges into deliveries.
 #[derive(Debug)]
 pub struct Webhooks {
     knowledge: Arc<Knowledge>,
     roles: Arc<super::Roles>,
-    memory: Memory,
+    past: Arc<Past>,
     payloads: Payloads,
     budget: Budget,
 }
@@ -40,13 +47,26 @@ struct Budget {
     spent: u32,
 }
 
+impl Past {
+    /// The deliveries that were seen.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        // It is whole between two of its calls, whatever became of the caller.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shapes that payloads had.
+    pub fn shapes(&self) -> MutexGuard<'_, Shapes> {
+        self.shapes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Webhooks {
-    /// A stage that knows this much, and remembers what `memory` does.
+    /// A stage that knows this much, and shares the past with whoever has it.
     #[must_use]
-    pub fn new(knowledge: Arc<Knowledge>, memory: Memory) -> Self {
+    pub fn new(knowledge: Arc<Knowledge>, past: Arc<Past>) -> Self {
         let roles = Arc::new(knowledge.table().roles().clone());
         let payloads = Payloads::default();
-        Self { knowledge, roles, memory, payloads, budget: Budget::default() }
+        Self { knowledge, roles, past, payloads, budget: Budget::default() }
     }
 
     /// Takes on other knowledge; what is remembered stays.
@@ -54,28 +74,6 @@ impl Webhooks {
         self.roles = Arc::new(knowledge.table().roles().clone());
         self.knowledge = knowledge;
         self.payloads.renew();
-    }
-
-    /// What is remembered of earlier deliveries.
-    #[must_use]
-    pub fn memory(&self) -> &Memory {
-        &self.memory
-    }
-
-    /// Remembers what `memory` does, and nothing else.
-    pub fn recall(&mut self, memory: Memory) {
-        self.memory = memory;
-    }
-
-    /// What is remembered of the shapes of payloads.
-    #[must_use]
-    pub fn shapes(&self) -> &Shapes {
-        self.payloads.shapes()
-    }
-
-    /// Goes on from the shapes that an earlier stage remembered.
-    pub fn recall_shapes(&mut self, shapes: Shapes) {
-        self.payloads = Payloads::new(shapes);
     }
 
     /// Says what `exchange` was.
@@ -151,7 +149,7 @@ impl Webhooks {
             voucher: voucher(delivery),
             now,
         };
-        self.payloads.judge(origin, message)
+        self.payloads.judge(origin, message, &self.past)
     }
 
     fn check(
@@ -194,7 +192,7 @@ impl Webhooks {
             signature,
             expects_signature: has_secrets(delivery),
         };
-        Some(self.memory.judge(&seen))
+        Some(self.past.memory().judge(&seen))
     }
 }
 

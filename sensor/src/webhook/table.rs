@@ -9,14 +9,17 @@ use std::sync::Arc;
 use crate::config::{Provider, Source, built_in_providers};
 use crate::http::Headers;
 
+/// Places that the names of headers are spread over: so many more than there are marks that nearly
+/// every header of a request is known by its place alone to tell nothing.
+const PLACES: usize = 512;
+
 /// Every known provider, and the columns of the table turned around.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
     /// The first that is told is taken.
     providers: Vec<Arc<Provider>>,
-    /// What tells a provider, by the length of the header's name: with the length alone nearly
-    /// every header of a request is known to tell nothing.
-    marks: Vec<Vec<HeaderMark>>,
+    /// What tells a provider, by the [`place`] of the header's name.
+    marks: [Vec<HeaderMark>; PLACES],
     roles: Roles,
 }
 
@@ -92,11 +95,10 @@ impl Table {
     /// The index of the provider that these headers tell.
     #[must_use]
     pub fn told_by(&self, headers: &Headers) -> Option<usize> {
-        let marks = |name: &[u8]| self.marks.get(name.len()).map_or(&[][..], Vec::as_slice);
         headers
             .iter()
             .flat_map(|(name, value)| {
-                marks(name).iter().filter(move |mark| mark.is_on(name, value))
+                self.marks[place(name)].iter().filter(move |mark| mark.is_on(name, value))
             })
             .map(|mark| mark.provider)
             .min()
@@ -116,22 +118,27 @@ impl HeaderMark {
     }
 }
 
-fn marks(providers: &[Arc<Provider>]) -> Vec<Vec<HeaderMark>> {
-    let mut by_length: Vec<Vec<HeaderMark>> = Vec::new();
+/// The place of a header's name, whatever its case: by its length and its ends, which tell names
+/// apart that start with the same "x-".
+fn place(name: &[u8]) -> usize {
+    let folded = |octet: Option<&u8>| usize::from(octet.map_or(0, |octet| octet | 0x20));
+    let (third, last) = (folded(name.get(2)), folded(name.last()));
+    (name.len() * 37 + third * 5 + last) % PLACES
+}
+
+fn marks(providers: &[Arc<Provider>]) -> [Vec<HeaderMark>; PLACES] {
+    let mut marks = [const { Vec::new() }; PLACES];
     for (index, provider) in providers.iter().enumerate() {
         for mark in &provider.recognise {
             // Others are refused with the configuration: bodies are not kept before it is known
             // who sent them.
             let Source::Header(name) = &mark.source else { continue };
-            if by_length.len() <= name.len() {
-                by_length.resize_with(name.len() + 1, Vec::new);
-            }
-            by_length[name.len()].push(HeaderMark {
+            marks[place(name.as_bytes())].push(HeaderMark {
                 name: name.clone(),
                 value_prefix: mark.value.clone(),
                 provider: index,
             });
         }
     }
-    by_length
+    marks
 }

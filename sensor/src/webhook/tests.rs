@@ -145,7 +145,7 @@ fn a_provider_of_the_configuration_takes_ten_lines() {
     "#;
     let config = crate::config::Config::parse(text, "test").unwrap();
     let knowledge = Arc::new(Knowledge::new(&config, Vec::new()));
-    let mut webhooks = Webhooks::new(knowledge, Memory::default());
+    let mut webhooks = Webhooks::new(knowledge, Arc::default());
     let mut told = |lines: &str| {
         let mut exchange = exchange("/", lines);
         let body = &mut exchange.request.as_mut().unwrap().body;

@@ -1,12 +1,14 @@
 //! What a flood costs the host that receives it, beside peers that drop the same frames, and what
 //! an honest client has of the server meanwhile.
 //!
-//! One core sends frames, a thread on the other receives them. What counts is the frames that are
-//! taken off the link in a second; where that thread is not busy all the time, what it could take
-//! stands beside. Receivers take turns in several rounds, and medians are compared.
+//! One core sends frames, a thread on the other receives them. What counts is the frames that this
+//! thread takes in a second of its core: other programs take some of both cores, and what is taken
+//! off the link in a second stands beside. Receivers take turns in several rounds, and medians are
+//! compared.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod honest;
+mod pace;
 mod receivers;
 mod stage;
 
@@ -42,7 +44,7 @@ fn main() -> Result<ExitCode> {
     let rates = measure(&stage, &mut receivers)?;
     let rate = |wanted: Receiver| -> Result<f64> {
         let found = rates.iter().find(|(receiver, _)| *receiver == wanted);
-        found.map(|(_, rates)| rates.received).context("every receiver was measured")
+        found.map(|(_, rates)| rates.possible).context("every receiver was measured")
     };
     println!("{:<44} {:>12} {:>15}", "receiver", "M a second", "M a busy second");
     for (receiver, rates) in &rates {

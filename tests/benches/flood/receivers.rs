@@ -94,7 +94,7 @@ impl<'a> Receivers<'a> {
             max_bans: BANS,
             ..config::Kernel::default()
         };
-        let mut kernel = stage.network.server.run(|| Kernel::load(&settings))??;
+        let mut kernel = stage.network.server.run(|| Kernel::load(&settings, 1))??;
         kernel.change_settings(|settings| {
             settings.enforce = 1;
             settings.payload_bytes = 65_535;

@@ -148,7 +148,10 @@ impl Conversation {
         if self.requests.has_bare_lf() {
             note(&mut anomalies, Anomaly::BareLf);
         }
-        let framing = Framing::of_request(&headers, &mut anomalies);
+        if headers.all("host").nth(1).is_some() {
+            note(&mut anomalies, Anomaly::RepeatedHost);
+        }
+        let framing = Framing::of_request(version, &headers, &mut anomalies);
         let start = self.requests.start();
         self.confirmed |= start_line::is_known_method(&method);
         let mut exchange = self.exchange(context.proxies);

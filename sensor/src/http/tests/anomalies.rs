@@ -48,6 +48,43 @@ fn lengths_that_cannot_be_trusted() {
     );
 }
 
+/// `chunked` frames a request only as the last coding, once, and since HTTP/1.1.
+#[test]
+fn codings_that_cannot_be_trusted() {
+    for (version, fields, body, rest) in [
+        (
+            "1.1",
+            "Transfer-Encoding: identity, chunked",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/72 -> 200 0/38",
+        ),
+        ("1.0", "Transfer-Encoding: chunked", "0\r\n\r\n", "0/52 -> 200 0/38 !transfer_coding"),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked, chunked",
+            "0\r\n\r\n",
+            "0/61 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+            "",
+            "0/76 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+            "0\r\n\r\n",
+            "0/77 -> 200 0/38",
+        ),
+    ] {
+        request(
+            &format!("POST / HTTP/{version}\r\n{fields}\r\n\r\n{body}"),
+            &format!("POST / {rest}"),
+        );
+    }
+}
+
 #[test]
 fn lines_that_are_not_ended_or_folded_as_they_should() {
     request("GET / HTTP/1.1\nHost: a\n\n", "GET / 0/24 -> 200 0/38 !bare_lf");
@@ -59,6 +96,13 @@ fn lines_that_are_not_ended_or_folded_as_they_should() {
     request("GET /a b HTTP/1.1\r\n\r\n", "GET /a b 0/21 -> 200 0/38 !request_line");
     request("GET  /a  HTTP/1.1\r\n\r\n", "GET /a 0/21 -> 200 0/38 !request_line");
     request("GET / HTTP/2.0\r\n\r\n", "GET / 0/18 -> 200 0/38 !bad_version");
+    request("GET / HTTP/0.99\r\n\r\n", "GET / 0/19 -> 200 0/38 !bad_version");
+    request("GET / HTTP/01.1\r\n\r\n", "GET / 0/19 -> 200 0/38 !bad_version");
+    request("GET / http/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !bad_version");
+    request(
+        "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+        "GET / 0/36 -> 200 0/38 !repeated_host",
+    );
 }
 
 #[test]

@@ -102,6 +102,25 @@ fn each_status_reaches_its_record() {
     assert_eq!(rules, ["replayed-delivery", "invalid-signature", "missing-signature"]);
 }
 
+/// A retry may come from another address, and so to another shard.
+#[test]
+fn stages_in_company_know_what_the_others_saw() {
+    let (config, knowledge, observer) = settings();
+    let common = Arc::new(Common::new(&config));
+    let mut found = Vec::new();
+    for status in [500, 200, 200] {
+        let company = Company { common: Arc::clone(&common), size: 2 };
+        let (knowledge, observer) = (Arc::clone(&knowledge), Arc::clone(&observer));
+        let one = Stages::among(company, &config, knowledge, PortFilter::Any, observer, 0);
+        let wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), status);
+        let (records, rules) = run_through(one, &wire);
+        found.push((said(&records[0]).2.to_owned(), rules));
+    }
+    let expected = [("first", vec![]), ("retry", vec![]), ("replayed", vec!["replayed-delivery"])];
+    assert_eq!(found, expected.map(|(replay, rules)| (replay.to_owned(), rules)));
+    assert_eq!(common.coverage()[0].requests["full"], 3);
+}
+
 #[test]
 fn the_requests_of_each_endpoint_are_counted_by_coverage() {
     let (config, knowledge, observer) = settings();

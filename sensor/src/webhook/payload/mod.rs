@@ -19,6 +19,7 @@ mod signs;
 
 use serde_json::Value;
 
+use super::Past;
 use super::message::Message;
 use crate::config::{Endpoint, PayloadCheck};
 use crate::time::Timestamp;
@@ -66,29 +67,23 @@ pub(super) struct Origin<'a> {
 /// Everything that is remembered to check payloads by.
 #[derive(Debug, Default)]
 pub(super) struct Payloads {
-    shapes: Shapes,
     validators: Validators,
     effort: Effort,
 }
 
 impl Payloads {
-    /// What goes on from these shapes.
-    pub(super) fn new(shapes: Shapes) -> Self {
-        Self { shapes, ..Self::default() }
-    }
-
-    /// The shapes.
-    pub(super) fn shapes(&self) -> &Shapes {
-        &self.shapes
-    }
-
-    /// Lets go of schemas that were replaced; shapes stay.
+    /// Lets go of schemas that were replaced.
     pub(super) fn renew(&mut self) {
         self.validators.forget();
     }
 
     /// Checks the payload of `message` as its endpoint asks; `None` when that asks for nothing.
-    pub(super) fn judge(&mut self, origin: Origin<'_>, message: &Message<'_>) -> Option<Payload> {
+    pub(super) fn judge(
+        &mut self,
+        origin: Origin<'_>,
+        message: &Message<'_>,
+        past: &Past,
+    ) -> Option<Payload> {
         if !origin.endpoint.checks_payloads() {
             return None;
         }
@@ -107,7 +102,9 @@ impl Payloads {
         }
         payload.unjudged = content.unjudged;
         match &content.found {
-            Some(Content::Json(tree)) => self.judge_tree(origin, tree, octets.len(), &mut payload),
+            Some(Content::Json(tree)) => {
+                self.judge_tree(origin, (tree, octets.len()), past, &mut payload);
+            }
             Some(Content::Form(fields)) if origin.looks_for(PayloadCheck::Injection) => {
                 for (name, value) in fields {
                     look_for_signs(name, value, || Pointer::new(name), &mut payload);
@@ -143,8 +140,8 @@ impl Payloads {
     fn judge_tree(
         &mut self,
         origin: Origin<'_>,
-        tree: &Value,
-        octets: usize,
+        (tree, octets): (&Value, usize),
+        past: &Past,
         payload: &mut Payload,
     ) {
         let when = (origin.teaches(), origin.now);
@@ -162,7 +159,7 @@ impl Payloads {
         if origin.looks_for(PayloadCheck::Shape) {
             let kind = origin.kind(tree);
             let enough = origin.endpoint.shape_after;
-            let drifts = self.shapes.look(kind, (tree, octets as u64), enough, origin.teaches());
+            let drifts = past.shapes().look(kind, (tree, octets as u64), enough, origin.teaches());
             payload.faults.extend(drifts.into_iter().map(Fault::Shape));
         }
         if origin.looks_for(PayloadCheck::Injection) {

@@ -13,7 +13,7 @@ use super::*;
 use crate::config::{Config, SecretRef};
 use crate::http::{Coverage, Exchange, Response, Version};
 use crate::webhook::fixture::exchange;
-use crate::webhook::{Delivery, Knowledge, Memory, NoContent, Secret, Webhooks};
+use crate::webhook::{Delivery, Knowledge, NoContent, Secret, Webhooks};
 
 const ALL: [PayloadCheck; 3] =
     [PayloadCheck::Content, PayloadCheck::Shape, PayloadCheck::Injection];
@@ -32,7 +32,7 @@ fn stage(checks: &[PayloadCheck], schemas: Option<Schemas>) -> Webhooks {
     };
     let config = Config { endpoints: vec![endpoint], ..Config::default() };
     let knowledge = Knowledge::new(&config, Vec::new()).with_schemas(schemas.into_iter().collect());
-    Webhooks::new(Arc::new(knowledge), Memory::default())
+    Webhooks::new(Arc::new(knowledge), Arc::default())
 }
 
 /// A stage with one endpoint that checks content, and signatures with this secret.
@@ -46,7 +46,7 @@ fn signed_stage(secret: &str) -> Webhooks {
     };
     let config = Config { endpoints: vec![endpoint], ..Config::default() };
     let secret = Secret::new("env:SECRET", Zeroizing::new(secret.as_bytes().to_vec()));
-    Webhooks::new(Arc::new(Knowledge::new(&config, vec![vec![secret]])), Memory::default())
+    Webhooks::new(Arc::new(Knowledge::new(&config, vec![vec![secret]])), Arc::default())
 }
 
 /// A delivery of GitHub's that was answered with success.

@@ -1,0 +1,52 @@
+//! The rings that samples go up in: one for each shard of the agent, and which one is whose.
+//!
+//! It must not know what a sample holds.
+#![expect(
+    unsafe_code,
+    reason = "a ring is asked for its fill, and a global read, through pointers"
+)]
+
+use core::ptr;
+
+use aya_ebpf::helpers::bpf_ringbuf_query;
+use hooksensor_ebpf::abi::Address;
+
+use crate::maps::{self, Ring};
+
+/// How many shards the agent has, which it writes here before it loads the programs. The verifier
+/// knows it and takes out what only several need.
+#[unsafe(no_mangle)]
+static SHARDS: u32 = 1;
+
+/// What a ring is asked for: octets not yet read, and octets in all (`BPF_RB_AVAIL_DATA` and
+/// `BPF_RB_RING_SIZE` of Linux, include/uapi/linux/bpf.h).
+const USED: u64 = 0;
+const SIZE: u64 = 1;
+
+/// All but one of so many parts of a ring are open to records of any size. That one holds a
+/// thousand small records in a ring of the usual size.
+const PARTS: u64 = 16;
+const OPEN_TO_ALL: u64 = PARTS - 1;
+
+/// The ring of the shard that looks after a client, both directions of its connections.
+#[inline(always)]
+pub(crate) fn of(client: &Address) -> Option<&'static Ring> {
+    // SAFETY: a static is readable. The compiler must not take its value for the one written here.
+    let shards = unsafe { ptr::read_volatile(&raw const SHARDS) };
+    let shard = if shards > 1 { client.part(shards) } else { 0 };
+    maps::RINGS.get(shard)
+}
+
+/// Whether what is left of the ring is for small records alone. A body that outruns the agent then
+/// loses its own octets, and not the answer and the end of its connection, without which the agent
+/// would wait for them until the connection has been silent for minutes.
+#[inline(always)]
+pub(crate) fn is_crowded(ring: &Ring) -> bool {
+    query(ring, USED) > OPEN_TO_ALL * (query(ring, SIZE) / PARTS)
+}
+
+#[inline(always)]
+fn query(ring: &Ring, what: u64) -> u64 {
+    // SAFETY: the kernel knows the reference as one to a ring, which it handed out.
+    unsafe { bpf_ringbuf_query(ptr::from_ref(ring).cast_mut().cast(), what) }
+}
