@@ -20,6 +20,7 @@ pub mod sender;
 pub mod server;
 pub mod webhook;
 
+use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,13 @@ pub fn patient(deadline: Duration) -> Duration {
 fn patience() -> u32 {
     let said = std::env::var("HOOKSENSOR_PATIENCE").ok();
     said.and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+/// Says what a test did not look at, or found where it passes: what a passing test prints is kept
+/// back, and nobody would see it.
+pub fn remark(words: &str) {
+    // Without a terminal there is nobody to tell.
+    std::io::stderr().write_all(format!("\n{words}\n").as_bytes()).ok();
 }
 
 /// Looks until there is something or `deadline`, made [`patient`], has passed.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::agent::binary;
+use harness::remark;
 use harness::score::{Comparison, Score, Transaction};
 use serde_json::Value;
 
@@ -56,11 +57,10 @@ fn captures(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that did not look has to say so")]
 fn captures_of_others_are_understood() {
     let folder = folder();
     if !folder.join("captures").is_dir() {
-        eprintln!("skipped: no captures; HOOKSENSOR_FIXTURES names their folder");
+        remark("left out: no captures; HOOKSENSOR_FIXTURES names their folder");
         return;
     }
     let mut found = Vec::new();
@@ -72,11 +72,11 @@ fn captures_of_others_are_understood() {
         let (count, comparison) = compare(capture, &expectations);
         assert!(count > 0 || comparison.extra.is_empty(), "{}: {comparison:?}", name.display());
         if !comparison.is_perfect() {
-            eprintln!("{}: {comparison:?}", name.display());
+            remark(&format!("{}: {comparison:?}", name.display()));
         }
         score.add(&comparison);
     }
     let (recall, precision) = (score.recall(), score.precision());
-    eprintln!("{} captures: recall {recall:.4}, precision {precision:.4}", found.len());
+    remark(&format!("{} captures: recall {recall:.4}, precision {precision:.4}", found.len()));
     assert!(recall > RECALL && precision > PRECISION, "{recall:.4} {precision:.4}");
 }

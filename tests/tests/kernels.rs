@@ -61,6 +61,13 @@ fn filters(network: &Network) -> usize {
     String::from_utf8_lossy(&output.stdout).matches("hooksensor_stack").count()
 }
 
+/// Whether the link has the queueing discipline that filters hang on.
+fn has_qdisc(network: &Network) -> bool {
+    let mut list = Command::new("tc");
+    let output = network.server.output(list.args(["qdisc", "show", "dev", "link1"])).unwrap();
+    String::from_utf8_lossy(&output.stdout).contains("clsact")
+}
+
 /// Without tcx the classifiers are filters: they outlive a killed agent, the next one replaces
 /// them in place, and a graceful stop removes them. With it the same is true of links.
 #[test]
@@ -86,6 +93,21 @@ fn a_classifier_is_a_link_or_a_filter_and_neither_is_lost() {
     assert!(!connects(&network), "the ban holds with the next agent");
     agent.stop(Signal::SIGTERM).unwrap();
     assert_eq!(filters(&network), 0, "a graceful stop leaves nothing");
+    assert!(!has_qdisc(&network), "nor what filters hang on");
     eventually(SETTLE, "packets pass again", || connects(&network).then_some(())).unwrap();
     assert!(!network.server.pin_path().exists());
+}
+
+/// What filters hang on may be another's, who hung nothing on it yet.
+#[test]
+fn a_qdisc_that_was_there_stays() {
+    let network = Network::new(1).unwrap();
+    let mut add = Command::new("tc");
+    network.server.output(add.args(["qdisc", "add", "dev", "link1", "clsact"])).unwrap();
+    let before = has_qdisc(&network);
+    let settings = Settings::new(network.interfaces(), PORT);
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    agent.stop(Signal::SIGTERM).unwrap();
+    assert_eq!(has_qdisc(&network), before);
+    assert!(before || Feature::Tcx.is_there(), "the guests' kernels have it");
 }

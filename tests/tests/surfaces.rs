@@ -3,7 +3,6 @@
 //! A kernel without 8021q or bonding cannot make such a device. There each test says so, and that
 //! the agent refuses an interface that does not exist by naming those that do; `cargo xtask vm`
 //! runs the tests on kernels that have both.
-#![expect(clippy::print_stdout, reason = "a test says what this kernel does not let it do")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -13,7 +12,7 @@ use harness::agent::{Agent, Settings, binary};
 use harness::namespace::{Namespace, ip};
 use harness::network::{CLIENT_INTERFACE, Network, SERVER_V4};
 use harness::server::Server;
-use harness::{emulated, patient};
+use harness::{emulated, patient, remark};
 use nix::sys::signal::Signal;
 
 const PORT: u16 = 8080;
@@ -79,7 +78,9 @@ fn a_ban_holds(network: &Network, watched: &str, expected_mode: &str) {
 
 /// What there is to say where the device of a test cannot be made.
 fn is_refused(network: &Network, missing: &str) {
-    println!("this kernel makes no {missing}; `cargo xtask vm` runs kernels that do");
+    remark(&format!(
+        "left out: this kernel makes no {missing}; `cargo xtask vm` runs kernels that do"
+    ));
     assert!(!emulated(), "the kernels of the guests have the module of {missing}");
     let agent = Agent::prepare(&binary().unwrap(), &network.server, &settings(&[missing])).unwrap();
     let output = agent.verb(&["run", "--config", agent.config().to_str().unwrap()]).unwrap();

@@ -15,7 +15,7 @@ use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use super::classifier::{EGRESS, FILTER, INGRESS, filter_pin};
-use super::{load, pins};
+use super::{load, pins, qdisc};
 use crate::config::XdpMode as Wanted;
 
 /// Name of the program at the XDP hook.
@@ -169,7 +169,7 @@ pub(super) fn detach(interface: &str, pins: &Path) -> Result<()> {
     for hook in [INGRESS, EGRESS] {
         hook.detach_filter(interface);
     }
-    Ok(())
+    qdisc::remove(interface, pins)
 }
 
 /// The interfaces an earlier agent left programs on.

@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use aya::programs::links::FdLink;
 use aya::programs::tc::{
-    NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact,
-    qdisc_detach_program,
+    NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_detach_program,
 };
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use nix::errno::Errno;
 
 use super::attach::errno;
-use super::pins;
+use super::{pins, qdisc};
 
 /// A classifier's name, by which an old kernel's filter is found again, and its place.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +95,8 @@ impl Hook {
     }
 
     fn filter(self, program: &mut SchedClassifier, interface: &str, pin: &Path) -> Result<()> {
-        let added = qdisc_add_clsact(interface);
+        let folder = pin.parent().context("a pin lies in a folder")?;
+        qdisc::make(program, interface, folder)?;
         self.detach_filter(interface);
         let options = NlOptions { priority: PRIORITY, handle: HANDLE, ..NlOptions::default() };
         let attached = program.attach_with_options(
@@ -105,10 +105,7 @@ impl Hook {
             TcAttachOptions::Netlink(options),
         );
         let id = attached.with_context(|| {
-            format!(
-                "cannot attach {} to {interface} (adding its clsact qdisc: {added:?})",
-                self.program
-            )
+            format!("cannot attach {} to the clsact qdisc of {interface}", self.program)
         })?;
         keep_filter(program.take_link(id)?);
         self.remember(program, pin)

@@ -19,6 +19,7 @@ mod pins;
 mod ports;
 mod privileges;
 mod prospect;
+mod qdisc;
 mod ring;
 mod skips;
 mod sources;

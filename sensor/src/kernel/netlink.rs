@@ -1,7 +1,7 @@
-//! One question to the kernel over netlink and its answer (netlink(7)): enough to look at an
-//! interface.
+//! One message to the kernel over netlink and its answer (netlink(7)): enough to look at an
+//! interface, and to remove what hangs on it.
 //!
-//! It must not know what is asked. Nothing here changes anything.
+//! It must not know what is asked.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -23,7 +23,10 @@ const ATTRIBUTE: usize = 4;
 const TYPE: u16 = 0x3fff;
 
 const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
+const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
 
 /// An interface with many virtual functions says most about itself: some 250 octets for each, of
 /// which there are at most 65536 (PCI's number of them has 16 bits).
@@ -34,23 +37,39 @@ const PATIENCE: i64 = 2;
 
 /// Sends one message of type `kind` and returns what the answer holds behind its header.
 pub(super) fn ask(protocol: SockProtocol, kind: u16, payload: &[u8]) -> io::Result<Vec<u8>> {
+    body(&exchange(protocol, kind, NLM_F_REQUEST, payload)?).map(<[u8]>::to_vec)
+}
+
+/// Has the kernel do what a message of type `kind` says.
+pub(super) fn command(protocol: SockProtocol, kind: u16, payload: &[u8]) -> io::Result<()> {
+    body(&exchange(protocol, kind, NLM_F_REQUEST | NLM_F_ACK, payload)?).map(drop)
+}
+
+/// Whether there is anything to list for a message of type `kind`.
+pub(super) fn any(protocol: SockProtocol, kind: u16, payload: &[u8]) -> io::Result<bool> {
+    let answer = exchange(protocol, kind, NLM_F_REQUEST | NLM_F_DUMP, payload)?;
+    body(&answer).map(|_| type_of(&answer) != Some(NLMSG_DONE))
+}
+
+/// The kernel's first datagram in answer to a message.
+fn exchange(protocol: SockProtocol, kind: u16, flags: u16, payload: &[u8]) -> io::Result<Vec<u8>> {
     let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
     let length = u32::try_from(HEADER + payload.len()).map_err(io::Error::other)?;
     let mut message = Vec::with_capacity(HEADER + payload.len());
     message.extend(length.to_ne_bytes());
     message.extend(kind.to_ne_bytes());
-    message.extend(NLM_F_REQUEST.to_ne_bytes());
+    message.extend(flags.to_ne_bytes());
     message.extend([0; 8]);
     message.extend(payload);
     let kernel = NetlinkAddr::new(0, 0);
     setsockopt(&socket, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
     sendto(socket.as_raw_fd(), &message, &kernel, MsgFlags::empty())?;
-    body(&receive(&socket).map_err(|error| match error.kind() {
+    receive(&socket).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => {
             io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer within 2 s")
         }
         _ => error,
-    })?)
+    })
 }
 
 /// One datagram, whole.
@@ -68,16 +87,21 @@ fn receive(socket: &OwnedFd) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-fn body(answer: &[u8]) -> io::Result<Vec<u8>> {
+/// What stands behind the header of an answer; nothing in one that only says that all went well.
+fn body(answer: &[u8]) -> io::Result<&[u8]> {
     let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "the kernel's answer ends early");
-    let kind =
-        answer.get(4..6).and_then(|octets| u16::from_ne_bytes(octets.try_into().ok()?).into());
     let body = answer.get(HEADER..).ok_or_else(cut)?;
-    if kind == Some(NLMSG_ERROR) {
-        let code = number(body.get(..4).ok_or_else(cut)?).ok_or_else(cut)?;
-        return Err(io::Error::from_raw_os_error(code.cast_signed().wrapping_neg()));
+    if type_of(answer) != Some(NLMSG_ERROR) {
+        return Ok(body);
     }
-    Ok(body.to_vec())
+    match number(body.get(..4).ok_or_else(cut)?).ok_or_else(cut)? {
+        0 => Ok(&[]),
+        code => Err(io::Error::from_raw_os_error(code.cast_signed().wrapping_neg())),
+    }
+}
+
+fn type_of(answer: &[u8]) -> Option<u16> {
+    Some(u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?))
 }
 
 /// An attribute as it is sent.
@@ -133,5 +157,7 @@ mod tests {
         answer.extend((-19_i32).to_ne_bytes());
         assert_eq!(body(&answer).unwrap_err().raw_os_error(), Some(19));
         assert!(body(&answer[..HEADER]).is_err());
+        answer[HEADER..].fill(0);
+        assert!(body(&answer).unwrap().is_empty(), "an acknowledgement");
     }
 }

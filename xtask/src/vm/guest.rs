@@ -119,7 +119,7 @@ fn read(console: String, wanted: usize) -> Report {
         let Some((_, said)) = line.split_once("vm ") else { continue };
         match said.split_once(' ') {
             Some(("release", release)) => report.release = Some(release.to_owned()),
-            Some(("doctor", findings)) => report.features = features(findings),
+            Some(("findings", findings)) => report.features = features(findings),
             Some((_, "0")) => report.ended += 1,
             None if said == "done" => report.done = true,
             _ => {}
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn a_guest_is_good_when_everything_ended_well() {
-        let begun = "\x1b[2Jvm release 6.1.0\r\nvm doctor {\"checks\": [\
+        let begun = "\x1b[2Jvm release 6.1.0\r\nvm findings {\"checks\": [\
                      {\"subject\": \"kernel: tcx\", \"state\": \"note\"}]}\r\n";
-        let passed = "test result: ok. 3 passed; 0 failed; 0 ignored\r\nvm programs 0\r\n";
+        let passed = "test result: ok. 3 passed; 0 failed; 0 ignored\r\nvm doctor 0\r\n";
         let report = check(&format!("{begun}{passed}vm done\r\n"), 1, true);
         assert_eq!((report.release.as_deref(), report.passed), (Some("6.1.0"), 3));
         assert_eq!(report.features, "-tcx");

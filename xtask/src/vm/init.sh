@@ -14,7 +14,7 @@ ip link set lo up
 echo "vm release $(uname -r)"
 
 hooksensor doctor --output json >/tmp/doctor
-echo "vm doctor $(tr -d '\n' </tmp/doctor)"
+echo "vm findings $(tr -d '\n' </tmp/doctor)"
 while IFS=: read -r binary filter; do
     $binary $filter --test-threads=2 </dev/null 2>&1
     echo "vm $binary $?"
