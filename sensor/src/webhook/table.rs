@@ -118,8 +118,8 @@ impl HeaderMark {
     }
 }
 
-/// The place of a header's name, whatever its case: by its length and its ends, which tell names
-/// apart that start with the same "x-".
+/// The place of a header's name, whatever its case: by its length, its last octet and its third,
+/// which is the first one after the "x-" of many. The factors spread the built-in names well.
 fn place(name: &[u8]) -> usize {
     let folded = |octet: Option<&u8>| usize::from(octet.map_or(0, |octet| octet | 0x20));
     let (third, last) = (folded(name.get(2)), folded(name.last()));
