@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::allowance::{Allowance, Loan};
 use super::chunked::{Chunked, Turn};
+use super::start_line::trim_ows;
 use super::{Anomaly, Body, BodyPolicy, Headers, Version};
 
 /// How the end of a body is found.
@@ -59,7 +60,7 @@ impl Framing {
         anomalies: &mut Vec<Anomaly>,
     ) -> Self {
         let (length, coding) = framing_fields(headers, anomalies);
-        if coding.is_some() && version < Version(1, 1) {
+        if coding.is_some() && version == Version(1, 0) {
             // Its framing is faulty to a reader of today, and unknown to one of its own time
             // (RFC 9112, section 6.1).
             note(anomalies, Anomaly::TransferCoding);
@@ -90,7 +91,7 @@ impl Framing {
             }
             return Some(Self::Chunked(Chunked::START));
         }
-        if !coding.trim_ascii().eq_ignore_ascii_case(b"identity") {
+        if !trim_ows(coding).eq_ignore_ascii_case(b"identity") {
             note(anomalies, Anomaly::TransferCoding);
         }
         length.map(Self::Length)
@@ -210,7 +211,7 @@ fn framing_fields<'a>(
 }
 
 fn codings(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    value.split(|octet| *octet == b',').map(<[u8]>::trim_ascii)
+    value.split(|octet| *octet == b',').map(trim_ows)
 }
 
 fn ends_chunked(value: &[u8]) -> bool {
@@ -224,7 +225,7 @@ fn is_chunked(coding: &[u8]) -> bool {
 /// Takes a Content-Length field in; the first of several lengths stands, which is named.
 fn declare_length(length: &mut Option<u64>, value: &[u8], anomalies: &mut Vec<Anomaly>) {
     for value in value.split(|octet| *octet == b',') {
-        match (decimal(value.trim_ascii()), *length) {
+        match (decimal(trim_ows(value)), *length) {
             (None, _) => note(anomalies, Anomaly::BadContentLength),
             (number, None) => *length = number,
             (number, first) if number == first => note(anomalies, Anomaly::RepeatedLength),

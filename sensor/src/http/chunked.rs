@@ -125,8 +125,13 @@ fn in_extension(size: u64, length: u32, carriage_return: bool, octet: u8) -> Tur
         octet => {
             let ends = octet == b'\r';
             let next = Chunked::Extension { size, length: length + 1, carriage_return: ends };
-            // A CR inside the line: to some that is its end (RFC 9112, section 2.2).
-            if carriage_return { Turn::Odd(next, Anomaly::BadChunkSize) } else { Turn::On(next) }
+            if carriage_return {
+                Turn::Odd(next, Anomaly::BareCr)
+            } else if octet.is_ascii_control() && !ends && octet != b'\t' {
+                Turn::Odd(next, Anomaly::BadChunkSize)
+            } else {
+                Turn::On(next)
+            }
         }
     }
 }
@@ -142,7 +147,8 @@ fn in_trailer(line: u32, length: u32, carriage_return: bool, octet: u8) -> Turn 
         (b'\n', 0, false) => Turn::OddEnd(Anomaly::BareLf),
         (b'\n', _, true) => Turn::On(next(0, false)),
         (b'\n', _, false) => Turn::Odd(next(0, false), Anomaly::BareLf),
-        (b'\r', _, _) => Turn::On(next(line, true)),
+        (octet, _, true) => Turn::Odd(next(line + 1, octet == b'\r'), Anomaly::BareCr),
+        (b'\r', _, false) => Turn::On(next(line, true)),
         _ => Turn::On(next(line + 1, false)),
     }
 }

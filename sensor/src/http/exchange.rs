@@ -106,6 +106,11 @@ pub struct Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u8, pub u8);
 
+impl Version {
+    /// What is said in its place cannot be read as one.
+    pub const UNREADABLE: Self = Self(0, 0);
+}
+
 /// A message body after its transfer coding was taken off.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Body {
@@ -250,7 +255,8 @@ pub enum Anomaly {
     /// A transfer coding that is not `chunked` at its end, has that more than once, or stands in a
     /// request of HTTP/1.0.
     TransferCoding,
-    /// A chunk size that is no number, too large, or in a line without end or with a CR in it.
+    /// A chunk size that is no number, too large, or in a line without end or with control characters
+    /// in it.
     BadChunkSize,
     /// Chunk data that is longer or shorter than its size.
     BadChunk,
@@ -268,6 +274,8 @@ pub enum Anomaly {
     FieldName,
     /// More fields than are kept.
     TooManyFields,
+    /// A CR inside a line, which to some is its end.
+    BareCr,
     /// More than one Host field.
     RepeatedHost,
     /// A request line with white space where none may be.
@@ -280,6 +288,8 @@ pub enum Anomaly {
     HeadTooLong,
     /// Segments that overlap and differ; the first ones are recorded.
     ConflictingSegments,
+    /// Octets in place of the request that are none.
+    UnrecognisedRequest,
     /// Octets in place of the response that are none.
     UnrecognisedResponse,
 }
@@ -302,12 +312,14 @@ impl Anomaly {
             Self::FieldWithoutColon => "field_without_colon",
             Self::FieldName => "field_name",
             Self::TooManyFields => "too_many_fields",
+            Self::BareCr => "bare_cr",
             Self::RepeatedHost => "repeated_host",
             Self::RequestLine => "request_line",
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",
             Self::HeadTooLong => "head_too_long",
             Self::ConflictingSegments => "conflicting_segments",
+            Self::UnrecognisedRequest => "unrecognised_request",
             Self::UnrecognisedResponse => "unrecognised_response",
         }
     }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::head::{RequestHead, ResponseHead, range};
-use super::start_line::{self, VERSION_LENGTH, is_token};
+use super::start_line::{self, VERSION_LENGTH, is_token, trim_ows};
 use super::{Anomaly, Headers, Version};
 
 /// Fields kept of one head; those after it are named by one anomaly.
@@ -69,6 +69,9 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
     if head.contains(&0) {
         anomalies.add(Anomaly::Nul);
     }
+    if memchr::memchr_iter(b'\r', head).any(|at| head.get(at + 1).is_some_and(|o| *o != b'\n')) {
+        anomalies.add(Anomaly::BareCr);
+    }
     let body = first_line_end(head);
     let folds: Vec<usize> = (body..head.len().saturating_sub(1))
         .filter(|at| head[*at] == b'\n' && matches!(head[at + 1], b' ' | b'\t'))
@@ -105,7 +108,9 @@ fn without_ending(line: &[u8]) -> &[u8] {
 fn is_single_spaced(line: &[u8], parts: &start_line::RequestLine<'_>) -> bool {
     let before = parts.method.len() + 1;
     let version = line.get(before + parts.target.len() + 1..).unwrap_or_default();
-    line.get(before..).is_some_and(|rest| rest.starts_with(parts.target))
+    let around = [line.get(before - 1), line.get(before + parts.target.len())];
+    around == [Some(&b' '); 2]
+        && line[before..].starts_with(parts.target)
         && !version.is_empty()
         && !version.iter().any(u8::is_ascii_whitespace)
 }
@@ -122,8 +127,8 @@ fn fields(head: &Bytes, at: usize, anomalies: &mut Anomalies) -> Headers {
             anomalies.add(Anomaly::FieldWithoutColon);
             continue;
         };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        let trimmed = name.trim_ascii();
+        let (name, value) = (&line[..colon], trim_ows(&line[colon + 1..]));
+        let trimmed = trim_ows(name);
         if trimmed.len() < name.len() {
             anomalies.add(Anomaly::SpaceBeforeColon);
         }

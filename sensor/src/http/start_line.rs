@@ -7,6 +7,9 @@ use super::Version;
 /// Octets of a version that follows the grammar: `HTTP/1.1`.
 pub(super) const VERSION_LENGTH: usize = 8;
 
+/// What a version starts with.
+const NAME: &[u8] = b"HTTP/";
+
 /// Longest method taken; the longest registered one, `UPDATEREDIRECTREF`, has 17 octets.
 const MAX_METHOD: usize = 32;
 
@@ -54,18 +57,29 @@ pub(super) struct StatusLine {
 pub(super) fn request_line(line: &[u8]) -> Option<RequestLine<'_>> {
     let method = method(line)?;
     let rest = line[method.len()..].trim_ascii();
-    let (target, last) = rest.split_at(rest.len().checked_sub(VERSION_LENGTH)?);
+    let (target, last) = rest.split_at_checked(rest.len().wrapping_sub(VERSION_LENGTH))?;
     let (target, version, exact) = match version(last) {
         Some(version) => (target, version, true),
         None if is_known_method(method) => {
-            let end = rest.iter().rposition(u8::is_ascii_whitespace)? + 1;
-            (&rest[..end], loose_version(&rest[end..])?, false)
+            let (target, version) = odd_version(rest)?;
+            (target, version, false)
         }
         None => return None,
     };
     let separated = target.last().is_some_and(u8::is_ascii_whitespace);
     let target = target.trim_ascii();
     (separated && !target.is_empty()).then_some(RequestLine { method, target, version, exact })
+}
+
+/// What stands before the last word of `rest` that looks like a version, and what it says.
+fn odd_version(rest: &[u8]) -> Option<(&[u8], Version)> {
+    let starts = (1..rest.len()).rev().find(|at| {
+        let name = rest[*at..].get(..NAME.len());
+        rest[at - 1].is_ascii_whitespace() && name.is_some_and(|n| n.eq_ignore_ascii_case(NAME))
+    })?;
+    let (target, version) = rest.split_at(starts);
+    let word = version.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    Some((target, loose_version(word).unwrap_or(Version::UNREADABLE)))
 }
 
 /// Parts of a line that is credible as a status line.
@@ -82,16 +96,15 @@ pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
 pub(super) fn may_be_request(octets: &[u8]) -> bool {
     let end = octets.iter().take(MAX_METHOD + 1).position(|octet| !is_token(*octet));
     match end {
-        Some(end) => end > 0 && octets[end] == b' ',
+        Some(end) => end > 0 && ends_method(&octets[..end], octets[end]),
         None => octets.len() <= MAX_METHOD,
     }
 }
 
 /// Whether a status line may start with these octets.
 pub(super) fn may_be_response(octets: &[u8]) -> bool {
-    const PREFIX: &[u8] = b"HTTP/";
-    let length = octets.len().min(PREFIX.len());
-    octets[..length] == PREFIX[..length]
+    let length = octets.len().min(NAME.len());
+    octets[..length] == NAME[..length]
 }
 
 /// Whether octets start with a method in common use and a space, or with the start of one.
@@ -119,7 +132,12 @@ pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
 
 fn method(line: &[u8]) -> Option<&[u8]> {
     let end = line.iter().take(MAX_METHOD + 1).position(|octet| !is_token(*octet))?;
-    (end > 0 && line[end] == b' ').then(|| &line[..end])
+    (end > 0 && ends_method(&line[..end], line[end])).then(|| &line[..end])
+}
+
+/// Whether the octet ends a method: a space, or a tab after one in common use.
+fn ends_method(method: &[u8], octet: u8) -> bool {
+    octet == b' ' || (octet == b'\t' && is_known_method(method))
 }
 
 /// `HTTP/` digit `.` digit.
@@ -137,8 +155,8 @@ fn version(octets: &[u8]) -> Option<Version> {
 /// As [`version`], with any number of digits and in letters of either case: some servers add a digit,
 /// and clients take it.
 fn loose_version(octets: &[u8]) -> Option<Version> {
-    let (name, numbers) = octets.split_at_checked(5)?;
-    if !name.eq_ignore_ascii_case(b"HTTP/") {
+    let (name, numbers) = octets.split_at_checked(NAME.len())?;
+    if !name.eq_ignore_ascii_case(NAME) {
         return None;
     }
     let point = numbers.iter().position(|octet| *octet == b'.')?;
@@ -154,6 +172,15 @@ fn decimal(digits: &[u8]) -> Option<u16> {
         let digit = octet.is_ascii_digit().then(|| u16::from(octet - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// What is left without the white space that may stand around a value: `OWS` of RFC 9110, section
+/// 5.6.3. Anything else there is part of the value to some and not to others.
+pub(super) fn trim_ows(mut octets: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = octets {
+        octets = rest;
+    }
+    octets
 }
 
 /// `tchar` of RFC 9110, section 5.6.2.

@@ -26,6 +26,7 @@ impl<'a> Http<'a> {
         let Exchange { request, response, .. } = &*delivery.exchange;
         let version = request.as_ref().map(|request| request.version);
         let version = version.or_else(|| response.as_ref().map(|response| response.version));
+        let version = version.filter(|version| *version != Version::UNREADABLE);
         Self {
             version: version.map(VersionText),
             request: request.as_ref().map(|request| HttpRequest::new(request, delivery)),

@@ -301,6 +301,10 @@ impl Conversation {
             let mut orphan = self.exchange(context.proxies);
             if self.queue.has_lost_requests() {
                 orphan.coverage.add(Coverage::GAP);
+            } else if self.requests.state() == State::Search
+                && self.requests.position() > self.requests.message_end()
+            {
+                note(&mut orphan.anomalies, Anomaly::UnrecognisedRequest);
             }
             self.orphan = Some(orphan);
         }

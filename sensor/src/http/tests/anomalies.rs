@@ -43,6 +43,14 @@ fn lengths_that_cannot_be_trusted() {
         "POST / 0/71 -> 200 0/38 !conflicting_length",
     );
     request(
+        "POST / HTTP/1.1\r\nContent-Length: \x0c5\r\n\r\n",
+        "POST / 0/39 -> 200 0/38 !bad_content_length",
+    );
+    request(
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\x0c\r\n\r\n",
+        "POST / 0/48 -> 200 0/38 !transfer_coding",
+    );
+    request(
         "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\nabc",
         "POST / 3/70 -> 200 0/38 !conflicting_length !transfer_coding",
     );
@@ -99,6 +107,18 @@ fn lines_that_are_not_ended_or_folded_as_they_should() {
     request("GET / HTTP/0.99\r\n\r\n", "GET / 0/19 -> 200 0/38 !bad_version");
     request("GET / HTTP/01.1\r\n\r\n", "GET / 0/19 -> 200 0/38 !bad_version");
     request("GET / http/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !bad_version");
+    for version in ["HTTP/2", "HTTP/11", "HTTP/1.x", "HTTP/1.1.1", "HTTP/1.1x", "HTTP/300.1"] {
+        let wire_bytes = 10 + version.len();
+        request(
+            &format!("GET / {version}\r\n\r\n"),
+            &format!("GET / 0/{wire_bytes} -> 200 0/38 !bad_version"),
+        );
+    }
+    request("GET / HTTP/1.1 x\r\n\r\n", "GET / 0/20 -> 200 0/38 !request_line !bad_version");
+    request("GET\t/\tHTTP/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !request_line");
+    request("GET /\x0cHTTP/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !request_line");
+    request("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", "GET / 0/29 -> 200 0/38 !bare_cr");
+    request("GET / HTTP/1.1\r\nA: b\r\r\n\r\n", "GET / 0/25 -> 200 0/38 !bare_cr");
     request(
         "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
         "GET / 0/36 -> 200 0/38 !repeated_host",

@@ -176,13 +176,18 @@ fn only_the_ports_asked_for_are_read() {
 
 #[test]
 fn a_watched_port_keeps_the_answer_to_what_is_no_request() {
-    let options = Options { ports: PortFilter::Only([80].into()), ..Options::default() };
-    let wire = Wire::open()
-        .client("\x00\x01garbage\r\n\r\n")
-        .server("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
-        .close();
-    let (exchanges, _) = replay(&wire, options);
-    assert_eq!(exchanges.iter().map(super::line).collect::<Vec<_>>(), ["- -> 400 0/39"]);
+    let request = "GET / HTTP/1.1\r\n\r\n";
+    for octets in ["\x00\x01garbage\r\n\r\n", &format!(" {request}"), &format!("\u{feff}{request}")]
+    {
+        let options = Options { ports: PortFilter::Only([80].into()), ..Options::default() };
+        let wire = Wire::open()
+            .client(octets)
+            .server("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
+            .close();
+        let (exchanges, _) = replay(&wire, options);
+        let lines: Vec<_> = exchanges.iter().map(super::line).collect();
+        assert_eq!(lines, ["- -> 400 0/39 !unrecognised_request"], "{octets:?}");
+    }
 }
 
 #[test]
