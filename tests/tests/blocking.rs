@@ -223,6 +223,12 @@ fn enforcement_is_switched_without_a_restart() {
         assert_eq!(agent.status().unwrap()["enforce"], json!(enforce));
         assert_eq!(connect(client, SERVER_V4, PORT), expected, "enforce = {enforce}");
     }
+    eventually(SETTLE, "each turn is on record", || {
+        let records = agent.dataset("decision").ok()?;
+        let actions: Vec<_> = records.iter().map(|record| &record["event"]["action"]).collect();
+        (actions == ["would_ban", "ban", "would_ban"]).then_some(())
+    })
+    .unwrap();
 }
 
 #[test]

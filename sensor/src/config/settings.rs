@@ -116,7 +116,8 @@ pub struct Kernel {
     pub max_sources: u32,
     /// Directory on a BPF file system for what outlives the agent: bans and counters.
     pub pin_path: PathBuf,
-    /// Whether the programs stay attached when the agent is stopped. Bans then go on, and expire.
+    /// Whether the programs stay attached when the agent is stopped, so that a restart leaves no gap.
+    /// Bans then go on, and expire; `hooksensor detach` removes everything.
     pub stay_attached: bool,
 }
 
@@ -133,7 +134,7 @@ impl Default for Kernel {
             max_cidr_bans: 10_000,
             max_sources: 65_536,
             pin_path: "/sys/fs/bpf/hooksensor".into(),
-            stay_attached: false,
+            stay_attached: true,
         }
     }
 }

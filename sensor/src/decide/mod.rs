@@ -70,22 +70,35 @@ impl ChokePoint {
         Self { policy, protected, active: BTreeMap::new(), recent: VecDeque::new() }
     }
 
-    /// Takes on a new policy. Bans stay, but for those on ports that are no longer watched: these
-    /// are narrowed, and given back as lifted where no port is left.
+    /// Takes on a new policy. Bans stay, but for those on ports that are no longer watched: these are
+    /// narrowed. What is to be carried out and put on record is given back: bans with no port left,
+    /// as lifted, and those that are enforced from now on, or no longer, anew.
+    #[must_use = "what changes must be put on record"]
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Vec<Decision> {
         self.policy = policy;
-        let mut lifted = Vec::new();
+        let (mut lifted, mut turned) = (Vec::new(), Vec::new());
         for decision in self.active.values_mut() {
-            decision.enforced = self.policy.enforce;
             if let Scope::Ports(ports) = &mut decision.scope {
                 ports.retain(|port| self.policy.ports.contains(port));
             }
             if decision.scope == Scope::Ports(BTreeSet::new()) {
                 lifted.push(decision.target);
+            } else if decision.enforced != self.policy.enforce {
+                turned.push(decision.target);
             }
         }
         let why = "none of its ports is watched any more";
-        lifted.iter().filter_map(|target| self.unban(target, why, now)).collect()
+        let lifted = lifted.iter().filter_map(|target| self.unban(target, why, now));
+        lifted.chain(turned.iter().filter_map(|target| self.turned(target, now))).collect()
+    }
+
+    /// The ban on `target` as it is decided by the policy of now.
+    fn turned(&self, target: &IpNet, now: Timestamp) -> Option<Decision> {
+        let Decision { scope, reason, origin, evidence, .. } = self.active.get(target)?.clone();
+        let rest = self.active.get(target)?.expires_at().nanoseconds_since(now);
+        let request =
+            Request { target: *target, scope, duration: Duration::from_nanos(rest), reason };
+        Some(self.decision(Action::Ban, request, origin, evidence, now))
     }
 
     /// Takes on a new protected set; gives back the bans that touch it now and must be lifted.
@@ -164,7 +177,8 @@ impl ChokePoint {
     pub fn commit(&mut self, decision: &Decision) {
         match decision.action {
             Action::Ban => {
-                if matches!(decision.origin, Origin::Rule(_)) {
+                let is_new = !self.active.contains_key(&decision.target);
+                if is_new && matches!(decision.origin, Origin::Rule(_)) {
                     self.recent.push_back(decision.time);
                 }
                 self.active.insert(decision.target, decision.clone());

@@ -177,6 +177,31 @@ fn a_ban_ends_with_the_last_of_its_ports() {
     assert_eq!(lifted[0].action, Action::Unban);
 }
 
+/// Whoever is dropped from now on is on record as such, with the reason and the end there were.
+#[test]
+fn bans_are_decided_anew_where_enforcement_turns() {
+    const LATER: Timestamp = Timestamp(NOW.0 + 60_000_000_000);
+    let mut choke_point = choke_point();
+    let decision = choke_point.ban(request("203.0.113.1/32"), NOW).unwrap();
+    choke_point.commit(&decision);
+    let turn = |choke_point: &mut ChokePoint, enforce| {
+        let ports = BTreeSet::from([80, 8080]);
+        let policy = Policy { enforce, ports, ban: config::Ban::default() };
+        let changes = choke_point.set_policy(policy, LATER);
+        changes.iter().for_each(|change| choke_point.commit(change));
+        changes
+    };
+    let enforced = decision.enforced;
+    assert_eq!(turn(&mut choke_point, enforced), []);
+    let changes = turn(&mut choke_point, !enforced);
+    let [change] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!((change.enforced, change.time), (!enforced, LATER));
+    assert_eq!(change.expires_at(), decision.expires_at());
+    assert_eq!((&change.reason, &change.origin), (&decision.reason, &decision.origin));
+    assert_ne!(change.id, decision.id);
+    assert_eq!(choke_point.active().collect::<Vec<_>>(), [change]);
+}
+
 #[test]
 fn a_session_protects_from_new_bans_and_ends_none() {
     let mut choke_point = choke_point();

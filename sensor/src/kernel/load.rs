@@ -383,7 +383,7 @@ impl Kernel {
                     entries = info.max_entries(),
                     configured = wanted,
                     "a map kept from before the restart has another size than configured; stop \
-                     the agent with kernel.stay_attached = false once to let it be made anew"
+                     the agent and run `hooksensor detach` once to let it be made anew"
                 );
             }
         }

@@ -114,7 +114,7 @@ fn begin(
     let (shards, threads) =
         Shards::start(&mut enforcer, &first, Arc::clone(&common), &outlets, stop)?;
     enforcer.kernel().settle();
-    let desk = Desk {
+    let mut desk = Desk {
         enforcer,
         choke_point,
         first_config: Arc::clone(&config),
@@ -132,6 +132,7 @@ fn begin(
         started: Instant::now(),
         figures: DeskFigures::default(),
     };
+    desk.report_adopted();
     Ok((desk, threads))
 }
 
@@ -195,11 +196,14 @@ async fn reload_on_hangup(desk: mpsc::Sender<Question>) {
     }
 }
 
-/// Has the state saved, and detaches, unless told to stay; then bans go on in the kernel until they expire.
+/// Has the state saved, and detaches, unless the programs are to stay: then bans go on in the kernel
+/// until they expire.
 fn part(mut desk: Desk) -> Result<()> {
     desk.state.finish(&desk.common);
     if desk.first_config.kernel.stay_attached {
-        tracing::info!("the programs stay attached; bans hold until they expire");
+        tracing::info!(
+            "the programs stay attached and bans hold until they expire; `hooksensor detach` removes them"
+        );
         return Ok(());
     }
     desk.enforcer.kernel().detach().context("cannot detach")?;

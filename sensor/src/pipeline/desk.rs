@@ -119,6 +119,7 @@ impl Desk {
     fn decide(&mut self, finding: &Finding) {
         self.figures.findings += 1;
         put(&mut self.lines, &record::finding(finding, &self.observer));
+        self.lines.flush();
         let now = self.enforcer.now();
         match self.choke_point.finding(finding, now) {
             Ok(decision) => {
@@ -197,13 +198,28 @@ impl Desk {
         Ok(())
     }
 
+    /// Puts on record what an earlier agent left in force: it drops on this one's word from now on.
+    pub(super) fn report_adopted(&mut self) {
+        let adopted: Vec<_> = self.choke_point.active().cloned().collect();
+        if !adopted.is_empty() {
+            tracing::info!(bans = adopted.len(), "bans from before the start stay in force");
+        }
+        adopted.iter().for_each(|decision| self.put_on_record(decision));
+        self.lines.flush();
+    }
+
     /// Puts a decision that has taken effect on record.
     pub(super) fn report(&mut self, decision: &Decision) {
         let action = decision.action_name();
-        *self.figures.decisions.entry(action).or_default() += 1;
         tracing::info!(
             action, target = %decision.target, reason = decision.reason, "decision carried out"
         );
+        self.put_on_record(decision);
+        self.lines.flush();
+    }
+
+    fn put_on_record(&mut self, decision: &Decision) {
+        *self.figures.decisions.entry(decision.action_name()).or_default() += 1;
         let time = self.enforcer.on_the_wall(decision.time);
         let shown = Decision { time, ..decision.clone() };
         put(&mut self.lines, &record::decision(&shown, &self.observer));
@@ -318,5 +334,4 @@ fn put(lines: &mut Lines, record: &impl serde::Serialize) {
     let mut line = Vec::new();
     record::write_line(record, &mut line);
     lines.put(&line);
-    lines.flush();
 }

@@ -37,18 +37,29 @@ impl Desk {
     fn change_to(&mut self, config: &Arc<Config>, knowledge: &Arc<Knowledge>) -> Result<()> {
         let kernel = self.enforcer.kernel();
         self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
-        self.enforcer.configure(config)?;
-        self.sampling.configure(config.kernel.sample_one_in);
-        self.set_sampling()?;
         self.config = Arc::clone(config);
         self.knowledge = Arc::clone(knowledge);
-        let lifted = self.choke_point.set_policy(Policy::from(&**config), self.enforcer.now());
-        for decision in lifted {
+        if config.enforce {
+            // Nothing may drop a moment before it is known whom nothing may meet.
+            self.protect()?;
+            self.instruct(config)?;
+        } else {
+            self.instruct(config)?;
+            self.protect()?;
+        }
+        let changes = self.choke_point.set_policy(Policy::from(&**config), self.enforcer.now());
+        for decision in changes {
             self.choke_point.commit(&decision);
             self.report(&decision);
         }
-        self.protect()?;
         self.tell_shards()
+    }
+
+    /// Changes what the programs do.
+    fn instruct(&mut self, config: &Config) -> Result<()> {
+        self.enforcer.configure(config)?;
+        self.sampling.configure(config.kernel.sample_one_in);
+        self.set_sampling()
     }
 
     /// Detaches from the interfaces that are no longer named.
