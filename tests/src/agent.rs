@@ -37,6 +37,9 @@ const RECORDS: &str = "deliveries.jsonl";
 const SOCKET: &str = "control.sock";
 const STATE: &str = "state";
 
+/// As many [`Settings::shards`] as an agent has that is not told.
+pub const AS_BY_DEFAULT: u32 = 0;
+
 /// What a test or the demo sets; everything else keeps the agent's default.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -50,6 +53,8 @@ pub struct Settings {
     pub limit: Option<(u64, u64)>,
     /// Keys of the table `ban`, as TOML.
     pub ban: String,
+    /// Shards of the agent. Tests have two, so that what is true of one is not all that is tested.
+    pub shards: u32,
     /// Whether the programs outlive the agent.
     pub stay_attached: bool,
     /// Endpoints and providers, and other tables of the configuration, as TOML.
@@ -75,6 +80,7 @@ impl Settings {
             ports: vec![port],
             limit: None,
             ban: String::new(),
+            shards: 2,
             stay_attached: false,
             tables: String::new(),
         }
@@ -86,12 +92,13 @@ impl Settings {
         });
         format!(
             "enforce = {}\ninterfaces = {:?}\nports = {:?}\nstate_dir = {:?}\n{limit}[kernel]\n\
-             shards = 2\npin_path = {pins:?}\nstay_attached = {}\n[ban]\n{}\n[output.file]\npath = {:?}\n\
+             shards = {}\npin_path = {pins:?}\nstay_attached = {}\n[ban]\n{}\n[output.file]\npath = {:?}\n\
              [control]\nsocket = {:?}\n{}",
             self.enforce,
             self.interfaces,
             self.ports,
             folder.join(STATE),
+            self.shards,
             self.stay_attached,
             self.ban,
             folder.join(RECORDS),

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use harness::agent::{Agent, Settings};
+use harness::agent::{AS_BY_DEFAULT, Agent, Settings};
 use harness::eventually;
 use harness::flood::{self, Flood};
 use harness::load::Progress;
@@ -57,6 +57,7 @@ pub(super) fn play(binary: &Path, interrupted: &AtomicBool) -> Result<Summary> {
     let network = Network::new(4)?;
     let _server = Server::start(&network.server, PORT)?;
     let mut settings = Settings::new(network.interfaces(), PORT);
+    settings.shards = AS_BY_DEFAULT;
     settings.limit = Some((LIMIT.rate, LIMIT.burst));
     settings.ban = "over_limit_for = \"1s\"\nduration = \"10m\"".to_owned();
     let agent = Agent::start(binary, &network.server, &settings)?;

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::agent::{self, Settings};
+use harness::agent::{self, AS_BY_DEFAULT, Settings};
 use harness::eventually;
 use harness::network::Network;
 use nix::sys::signal::{Signal, kill};
@@ -42,6 +42,7 @@ impl<'a> Agent<'a> {
     /// Starts the agent on `core`, recording every connection to the receiver.
     pub(super) fn start(binary: &Path, network: &'a Network, core: &str) -> Result<Self> {
         let mut settings = Settings::new(network.interfaces(), PORT);
+        settings.shards = AS_BY_DEFAULT;
         settings.limit = Some(PACKETS);
         let agent = Self(agent::Agent::start(binary, &network.server, &settings)?);
         pin(agent.0.pid()?, core)?;
