@@ -13,8 +13,29 @@ pub const METHOD_LENGTH: usize = 8;
 /// Octets below which a segment may only be told to start like a method.
 pub const SHORTEST: usize = 4;
 
+/// Steps of up to [`SHORTEST`] octets in which ends of lines before a request line are passed over:
+/// one step takes two CRLF. A server ignores at least one (RFC 9112, section 2.2), for old clients
+/// send one too many behind a body; the verifier follows each step anew.
+pub const BLANK_STEPS: usize = 1;
+
 const fn word(text: [u8; 4]) -> u32 {
     u32::from_be_bytes(text)
+}
+
+/// How many of these octets, read as above, are ends of lines before anything else.
+#[inline(always)]
+#[must_use]
+pub const fn blank(first: u32) -> usize {
+    const fn ends_line(octet: u8) -> bool {
+        matches!(octet, b'\r' | b'\n')
+    }
+    match first.to_be_bytes() {
+        [a, ..] if !ends_line(a) => 0,
+        [_, b, ..] if !ends_line(b) => 1,
+        [_, _, c, _] if !ends_line(c) => 2,
+        [.., d] if !ends_line(d) => 3,
+        _ => 4,
+    }
 }
 
 /// What a segment asks for that starts with these octets, read as numbers in network order: a
@@ -158,6 +179,21 @@ mod tests {
         assert_eq!(method_of("HTTP/1.1 200"), Method::None);
         for other in ["", "X", "PX", "POX", "p", "GEX", "\r\n", "0"] {
             assert_eq!(method_of(other), Method::None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn ends_of_lines_are_counted_up_to_the_first_other_octet() {
+        for (text, expected) in [
+            ("POST", 0),
+            ("\nGET", 1),
+            ("\r\nGE", 2),
+            ("\r\n\rP", 3),
+            ("\r\n\r\n", 4),
+            ("G\r\n\r", 0),
+        ] {
+            let first = text.as_bytes().first_chunk().map(|octets| u32::from_be_bytes(*octets));
+            assert_eq!(first.map(blank), Some(expected), "{text:?}");
         }
     }
 

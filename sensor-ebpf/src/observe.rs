@@ -31,34 +31,50 @@ pub(crate) const fn opens(transport: &Transport) -> bool {
     transport.flags & (SYN | ACK) == SYN
 }
 
-/// What a segment asks for, if it starts with a request line.
+/// What a segment asks for, if it starts with a request line, which may have ends of lines before
+/// it.
 #[inline(always)]
 pub(crate) fn method<F: Frame>(frame: &F, network: &Network, transport: &Transport) -> Method {
-    let payload = transport.payload;
-    if payload + head::SHORTEST > network.end {
-        return tiny_method(frame, network.end, payload);
+    let mut start = transport.payload;
+    for _ in 0..frame.turns(1 + head::BLANK_STEPS) {
+        if start + head::SHORTEST > network.end {
+            return tiny_method(frame, network.end, start);
+        }
+        let Some(first) = frame.number(start) else { return Method::None };
+        let blank = head::blank(first);
+        if blank == 0 {
+            return request_line(frame, network.end, start, first);
+        }
+        // One way behind them is followed, not one for each number of them.
+        start = frame.forget(start + blank);
     }
-    let Some(first) = frame.number(payload) else { return Method::None };
-    if payload + head::METHOD_LENGTH > network.end {
+    Method::None
+}
+
+/// What a segment asks for that has at least the octets of `first`, from `start` on.
+#[inline(always)]
+fn request_line<F: Frame>(frame: &F, end: usize, start: usize, first: u32) -> Method {
+    if start + head::METHOD_LENGTH > end {
         return head::cut_method(first);
     }
-    match frame.number(payload + head::SHORTEST) {
+    match frame.number(start + head::SHORTEST) {
         Some(rest) => head::method(first, rest),
         None => Method::None,
     }
 }
 
-/// What a segment of less than four octets may ask for.
+/// What less than four octets from `start` on may ask for, which may have ends of lines among them.
 #[inline(always)]
-fn tiny_method<F: Frame>(frame: &F, end: usize, payload: usize) -> Method {
-    let octet = |at: usize| match frame.octets::<1>(payload + at) {
-        Some([octet]) if payload + at < end => u32::from(octet),
+fn tiny_method<F: Frame>(frame: &F, end: usize, start: usize) -> Method {
+    let octet = |at: usize| match frame.octets::<1>(start + at) {
+        Some([octet]) if start + at < end => u32::from(octet),
         _ => 0,
     };
-    if payload >= end {
+    if start >= end {
         return Method::None;
     }
-    head::tiny_method(octet(0) << 24 | octet(1) << 16 | octet(2) << 8)
+    let first = octet(0) << 24 | octet(1) << 16 | octet(2) << 8;
+    head::tiny_method(first << (8 * head::blank(first)))
 }
 
 /// Counts a packet whose head nobody needs.

@@ -1,7 +1,7 @@
 //! The Prometheus endpoint, as Prometheus sees it.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::{self, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use harness::eventually;
 use harness::network::{Network, SERVER_V4};
 use harness::server::{LOCATIONS, Server};
 use harness::webhook::endpoint;
+use serde_json::json;
 
 const PORT: u16 = 8080;
 
@@ -44,6 +45,34 @@ fn promtool_has_nothing_to_say() {
     }
 }
 
+/// Three requests in one segment are one head at its start, behind the end of a line.
+#[test]
+fn requests_that_the_kernel_cannot_count_are_named() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let settings = Settings::new(network.interfaces(), PORT);
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", LOCATIONS[0].0);
+    let segment = format!("\r\n{}", request.repeat(3));
+    let send = || -> io::Result<()> {
+        let mut stream = TcpStream::connect((SERVER_V4, PORT))?;
+        stream.write_all(segment.as_bytes())?;
+        stream.shutdown(Shutdown::Write)?;
+        io::copy(&mut stream, &mut io::sink()).map(drop)
+    };
+    network.clients[0].namespace.run(send).unwrap().unwrap();
+    let status = eventually(SETTLE, "three records", || {
+        agent.status().ok().filter(|status| status["records"]["made"]["delivery"] == 3)
+    });
+    let expected = json!([{ "port": PORT, "unrecorded": 0, "uncounted": 2 }]);
+    assert_eq!(status.unwrap()["coverage"], expected);
+    let metrics = agent.metrics().unwrap();
+    assert_eq!(metrics.sum("hooksensor_requests_total", &[]), 1);
+    assert_eq!(metrics.sum("hooksensor_requests_uncounted", &[]), 2);
+    let text = agent.done(&["status"]).unwrap();
+    assert!(text.contains("coverage   port 8080: not counted 2\n"), "{text}");
+}
+
 #[test]
 fn health_is_told_on_loopback_only() {
     let network = Network::new(1).unwrap();
@@ -52,6 +81,6 @@ fn health_is_told_on_loopback_only() {
     assert!(agent.get("/healthz").is_ok());
     assert!(agent.get("/elsewhere").is_err());
     let far = SocketAddr::new(SERVER_V4.into(), 10_477);
-    let reached = network.clients[0].namespace.run(|| std::net::TcpStream::connect(far)).unwrap();
+    let reached = network.clients[0].namespace.run(|| TcpStream::connect(far)).unwrap();
     assert!(reached.is_err());
 }

@@ -536,6 +536,20 @@ fn requests_and_responses_are_counted_by_their_first_line() {
         ("NS /hooks HTTP/1.1\r\n", 0),
         ("}", 0),
         ("\r\n", 0),
+        ("\r\nPOST /hooks HTTP/1.1\r\n", 1),
+        ("\nGET /hooks HTTP/1.1\r\n", 1),
+        ("\r\n\nPUT /hooks HTTP/1.1\r\n", 1),
+        ("\r\n\r\nDELETE /x HTTP/1.1\r\n", 1),
+        ("\r\n\r\n\nGET /x HTTP/1.1\r\n", 0),
+        ("\r\nPOSTAL /x", 0),
+        ("\r\n\r\n", 0),
+        ("\r\n\r\n\r\n", 0),
+        ("\nPO", 1),
+        ("\r\nP", 1),
+        ("\r\nGE", 1),
+        ("\r\nPOST", 1),
+        ("\r\n\r\nDEL", 1),
+        ("\n}", 0),
         ("{\"ref\":\"refs/heads/main\"}", 0),
         ("", 0),
     ] {
@@ -574,7 +588,7 @@ fn connections_and_requests_have_limits_of_their_own() {
     programs.check("a SYN of another source", &v4("192.0.2.2:1").flags(flag::SYN), Reason::Clean);
     programs.check("a first request", &request, Reason::Clean);
     programs.check("a second request", &request, Reason::DropRequests);
-    for start in ["P", "PO", "POS", "POST", "POST "] {
+    for start in ["P", "PO", "POS", "POST", "POST ", "\nP", "\r\nPO", "\r\n\r\nPOST /"] {
         let tiny = v4(CLEAN_V4).payload(start.as_bytes());
         programs.check(start, &tiny, Reason::DropRequests);
     }

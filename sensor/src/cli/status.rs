@@ -104,14 +104,15 @@ fn ports(ports: &[PortFigures]) -> String {
 
 /// What became of the requests of each endpoint.
 fn coverage(snapshot: &Snapshot) -> String {
-    let streams = &snapshot.streams;
-    let endpoints = streams.endpoints.iter().map(|one| {
+    let endpoints = snapshot.streams.endpoints.iter().map(|one| {
         let name = if one.endpoint.is_empty() { "(no endpoint)" } else { one.endpoint.as_str() };
         format!("coverage   port {} {name}: {}", one.port, list(&one.requests))
     });
-    let rest = snapshot.kernel.ports.iter().filter_map(|one| {
-        let unrecorded = streams.unrecorded(one.port, one.requests.values().sum());
-        (unrecorded > 0).then(|| format!("coverage   port {}: no record {unrecorded}", one.port))
+    let rest = snapshot.coverage.iter().flat_map(|one| {
+        [("no record", one.unrecorded), ("not counted", one.uncounted)]
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(part, count)| format!("coverage   port {}: {part} {count}", one.port))
     });
     endpoints.chain(rest).collect::<Vec<_>>().join("\n")
 }

@@ -290,7 +290,7 @@ fn records(page: &Page, snapshot: &Snapshot) -> Result<()> {
     )
 }
 
-/// Of the requests the kernel counted: what records they gave, and how many gave none.
+/// What records requests gave, and by how much that differs from what the kernel counted.
 fn coverage(page: &Page, snapshot: &Snapshot) -> Result<()> {
     let streams = &snapshot.streams;
     let endpoints: Vec<_> =
@@ -305,14 +305,18 @@ fn coverage(page: &Page, snapshot: &Snapshot) -> Result<()> {
             })
         }),
     )?;
+    let ports: Vec<_> = snapshot.coverage.iter().map(|one| (one.port.to_string(), one)).collect();
     page.gauge(
         "requests_unrecorded",
         "Requests the kernel counted that gave no record: not copied, not understood or under way.",
         &["port"],
-        Ports::new(snapshot).each().map(|(name, one)| {
-            let counted = one.requests.values().sum();
-            (vec![name], streams.unrecorded(one.port, counted))
-        }),
+        ports.iter().map(|(name, one)| (vec![name.as_str()], one.unrecorded)),
+    )?;
+    page.gauge(
+        "requests_uncounted",
+        "Requests that gave a record and the kernel did not count: not at the start of a segment.",
+        &["port"],
+        ports.iter().map(|(name, one)| (vec![name.as_str()], one.uncounted)),
     )
 }
 
@@ -323,7 +327,7 @@ fn by_name(figures: &BTreeMap<String, u64>) -> impl Iterator<Item = Sample<'_>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::{AnswerFigures, KernelFigures, ReceiverFigures, named};
+    use crate::export::{AnswerFigures, KernelFigures, PortCoverage, ReceiverFigures, named};
     use crate::kernel::Totals;
     use hooksensor_ebpf::abi::Counters;
 
@@ -346,6 +350,7 @@ mod tests {
         let snapshot = Snapshot {
             version: String::from("1.2.3"),
             kernel: KernelFigures::from(&totals),
+            coverage: vec![PortCoverage { port: 8080, unrecorded: 0, uncounted: 5 }],
             receivers: vec![receiver()],
             ..Snapshot::default()
         };
@@ -355,6 +360,8 @@ mod tests {
             r#"hooksensor_packets_total{direction="ingress",port="8080"} 7"#,
             r#"hooksensor_verdicts_total{port="8080",reason="drop_banned"} 7"#,
             r#"hooksensor_responses_total{class="4xx",port="8080"} 2"#,
+            r#"hooksensor_requests_unrecorded{port="8080"} 0"#,
+            r#"hooksensor_requests_uncounted{port="8080"} 5"#,
             "hooksensor_enforce 0",
             r#"hooksensor_deliveries_total{endpoint="orders",event_type="push",outcome="served",provider="github"} 3"#,
             r#"hooksensor_deliveries_late_total{endpoint="orders",event_type="push",provider="github"} 1"#,

@@ -2,6 +2,7 @@
 //!
 //! It must not know what a record holds.
 
+mod coverage;
 mod file;
 mod metrics;
 mod receivers;
@@ -9,6 +10,7 @@ mod sink;
 mod snapshot;
 mod stdout;
 
+pub use coverage::PortCoverage;
 pub use file::FileSink;
 pub use metrics::encode;
 pub use sink::Sink;

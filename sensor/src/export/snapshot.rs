@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use hooksensor_ebpf::abi::{Counters, Method, Reason};
 use serde::{Deserialize, Serialize};
 
+use super::coverage::PortCoverage;
 use crate::kernel::{Attachment, Totals};
 
 /// Everything the agent can say of itself at one moment.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub kernel: KernelFigures,
     /// What the reassembly of connections and exchanges counts.
     pub streams: StreamFigures,
+    /// Of each watched port, how far the kernel's count of requests and the records agree.
+    pub coverage: Vec<PortCoverage>,
     /// What became of records.
     pub records: RecordFigures,
     /// Times the state was saved for the next run, by outcome.
@@ -160,21 +163,6 @@ pub struct EndpointCoverage {
     pub endpoint: String,
     /// By coverage: `full`, or the gravest cause why not.
     pub requests: BTreeMap<String, u64>,
-}
-
-impl StreamFigures {
-    /// Of so many requests that the kernel counted for a port, those that gave no record: not
-    /// copied up, not understood, or still under way.
-    #[must_use]
-    pub fn unrecorded(&self, port: u16, counted: u64) -> u64 {
-        let recorded: u64 = self
-            .endpoints
-            .iter()
-            .filter(|one| one.port == port)
-            .flat_map(|one| one.requests.values())
-            .sum();
-        counted.saturating_sub(recorded)
-    }
 }
 
 /// What became of records.

@@ -12,15 +12,19 @@ use ipnet::IpNet;
 use super::desk::Desk;
 use crate::control::{SourceOrder, SourceView};
 use crate::export::{
-    BanFigures, InterfaceFigures, KernelFigures, RESPONSE_CLASSES, RecordFigures, SamplingFigures,
-    Snapshot, named,
+    BanFigures, InterfaceFigures, KernelFigures, PortCoverage, RESPONSE_CLASSES, RecordFigures,
+    SamplingFigures, Snapshot, named,
 };
 use crate::kernel::Source;
 
 impl Desk {
     /// Everything there is to say at this moment.
     pub(super) fn snapshot(&self) -> Result<Snapshot> {
-        let totals = self.enforcer.totals()?;
+        // Before what the kernel counts, which is ahead: what comes in between was counted first.
+        let streams = self.shards.streams();
+        let kernel = KernelFigures::from(&self.enforcer.totals()?);
+        let coverage =
+            kernel.ports.iter().map(|port| PortCoverage::of(port, &streams.endpoints)).collect();
         let saves = self.state.figures();
         let (receivers, receivers_untracked) = self.common.receivers();
         Ok(Snapshot {
@@ -33,8 +37,9 @@ impl Desk {
                 one_in: self.sampling.one_in(),
                 configured: self.config.kernel.sample_one_in,
             },
-            kernel: KernelFigures::from(&totals),
-            streams: self.shards.streams(),
+            kernel,
+            streams,
+            coverage,
             records: self.record_figures(),
             state_saves: named([("saved", saves.saved()), ("failed", saves.failed())]),
             receivers,

@@ -5,9 +5,13 @@
 use std::fmt::{self, Error, Write as _};
 
 use serde::Serialize;
-use serde::ser::{self, SerializeMap, SerializeStruct, SerializeStructVariant, Serializer as _};
+use serde::ser::{self, Serializer as _};
+
+use members::Members;
 
 use super::escape;
+
+mod members;
 
 /// Appends `record` to `line` as JSON, without a line ending of its own.
 ///
@@ -28,30 +32,20 @@ fn value(value: &(impl Serialize + ?Sized), line: &mut Vec<u8>) {
     }
 }
 
-/// Letters of the longest name that is written at once.
-const USUAL_NAME: usize = 29;
-
 /// The name of what is a value already, in the form that is written here.
 pub(super) const ENCODED: &str = "hooksensor::Encoded";
 
-/// Writes one value; octets as they are where it `IS_ENCODED`. A general encoder looks into every name for what to escape and asks its writer
-/// for every piece; records have names that are plain, and there are a hundred pieces in one.
+/// Writes one value; octets as they are where it `IS_ENCODED`. A general encoder looks into every
+/// name for what to escape and asks its writer for every piece; records have names that are plain,
+/// and there are a hundred pieces in one.
 struct Encoder<'a, const IS_ENCODED: bool = false>(&'a mut Vec<u8>);
-
-/// Writes the members of an object or the items of an array, with commas between them.
-struct Members<'a> {
-    line: &'a mut Vec<u8>,
-    is_first: bool,
-    end: &'static [u8],
-}
 
 /// Text that is escaped while it is made.
 struct Escaped<'a>(&'a mut Vec<u8>);
 
 impl<'a, const IS_ENCODED: bool> Encoder<'a, IS_ENCODED> {
     fn members(self, start: u8, end: &'static [u8]) -> Members<'a> {
-        self.0.push(start);
-        Members { line: self.0, is_first: true, end }
+        Members::new(self.0, start, end)
     }
 
     /// What `name` tells apart, as an object of that one member.
@@ -74,55 +68,6 @@ impl<'a, const IS_ENCODED: bool> Encoder<'a, IS_ENCODED> {
 
     fn whole(mut self, number: impl itoa::Integer) {
         self.literal(itoa::Buffer::new().format(number));
-    }
-}
-
-impl Members<'_> {
-    #[inline]
-    fn separate(&mut self) {
-        if !std::mem::take(&mut self.is_first) {
-            self.line.push(b',');
-        }
-    }
-
-    #[inline]
-    fn item(&mut self, item: &(impl Serialize + ?Sized)) {
-        self.separate();
-        value(item, self.line);
-    }
-
-    #[inline(always)]
-    fn member(&mut self, name: &'static str, member: &(impl Serialize + ?Sized)) {
-        self.separate();
-        // Where the name is known to the compiler, so is this piece, and it is written in a few words.
-        let mut piece = [b'"'; USUAL_NAME + 3];
-        if let Some(place) = piece.get_mut(1..=name.len()).filter(|_| name.len() <= USUAL_NAME) {
-            place.copy_from_slice(name.as_bytes());
-            piece[name.len() + 2] = b':';
-            self.line.extend_from_slice(&piece[..name.len() + 3]);
-        } else {
-            self.line.push(b'"');
-            self.line.extend_from_slice(name.as_bytes());
-            self.line.extend_from_slice(b"\":");
-        }
-        value(member, self.line);
-    }
-
-    /// The name of a member; what is no text is made one.
-    fn name(&mut self, name: &(impl Serialize + ?Sized)) {
-        self.separate();
-        let start = self.line.len();
-        value(name, self.line);
-        if self.line.get(start) != Some(&b'"') {
-            let written = self.line.split_off(start);
-            self.line.push(b'"');
-            escape::text(&written, self.line);
-            self.line.push(b'"');
-        }
-    }
-
-    fn finish(self) {
-        self.line.extend_from_slice(self.end);
     }
 }
 
@@ -310,179 +255,5 @@ impl<'a, const IS_ENCODED: bool> ser::Serializer for Encoder<'a, IS_ENCODED> {
     }
 }
 
-/// Items one after the other, under the name that each kind of list has for them.
-macro_rules! lists {
-    ($($kind:ident.$method:ident)*) => {
-        $(impl ser::$kind for Members<'_> {
-            type Ok = ();
-            type Error = Error;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Error> {
-                self.item(item);
-                Ok(())
-            }
-
-            fn end(self) -> Result<(), Error> {
-                self.finish();
-                Ok(())
-            }
-        })*
-    };
-}
-
-lists! {
-    SerializeSeq.serialize_element
-    SerializeTuple.serialize_element
-    SerializeTupleStruct.serialize_field
-    SerializeTupleVariant.serialize_field
-}
-
-/// Members with names that the program chose, which are plain.
-macro_rules! structures {
-    ($($kind:ident)*) => {
-        $(impl $kind for Members<'_> {
-            type Ok = ();
-            type Error = Error;
-
-            #[inline(always)]
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                value: &T,
-            ) -> Result<(), Error> {
-                self.member(name, value);
-                Ok(())
-            }
-
-            fn end(self) -> Result<(), Error> {
-                self.finish();
-                Ok(())
-            }
-        })*
-    };
-}
-
-structures! { SerializeStruct SerializeStructVariant }
-
-impl SerializeMap for Members<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.name(key);
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, member: &T) -> Result<(), Error> {
-        self.line.push(b':');
-        value(member, self.line);
-        Ok(())
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.finish();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::collection::{btree_map, vec};
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    use super::*;
-
-    fn line(record: &impl Serialize) -> String {
-        let mut line = Vec::new();
-        write_line(record, &mut line);
-        String::from_utf8(line).unwrap()
-    }
-
-    /// Values of every kind that records have, within one another.
-    fn value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<String>().prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 64, 8, |inner| {
-            prop_oneof![
-                vec(inner.clone(), 0..8).prop_map(Value::from),
-                btree_map(any::<String>(), inner, 0..8)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
-    /// What has no form in JSON, or fails while it is written.
-    struct Refusing;
-
-    impl Serialize for Refusing {
-        fn serialize<S: ser::Serializer>(&self, encoder: S) -> Result<S::Ok, S::Error> {
-            let mut list = encoder.serialize_seq(None)?;
-            ser::SerializeSeq::serialize_element(&mut list, "half of it")?;
-            Err(ser::Error::custom("refused"))
-        }
-    }
-
-    #[derive(Serialize)]
-    struct Unit;
-
-    #[derive(Serialize)]
-    struct Pair(u8, char);
-
-    #[derive(Serialize)]
-    enum Kind {
-        Plain,
-        One(u8),
-        Two(u8, f64),
-        Named { a: Pair },
-    }
-
-    #[test]
-    fn every_kind_of_value_has_a_form() {
-        let check = |record: &dyn Fn() -> String, expected: &str| assert_eq!(record(), expected);
-        check(&|| line(&1.5), "1.5");
-        check(&|| line(&-0.25_f32), "-0.25");
-        check(&|| line(&[f64::NAN, f64::INFINITY]), "[null,null]");
-        check(&|| line(&['c', '"', '\n']), r#"["c","\"","\n"]"#);
-        check(&|| line(&Unit), "null");
-        check(&|| line(&Pair(1, 'x')), r#"[1,"x"]"#);
-        check(&|| line(&Kind::Plain), r#""Plain""#);
-        check(&|| line(&Kind::One(1)), r#"{"One":1}"#);
-        check(&|| line(&Kind::Two(1, 2.5)), r#"{"Two":[1,2.5]}"#);
-        check(&|| line(&Kind::Named { a: Pair(1, 'x') }), r#"{"Named":{"a":[1,"x"]}}"#);
-        check(&|| line(&(1, Refusing, u128::MAX)), "[1,null,null]");
-        check(&|| line(&Refusing), "null");
-        let odd = [(Some(1), "a"), (None, "b")];
-        check(&|| line(&BTreeMap::from(odd)), r#"{"null":"b","1":"a"}"#);
-        check(&|| line(&BTreeMap::from([(("k",), Refusing)])), r#"{"[\"k\"]":null}"#);
-    }
-
-    #[test]
-    fn displayed_values_are_escaped() {
-        assert_eq!(line(&format_args!("{}\n{}", '"', 1)), r#""\"\n1""#);
-    }
-
-    proptest! {
-        #[test]
-        fn finite_numbers_are_read_as_they_were(number in any::<f64>()) {
-            let read: Value = serde_json::from_str(&line(&number)).unwrap();
-            prop_assert_eq!(read.as_f64(), number.is_finite().then_some(number));
-        }
-
-        #[test]
-        fn the_usual_encoder_writes_the_same(value in value()) {
-            let usual: String = serde_json::to_string(&value).unwrap().chars().map(|c| {
-                let is_odd = c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-                if is_odd { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }
-            }).collect();
-            prop_assert_eq!(line(&value), usual);
-        }
-    }
-}
+mod tests;
