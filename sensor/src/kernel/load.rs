@@ -1,6 +1,7 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ impl Kernel {
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(directory.layout())
             .override_global("SHARDS", &shards, true)
+            .override_global("SEED", &seed(), true)
             .map_max_entries("BANS_V4", settings.max_bans)
             .map_max_entries("BANS_V6", settings.max_bans)
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)
@@ -388,6 +390,12 @@ impl Kernel {
             }
         }
     }
+}
+
+/// A number that nobody can guess: the standard library keys its hashes with what the kernel gives
+/// it at random.
+fn seed() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 fn run<P>(program: &P, frame: &[u8], times: u32) -> Result<Runs>
