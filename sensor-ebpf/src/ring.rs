@@ -18,6 +18,11 @@ use crate::maps::{self, Ring};
 #[unsafe(no_mangle)]
 static SHARDS: u32 = 1;
 
+/// What the agent picks at random, and writes here as above: a sender who knew how clients are
+/// shared out could fill one shard's ring with the traffic of many addresses.
+#[unsafe(no_mangle)]
+static SEED: u64 = 0;
+
 /// What a ring is asked for: octets not yet read, and octets in all (`BPF_RB_AVAIL_DATA` and
 /// `BPF_RB_RING_SIZE` of Linux, include/uapi/linux/bpf.h).
 const USED: u64 = 0;
@@ -31,9 +36,10 @@ const OPEN_TO_ALL: u64 = PARTS - 1;
 /// The ring of the shard that looks after a client, both directions of its connections.
 #[inline(always)]
 pub(crate) fn of(client: &Address) -> Option<&'static Ring> {
-    // SAFETY: a static is readable. The compiler must not take its value for the one written here.
-    let shards = unsafe { ptr::read_volatile(&raw const SHARDS) };
-    let shard = if shards > 1 { client.part(shards) } else { 0 };
+    // SAFETY: statics are readable. The compiler must not take their values for those written here.
+    let (shards, seed) =
+        unsafe { (ptr::read_volatile(&raw const SHARDS), ptr::read_volatile(&raw const SEED)) };
+    let shard = if shards > 1 { client.part(shards, seed) } else { 0 };
     maps::RINGS.get(shard)
 }
 

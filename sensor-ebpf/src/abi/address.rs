@@ -59,10 +59,15 @@ impl Address {
     }
 
     /// Which of `parts` parts of all addresses it belongs to, which are as good as equal in size.
+    /// Who does not know the seed cannot choose addresses of one part.
     #[inline(always)]
     #[must_use]
-    pub const fn part(&self, parts: u32) -> u32 {
-        let [a, b, c, d, ..] = ((self.hash(0) >> 32) * parts as u64).to_be_bytes();
+    pub const fn part(&self, parts: u32, seed: u64) -> u32 {
+        let [a, b, c, d, e, f, g, h] = seed.to_be_bytes();
+        let (high, low) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+        let [a, b, c, d] = self.0;
+        let seeded = Self([a ^ high, b ^ low, c ^ low, d ^ high]);
+        let [a, b, c, d, ..] = ((seeded.hash(0) >> 32) * parts as u64).to_be_bytes();
         u32::from_be_bytes([a, b, c, d])
     }
 }
@@ -107,18 +112,31 @@ mod tests {
 
     #[test]
     fn parts_are_fair_and_within_their_number() {
-        for parts in [1, 2, 3, 7, 64] {
+        for (parts, seed) in [1, 2, 3, 7, 64].into_iter().zip([0, 1, u64::MAX, 1 << 63, 1 << 32]) {
             let mut sizes = vec![0_u32; parts as usize];
             for last in 0..=255 {
                 for address in [
                     IpAddr::from([192, 0, 2, last]),
                     IpAddr::from([0x20, last.into(), 0, 0, 0, 0, 0, 1]),
                 ] {
-                    sizes[Address::from(address).part(parts) as usize] += 1;
+                    sizes[Address::from(address).part(parts, seed) as usize] += 1;
                 }
             }
             let fair = 512 / parts;
             assert!(sizes.iter().all(|size| (fair / 4..=fair * 4).contains(size)), "{sizes:?}");
+        }
+    }
+    #[test]
+    fn the_seed_decides_who_shares_a_part() {
+        for family in [[0, 0, Address::MAPPED], [0x0120, 0, 0]] {
+            let [a, b, c] = family;
+            let all: Vec<_> = (0..4096_u32).map(|d| Address::v6([a, b, c, d.to_be()])).collect();
+            let of_one = |seed| all.iter().filter(move |one| one.part(4, seed) == 0);
+            for seed in [1, 0x0123_4567_89ab_cdef, u64::MAX, 1 << 40] {
+                let still = of_one(0).filter(|one| one.part(4, seed) == 0).count();
+                let fair = of_one(0).count() / 4;
+                assert!((fair / 2..fair * 2).contains(&still), "{seed}: {still}, not some {fair}");
+            }
         }
     }
 }

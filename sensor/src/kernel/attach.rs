@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::Ebpf;
 use aya::programs::links::FdLink;
-use aya::programs::xdp::XdpLink;
 use aya::programs::{ProgramError, XdpMode};
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -15,7 +14,8 @@ use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use super::classifier::{EGRESS, FILTER, INGRESS, filter_pin};
-use super::{load, pins, qdisc};
+use super::journal::{Journal, Place, Step, Xdp};
+use super::{link, load, pins, qdisc, seated, takeover};
 use crate::config::XdpMode as Wanted;
 
 /// Name of the program at the XDP hook.
@@ -114,34 +114,38 @@ pub(super) fn check(interface: &str) -> Result<()> {
 }
 
 /// Attaches the ingress program in the best place there is, or replaces the one an earlier agent
-/// left.
+/// left. What it left in other places goes when the journal is kept.
 pub(super) fn ingress(
     programs: &mut Ebpf,
     interface: &str,
     wanted: Wanted,
     pins: &Path,
+    journal: &mut Journal,
 ) -> Result<Attachment> {
     let index = index_of(interface)?;
-    let attachment = |mode, why, replaced| Attachment {
+    let mut attachment = Attachment {
         interface: interface.to_owned(),
         index,
-        mode,
-        why,
-        replaced,
+        mode: Mode::Stack,
+        why: None,
+        replaced: false,
         lost: None,
     };
-    for mode in Mode::ALL {
-        let pin = ingress_pin(pins, interface, mode);
-        if !accepts(wanted, mode) {
-            take_away(interface, mode, &pin)?;
-        } else if replace(programs, interface, mode, &pin)? {
-            return Ok(attachment(mode, None, true));
+    let modes = || Mode::ALL.into_iter().filter(|mode| accepts(wanted, *mode));
+    for mode in modes() {
+        if replace(programs, interface, mode, &ingress_pin(pins, interface, mode), journal)? {
+            leave_others(interface, mode, pins, journal);
+            return Ok(Attachment { mode, replaced: true, ..attachment });
         }
     }
     let mut first: Option<anyhow::Error> = None;
-    for mode in Mode::ALL.into_iter().filter(|mode| accepts(wanted, *mode)) {
-        match place(programs, interface, mode, &ingress_pin(pins, interface, mode)) {
-            Ok(()) => return Ok(attachment(mode, first.map(|why| why.to_string()), false)),
+    for mode in modes() {
+        match place(programs, &attachment, mode, pins, journal) {
+            Ok(()) => {
+                leave_others(interface, mode, pins, journal);
+                attachment.why = first.map(|why| why.to_string());
+                return Ok(Attachment { mode, ..attachment });
+            }
             Err(error) => first = first.or(Some(error)),
         }
     }
@@ -149,12 +153,17 @@ pub(super) fn ingress(
 }
 
 /// Attaches the egress program, or replaces the one an earlier agent left.
-pub(super) fn egress(programs: &mut Ebpf, interface: &str, pins: &Path) -> Result<()> {
+pub(super) fn egress(
+    programs: &mut Ebpf,
+    interface: &str,
+    pins: &Path,
+    journal: &mut Journal,
+) -> Result<()> {
     let (program, pin) = (load::classifier(programs, EGRESS)?, egress_pin(pins, interface));
-    if EGRESS.replace(program, interface, &pin)? {
+    if EGRESS.replace(program, interface, &pin, journal)? {
         Ok(())
     } else {
-        EGRESS.attach(program, interface, &pin)
+        EGRESS.attach(program, interface, &pin, journal)
     }
 }
 
@@ -209,36 +218,82 @@ fn egress_pin(pins: &Path, interface: &str) -> PathBuf {
     pins.join(format!("egress-{}", pins::name_of(interface)))
 }
 
-fn replace(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Result<bool> {
+fn replace(
+    programs: &mut Ebpf,
+    interface: &str,
+    mode: Mode,
+    pin: &Path,
+    journal: &mut Journal,
+) -> Result<bool> {
     if mode == Mode::Stack {
-        return INGRESS.replace(load::classifier(programs, INGRESS)?, interface, pin);
+        let program = load::classifier(programs, INGRESS)?;
+        return INGRESS.replace(program, interface, pin, journal);
     }
-    let Some(link) = pins::open(pin)? else { return Ok(false) };
-    match load::xdp(programs, INGRESS_PROGRAM)?.attach_to_link(XdpLink::try_from(link)?) {
-        Ok(_) => Ok(true),
-        Err(error) => pins::forget_defunct(error, pin).map(|()| false),
+    let index = index_of(interface)?;
+    let program = load::xdp(programs, INGRESS_PROGRAM)?.fd()?;
+    takeover::take_over(program, interface, pin, |id| seated::runs_xdp(index, id), journal)
+}
+
+/// Has what an earlier agent left in other places go, once nothing is taken back any more.
+fn leave_others(interface: &str, mode: Mode, pins: &Path, journal: &mut Journal) {
+    for other in Mode::ALL.into_iter().filter(|other| *other != mode) {
+        journal.note(Step::Leaves(place_of(interface, other, pins)));
     }
 }
 
-/// Detaches what runs in a place that is no longer wanted.
-fn take_away(interface: &str, mode: Mode, pin: &Path) -> Result<()> {
-    if mode == Mode::Stack && filter_pin(pin).exists() {
-        INGRESS.detach_filter(interface);
-        pins::remove(&filter_pin(pin))?;
+fn place_of(interface: &str, mode: Mode, pins: &Path) -> Place {
+    Place {
+        interface: interface.to_owned(),
+        pin: ingress_pin(pins, interface, mode),
+        hook: (mode == Mode::Stack).then_some(INGRESS),
     }
+}
+
+/// Attaches the ingress program where none of ours is.
+fn place(
+    programs: &mut Ebpf,
+    at: &Attachment,
+    mode: Mode,
+    pins: &Path,
+    journal: &mut Journal,
+) -> Result<()> {
+    let pin = ingress_pin(pins, &at.interface, mode);
+    if mode == Mode::Stack {
+        let program = load::classifier(programs, INGRESS)?;
+        return INGRESS.attach(program, &at.interface, &pin, journal);
+    }
+    // One XDP program stands on an interface at a time: of an earlier agent's in the other mode
+    // there is a moment without, and it is put back where this one is refused.
+    let mut change = Journal::default();
+    let other = if mode == Mode::Native { Mode::Generic } else { Mode::Native };
+    make_way(at, other, &ingress_pin(pins, &at.interface, other), &mut change)?;
+    attach_xdp(load::xdp(programs, INGRESS_PROGRAM)?, &at.interface, mode, &pin)?;
+    change.note(Step::Placed(place_of(&at.interface, mode, pins)));
+    journal.append(change);
+    Ok(())
+}
+
+/// Detaches what an earlier agent left on the interface at the XDP hook in another mode.
+fn make_way(at: &Attachment, mode: Mode, pin: &Path, change: &mut Journal) -> Result<()> {
+    let Some(link) = pins::open(pin)? else { return Ok(()) };
+    let info = takeover::info(&link, pin)?;
+    if info.index != at.index || !seated::runs_xdp(at.index, info.program)? {
+        return Ok(());
+    }
+    let program = link::program(info.program).context("cannot open an earlier agent's program")?;
+    link.detach().context("cannot detach an earlier agent's program")?;
+    let native = mode == Mode::Native;
+    change.note(Step::GaveWay(Xdp { program, index: at.index, native, pin: pin.to_path_buf() }));
     pins::remove(pin)
 }
 
-fn place(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Result<()> {
-    let flags = match mode {
-        Mode::Native => XdpMode::Driver,
-        Mode::Generic => XdpMode::Skb,
-        Mode::Stack => {
-            return INGRESS.attach(load::classifier(programs, INGRESS)?, interface, pin);
-        }
-    };
-    let program = load::xdp(programs, INGRESS_PROGRAM)?;
-    let id = program.attach(interface, flags).map_err(|error| {
+fn attach_xdp(
+    program: &mut aya::programs::Xdp,
+    interface: &str,
+    mode: Mode,
+    pin: &Path,
+) -> Result<()> {
+    let id = program.attach(interface, flags(mode)).map_err(|error| {
         let reason = explain(&error, interface);
         anyhow!(error).context(reason)
     })?;
@@ -246,6 +301,14 @@ fn place(programs: &mut Ebpf, interface: &str, mode: Mode, pin: &Path) -> Result
         .with_context(|| format!("the kernel gave no link for {interface}"))?;
     link.pin(pin)?;
     Ok(())
+}
+
+/// How XDP is asked for a mode.
+const fn flags(mode: Mode) -> XdpMode {
+    match mode {
+        Mode::Native => XdpMode::Driver,
+        Mode::Generic | Mode::Stack => XdpMode::Skb,
+    }
 }
 
 pub(super) fn errno(error: &ProgramError) -> Option<Errno> {

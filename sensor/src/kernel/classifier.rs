@@ -11,11 +11,12 @@ use aya::programs::links::FdLink;
 use aya::programs::tc::{
     NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_detach_program,
 };
-use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::programs::{LinkOrder, ProgramInfo, SchedClassifier, TcAttachType};
 use nix::errno::Errno;
 
 use super::attach::errno;
-use super::{pins, qdisc};
+use super::journal::{Journal, Place, Step};
+use super::{pins, qdisc, seated, takeover};
 
 /// A classifier's name, by which an old kernel's filter is found again, and its place.
 #[derive(Debug, Clone, Copy)]
@@ -43,22 +44,29 @@ const PRIORITY: u16 = 18_247;
 const HANDLE: TcHandle = TcHandle::new(0, 1);
 
 impl Hook {
-    /// Replaces the program that an earlier agent left, behind the link at `pin` or in a filter;
-    /// whether there was one.
+    /// Replaces the program that an earlier agent left on the interface, behind the link at `pin`
+    /// or in a filter; whether there was one.
     pub(super) fn replace(
         self,
         program: &mut SchedClassifier,
         interface: &str,
         pin: &Path,
+        journal: &mut Journal,
     ) -> Result<bool> {
-        if filter_pin(pin).exists() {
-            return self.replace_filter(program, interface, pin);
+        let filter = filter_pin(pin);
+        if filter.exists() {
+            // By its own name, of which the kernel keeps a part, a filter put back is not found.
+            let earlier = ProgramInfo::from_pin(&filter)
+                .and_then(|info| SchedClassifier::from_program_info(info, self.program.into()))
+                .with_context(|| format!("cannot open {}", filter.display()))?;
+            let refilled = self.refill(program, interface, pin)?;
+            if refilled {
+                journal.note(Step::Refiltered(self.place(interface, pin), Box::new(earlier)));
+            }
+            return Ok(refilled);
         }
-        let Some(link) = pins::open(pin)? else { return Ok(false) };
-        match program.attach_to_link(SchedClassifierLink::try_from(link)?) {
-            Ok(_) => Ok(true),
-            Err(error) => pins::forget_defunct(error, pin).map(|()| false),
-        }
+        let on = |id| seated::runs_classifier(interface, self.direction, id);
+        takeover::take_over(program.fd()?, interface, pin, on, journal)
     }
 
     /// Attaches the program and pins its link.
@@ -67,6 +75,7 @@ impl Hook {
         program: &mut SchedClassifier,
         interface: &str,
         pin: &Path,
+        journal: &mut Journal,
     ) -> Result<()> {
         let place = TcAttachOptions::TcxOrder(match self.direction {
             TcAttachType::Ingress => LinkOrder::first(),
@@ -75,15 +84,21 @@ impl Hook {
         match program.attach_with_options(interface, self.direction, place) {
             Ok(id) => {
                 FdLink::try_from(program.take_link(id)?)?.pin(pin)?;
-                Ok(())
             }
             Err(error) if errno(&error) == Some(Errno::EINVAL) => {
-                self.filter(program, interface, pin)
+                self.filter(program, interface, pin)?;
             }
             Err(error) => {
-                Err(error).with_context(|| format!("cannot attach {} to {interface}", self.program))
+                return Err(error)
+                    .with_context(|| format!("cannot attach {} to {interface}", self.program));
             }
         }
+        journal.note(Step::Placed(self.place(interface, pin)));
+        Ok(())
+    }
+
+    fn place(self, interface: &str, pin: &Path) -> Place {
+        Place { interface: interface.to_owned(), pin: pin.to_path_buf(), hook: Some(self) }
     }
 
     /// Removes the filter of an old kernel, where there is one.
@@ -111,8 +126,8 @@ impl Hook {
         self.remember(program, pin)
     }
 
-    /// Changes the program of the filter in one step.
-    fn replace_filter(
+    /// Changes the program of the filter in one step; whether there was one.
+    pub(super) fn refill(
         self,
         program: &mut SchedClassifier,
         interface: &str,

@@ -1,6 +1,7 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
 use super::classifier::{EGRESS, Hook, INGRESS};
 use super::features;
+use super::journal::Journal;
 use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::{self, Ring};
@@ -32,6 +34,8 @@ const SMALLEST_FRAME: [u8; 14] = [0; 14];
 
 /// The loaded programs with their maps.
 pub struct Kernel {
+    /// What is taken back unless the start succeeds; before the pins are given to another agent.
+    journal: Journal,
     programs: Ebpf,
     maps: Maps,
     pins: PinDirectory,
@@ -63,6 +67,7 @@ impl Kernel {
         let mut programs = EbpfLoader::new()
             .default_map_pin_directory(directory.layout())
             .override_global("SHARDS", &shards, true)
+            .override_global("SEED", &seed(), true)
             .map_max_entries("BANS_V4", settings.max_bans)
             .map_max_entries("BANS_V6", settings.max_bans)
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)
@@ -87,13 +92,15 @@ impl Kernel {
         let rings = ring::make(&mut programs, shards, settings.ring_bytes)?;
         let mut maps = Maps::take(&mut programs, directory.layout())?;
         maps.recount_bans()?;
-        let kernel = Self { programs, maps, pins: directory, rings, logger };
+        let kernel =
+            Self { journal: Journal::default(), programs, maps, pins: directory, rings, logger };
         kernel.warn_of_sizes(settings);
         Ok(kernel)
     }
 
-    /// Attaches to every interface, replacing what an earlier agent left there. When one fails,
-    /// those that were not attached before are not afterwards either.
+    /// Attaches to every interface, replacing what an earlier agent left there. When one fails, or
+    /// this is dropped before [`settle`](Self::settle), the programs are again those that were
+    /// there before.
     ///
     /// # Errors
     ///
@@ -107,24 +114,32 @@ impl Kernel {
             attach::check(interface)?;
         }
         self.hello()?;
-        let before = attach::pinned_interfaces(self.pins.layout())?;
-        let attached: Result<Vec<_>> =
-            interfaces.iter().map(|interface| self.attach_to(interface, mode)).collect();
+        let attached: Result<_> =
+            interfaces.iter().map(|interface| self.take_up(interface, mode)).collect();
         if attached.is_err() {
-            self.detach_others(&before)?;
+            self.journal.take_back();
         }
         attached
     }
 
-    /// Attaches to one interface.
+    /// Attaches to one interface, for good: where only the egress program fails, bans hold.
     ///
     /// # Errors
     ///
     /// As [`attach`](Self::attach).
     pub fn attach_to(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
-        let pins = self.pins.layout();
-        let attachment = attach::ingress(&mut self.programs, interface, mode, pins)?;
-        attach::egress(&mut self.programs, interface, pins)?;
+        let (pins, mut journal) = (self.pins.layout(), Journal::default());
+        let attachment = attach::ingress(&mut self.programs, interface, mode, pins, &mut journal)?;
+        journal.keep();
+        attach::egress(&mut self.programs, interface, pins, &mut journal)?;
+        journal.keep();
+        Ok(attachment)
+    }
+
+    fn take_up(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
+        let (pins, journal) = (self.pins.layout(), &mut self.journal);
+        let attachment = attach::ingress(&mut self.programs, interface, mode, pins, journal)?;
+        attach::egress(&mut self.programs, interface, pins, journal)?;
         Ok(attachment)
     }
 
@@ -155,6 +170,7 @@ impl Kernel {
     /// From now on programs and maps outlive this process; before, what was not there when it
     /// started is removed with it.
     pub fn settle(&mut self) {
+        self.journal.keep();
         self.pins.keep();
     }
 
@@ -164,6 +180,7 @@ impl Kernel {
     ///
     /// When a pin cannot be removed.
     pub fn detach(&mut self) -> Result<()> {
+        self.journal.keep();
         self.detach_others(&[])?;
         self.pins.remove()
     }
@@ -388,6 +405,12 @@ impl Kernel {
             }
         }
     }
+}
+
+/// A number that nobody can guess: the standard library keys its hashes with what the kernel gives
+/// it at random.
+fn seed() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 fn run<P>(program: &P, frame: &[u8], times: u32) -> Result<Runs>

@@ -9,6 +9,7 @@ use nix::sys::socket::SockProtocol;
 
 use super::attach::{self, Mode, accepts, index_of};
 use super::netlink::{ask, attribute, find, number};
+use super::seated::{INTERFACE_HEADER, describe, xdp_program};
 use crate::config::XdpMode;
 
 /// What the ingress program would get.
@@ -34,13 +35,9 @@ struct Facts {
 }
 
 // From if_link.h and rtnetlink.h.
-const RTM_GETLINK: u16 = 18;
-const INTERFACE_HEADER: usize = 16;
 const IFLA_MTU: u16 = 4;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
-const IFLA_XDP: u16 = 43;
-const IFLA_XDP_PROG_ID: u16 = 4;
 
 // From genetlink.h and netdev.h.
 const GENL_ID_CTRL: u16 = 16;
@@ -79,19 +76,15 @@ pub fn prospect(interface: &str, wanted: XdpMode) -> Result<Prospect> {
 
 impl Facts {
     fn of(index: u32) -> Result<Self> {
-        let mut request = [0; INTERFACE_HEADER];
-        request[4..8].copy_from_slice(&index.to_ne_bytes());
-        let answer = ask(SockProtocol::NetlinkRoute, RTM_GETLINK, &request)?;
+        let answer = describe(index)?;
         let attributes = answer.get(INTERFACE_HEADER..).unwrap_or_default();
         let kind = find(attributes, IFLA_LINKINFO).and_then(|info| find(info, IFLA_INFO_KIND));
-        let program =
-            find(attributes, IFLA_XDP).and_then(|xdp| find(xdp, IFLA_XDP_PROG_ID)).and_then(number);
         let flags = answer.get(8..12).and_then(number).unwrap_or_default();
         Ok(Self {
             loopback: flags & IFF_LOOPBACK != 0,
             mtu: find(attributes, IFLA_MTU).and_then(number).unwrap_or_default(),
             kind: kind.map(|kind| String::from_utf8_lossy(kind).trim_end_matches('\0').to_owned()),
-            program: program.filter(|id| *id != 0),
+            program: xdp_program(attributes),
             features: features(index),
         })
     }

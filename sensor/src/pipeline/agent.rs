@@ -89,8 +89,8 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
 
 /// Loads, attaches, configures, and starts the shards. The programs are attached before the maps are
 /// configured, which hold nothing, or what an earlier agent told them; what each agent tells its own
-/// programs it tells them first, so that a ban holds while they take over. When anything fails the
-/// kernel side is as it was before.
+/// programs it tells them first, so that a ban holds while they take over. When anything fails, the
+/// programs of before are again those that decide, with what they were told.
 fn begin(
     config: Config,
     knowledge: Arc<Knowledge>,
@@ -105,7 +105,6 @@ fn begin(
     attachments.iter().for_each(announce);
     let mut host = Host::default();
     let choke_point = prepare(&mut enforcer, &mut host, &config)?;
-    enforcer.kernel().detach_others(&config.interfaces)?;
     let observer = Arc::new(observer::observer(&attachments));
     let config = Arc::new(config);
     let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
@@ -113,6 +112,7 @@ fn begin(
     state.recall(&common, &config);
     let (shards, threads) =
         Shards::start(&mut enforcer, &first, Arc::clone(&common), &outlets, stop)?;
+    enforcer.kernel().detach_others(&config.interfaces)?;
     enforcer.kernel().settle();
     let mut desk = Desk {
         enforcer,
