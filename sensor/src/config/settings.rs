@@ -277,10 +277,12 @@ impl Default for Protect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Connections followed at once. The longest idle makes room for a new one, and is counted.
+    /// Connections followed at once. The longest idle makes room for a new one, and is counted. Each
+    /// shard has an equal part of them, so one client, a proxy for example, has that of one shard.
     pub max_flows: usize,
-    /// Memory for octets that wait for missing ones, over all connections; and as much again for
-    /// bodies that are kept while they arrive, to check their signatures.
+    /// Memory for octets that wait for missing ones, over all connections, an equal part for each
+    /// shard; and as much again for bodies that are kept while they arrive, to check their
+    /// signatures: of that, every shard may take what is left.
     #[serde(with = "fields::size")]
     #[schemars(with = "SizeText")]
     pub memory: usize,

@@ -5,14 +5,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Octets that may be lent out, shared by the bodies of one engine.
-#[derive(Debug, Clone)]
-pub(super) struct Allowance(Arc<State>);
+/// Octets for the contents of bodies unless said otherwise: two of the largest that a provider sends,
+/// or thirty thousand usual ones.
+const USUAL: usize = 64 << 20;
 
-#[derive(Debug)]
-struct State {
-    left: AtomicUsize,
-    refused: AtomicU64,
+/// Octets that may be lent out, to the bodies of one engine or of several.
+#[derive(Debug, Clone)]
+pub struct Allowance {
+    left: Arc<AtomicUsize>,
+    refused: Arc<AtomicU64>,
 }
 
 /// Octets lent to one body; they go back when it is dropped.
@@ -22,14 +23,28 @@ pub(super) struct Loan {
     octets: usize,
 }
 
+impl Default for Allowance {
+    /// One of its own, of 64 MiB.
+    fn default() -> Self {
+        Self::new(USUAL)
+    }
+}
+
 impl Allowance {
-    pub(super) fn new(octets: usize) -> Self {
-        Self(Arc::new(State { left: AtomicUsize::new(octets), refused: AtomicU64::new(0) }))
+    /// So many octets, of which none is lent out.
+    #[must_use]
+    pub fn new(octets: usize) -> Self {
+        Self { left: Arc::new(AtomicUsize::new(octets)), refused: Arc::default() }
     }
 
-    /// Bodies that asked for more than was left.
+    /// Lends of the same octets, and counts what it refuses itself.
+    pub(super) fn share(&self) -> Self {
+        Self { left: Arc::clone(&self.left), refused: Arc::default() }
+    }
+
+    /// Times that more was asked for than was left.
     pub(super) fn refused(&self) -> u64 {
-        self.0.refused.load(Ordering::Relaxed)
+        self.refused.load(Ordering::Relaxed)
     }
 }
 
@@ -40,13 +55,13 @@ impl Loan {
 
     /// Takes so many octets more, unless that is more than is left.
     pub(super) fn grow(&mut self, octets: usize) -> bool {
-        let state = &*self.allowance.0;
+        let Allowance { left, refused } = &self.allowance;
         let less = |left: usize| left.checked_sub(octets);
-        let granted = state.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        let granted = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
         if granted {
             self.octets += octets;
         } else {
-            state.refused.fetch_add(1, Ordering::Relaxed);
+            refused.fetch_add(1, Ordering::Relaxed);
         }
         granted
     }
@@ -54,7 +69,7 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        self.allowance.0.left.fetch_add(self.octets, Ordering::Relaxed);
+        self.allowance.left.fetch_add(self.octets, Ordering::Relaxed);
     }
 }
 
@@ -73,5 +88,17 @@ mod tests {
         drop(first);
         assert!(second.grow(8) && !second.grow(1));
         assert_eq!(allowance.refused(), 2);
+    }
+
+    #[test]
+    fn what_is_shared_is_lent_once_and_refused_by_each() {
+        let one = Allowance::new(10);
+        let other = one.share();
+        let mut first = Loan::new(&one);
+        assert!(first.grow(10));
+        assert!(!Loan::new(&other).grow(1));
+        assert_eq!((one.refused(), other.refused()), (0, 1));
+        drop(first);
+        assert!(Loan::new(&other).grow(10));
     }
 }

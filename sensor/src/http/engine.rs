@@ -55,14 +55,14 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { ports, limits, bodies, proxies, seed } = options;
+        let Options { ports, limits, contents, bodies, proxies, seed } = options;
         Self {
             table: Table::new(limits.tcp, seed),
             conversations: Conversations {
                 slots: Vec::new(),
                 ports,
                 bodies,
-                allowance: Allowance::new(limits.content_octets),
+                allowance: contents.share(),
                 proxies,
                 buffered: 0,
                 buffer_limit: limits.head_octets,

@@ -25,6 +25,7 @@ mod target;
 mod tests;
 mod tls;
 
+pub use allowance::Allowance;
 pub use counters::Counters;
 pub use engine::Engine;
 pub use exchange::{

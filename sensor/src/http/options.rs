@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BodyPolicies, TrustedProxies};
+use super::{Allowance, BodyPolicies, TrustedProxies};
 use crate::tcp;
 
 /// Octets of a message head that are taken. Servers refuse more: nginx at 32 KiB, Apache at 8 KiB a
@@ -64,15 +64,17 @@ pub struct Limits {
     pub tcp: tcp::Limits,
     /// Octets of message heads that are not complete yet, over all connections.
     pub head_octets: usize,
-    /// Octets of the contents of bodies that are kept, over all connections.
-    pub content_octets: usize,
+}
+
+impl Limits {
+    /// 32 MiB: five hundred of the longest heads, or a hundred thousand usual ones.
+    pub const HEAD_OCTETS: usize = 32 << 20;
 }
 
 impl Default for Limits {
-    /// 32 MiB of incomplete heads: five hundred of the longest, or a hundred thousand usual ones.
-    /// 64 MiB of contents: two of the largest that a provider sends, or thirty thousand usual ones.
+    /// Those of one engine that is alone.
     fn default() -> Self {
-        Self { tcp: tcp::Limits::default(), head_octets: 32 << 20, content_octets: 64 << 20 }
+        Self { tcp: tcp::Limits::default(), head_octets: Self::HEAD_OCTETS }
     }
 }
 
@@ -83,6 +85,8 @@ pub struct Options {
     pub ports: PortFilter,
     /// Bounds on memory.
     pub limits: Limits,
+    /// Memory for the contents of bodies, which other engines may share.
+    pub contents: Allowance,
     /// What is kept of bodies.
     pub bodies: BodyPolicies,
     /// The proxies whose word on the client's address is taken.

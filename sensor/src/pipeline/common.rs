@@ -1,5 +1,6 @@
 //! What the shards know together, for a sender is not bound to one address: the deliveries that were
-//! seen, what is found about sources and receivers, and what became of the requests of each endpoint.
+//! seen, what is found about sources and receivers, and what became of the requests of each endpoint;
+//! and the memory for bodies, for one client may send the largest.
 //!
 //! Pure but for its locks, which are held for a look-up or two at a time, once or twice a delivery.
 //! It must not know shards.
@@ -11,12 +12,14 @@ use super::figures;
 use crate::config::{Ban, Config};
 use crate::detect::{Detector, Finding, OverLimit, Receivers, Watch};
 use crate::export::{EndpointCoverage, ReceiverFigures};
+use crate::http::Allowance;
 use crate::time::Timestamp;
 use crate::webhook::{Delivery, Past};
 
-/// What is known of the deliveries of all shards.
+/// What is known of the deliveries of all shards, and what they have for those under way.
 pub(super) struct Common {
     past: Arc<Past>,
+    contents: Allowance,
     judges: Mutex<Judges>,
 }
 
@@ -38,7 +41,8 @@ impl Common {
             receivers: Receivers::default(),
             covered: Covered::default(),
         };
-        Self { past: Arc::default(), judges: Mutex::new(judges) }
+        let contents = Allowance::new(config.http.memory);
+        Self { past: Arc::default(), contents, judges: Mutex::new(judges) }
     }
 
     /// Takes on another configuration; what is known stays, as far as it speaks of that.
@@ -54,6 +58,11 @@ impl Common {
     /// What is remembered of earlier deliveries.
     pub(super) fn past(&self) -> &Arc<Past> {
         &self.past
+    }
+
+    /// The memory for the contents of bodies under way.
+    pub(super) fn contents(&self) -> &Allowance {
+        &self.contents
     }
 
     /// Counts a delivery and looks at it; each finding goes to `find`.

@@ -69,7 +69,8 @@ impl Stages {
         Self::among(company, config, knowledge, ports, observer, seed)
     }
 
-    /// The same as some of several, which have their part of what the configuration allows.
+    /// The same as some of several, which have their part of what the configuration allows. Only the
+    /// memory for contents is not parted: a large body may need all of it.
     pub(super) fn among(
         company: Company,
         config: &Config,
@@ -79,20 +80,19 @@ impl Stages {
         seed: u64,
     ) -> Self {
         let Company { common, size } = company;
-        let memory = config.http.memory / size;
         let limits = Limits {
             tcp: tcp::Limits {
                 connections: config.http.max_flows.div_ceil(size),
-                held_octets: memory,
+                held_octets: config.http.memory / size,
                 idle: config.http.idle_timeout,
             },
-            content_octets: memory,
-            ..Limits::default()
+            head_octets: Limits::HEAD_OCTETS / size,
         };
+        let contents = common.contents().clone();
         let bodies = bodies(config);
         let proxies = TrustedProxies(config.http.trusted_proxies.clone());
         Self {
-            engine: Engine::new(Options { ports, limits, bodies, proxies, seed }),
+            engine: Engine::new(Options { ports, limits, contents, bodies, proxies, seed }),
             rest: Rest {
                 webhooks: Webhooks::new(knowledge, Arc::clone(common.past())),
                 common,

@@ -114,12 +114,13 @@ impl State {
 }
 
 impl Common {
-    /// What is worth finding again after a restart.
+    /// What is worth finding again after a restart, what would be missed most first. Shards wait for
+    /// each of its locks, so none is held while another section is made.
     fn sections(&self) -> Sections {
-        Sections::default()
-            .with(DELIVERIES, self.past().memory().to_octets())
-            .with(SHAPES, self.past().shapes().to_octets())
-            .with(RHYTHMS, self.with_receivers(|receivers| receivers.to_octets()))
+        let deliveries = self.past().memory().to_octets();
+        let rhythms = self.with_receivers(|receivers| receivers.to_octets());
+        let shapes = self.past().shapes().to_octets();
+        Sections::default().with(DELIVERIES, deliveries).with(RHYTHMS, rhythms).with(SHAPES, shapes)
     }
 
     fn recall(&self, sections: &Sections, config: &Config) {

@@ -19,6 +19,12 @@ const VERSION: u16 = 1;
 /// Octets of the checksum at the end.
 const CHECKSUM: usize = size_of::<u32>();
 
+/// Octets of a file without its sections: the mark, the version, their number and the checksum.
+const FRAME: usize = MARK.len() + 2 * size_of::<u16>() + CHECKSUM;
+
+/// Octets of a section's two lengths.
+const LENGTHS: usize = size_of::<u16>() + size_of::<u32>();
+
 /// Why a file is not taken for the state of an earlier run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -47,19 +53,31 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The file that holds `sections`.
-pub(super) fn encode(sections: &Sections) -> Vec<u8> {
+/// The file of at most `limit` octets that holds `sections`, and the names of those it has no room
+/// for.
+pub(super) fn encode(sections: &Sections, limit: usize) -> (Vec<u8>, Vec<&str>) {
+    let (mut left, mut left_out) = (limit.saturating_sub(FRAME), Vec::new());
+    let mut kept = Vec::new();
+    for (name, content) in &sections.0 {
+        match left.checked_sub(LENGTHS + name.len() + content.len()) {
+            Some(less) => {
+                left = less;
+                kept.push((name, content));
+            }
+            None => left_out.push(name.as_str()),
+        }
+    }
     let mut octets = MARK.to_vec();
     octets.extend(VERSION.to_be_bytes());
-    octets.extend(length::<u16>(sections.0.len()).to_be_bytes());
-    for (name, content) in &sections.0 {
+    octets.extend(length::<u16>(kept.len()).to_be_bytes());
+    for (name, content) in kept {
         octets.extend(length::<u16>(name.len()).to_be_bytes());
         octets.extend(name.as_bytes());
         octets.extend(length::<u32>(content.len()).to_be_bytes());
         octets.extend(content);
     }
     octets.extend(crc32fast::hash(&octets).to_be_bytes());
-    octets
+    (octets, left_out)
 }
 
 /// The sections of a file.
@@ -108,13 +126,36 @@ mod tests {
 
     #[test]
     fn reads_what_it_wrote() {
-        assert_eq!(decode(&encode(&some())), Ok(some()));
-        assert_eq!(decode(&encode(&Sections::default())), Ok(Sections::default()));
+        for sections in [some(), Sections::default()] {
+            let (octets, left_out) = encode(&sections, usize::MAX);
+            assert_eq!(left_out, [""; 0]);
+            assert_eq!(decode(&octets).as_ref(), Ok(&sections));
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_and_named() {
+        let all = some().with("shapes", vec![4; 20]).with("last", vec![5]);
+        let whole = encode(&all, usize::MAX).0.len();
+        for (limit, expected) in [
+            (whole, ""),
+            (whole - 1, "last"),
+            (whole - "last".len() - LENGTHS - 1, "last"),
+            (whole - "last".len() - LENGTHS - 2, "shapes"),
+            (whole - 20, "shapes"),
+            (FRAME, "deliveries rhythms shapes last"),
+        ] {
+            let (octets, left_out) = encode(&all, limit);
+            assert!(octets.len() <= limit, "{} of {limit}", octets.len());
+            assert_eq!(left_out.join(" "), expected, "{limit}");
+            let read = decode(&octets).unwrap();
+            assert!(left_out.iter().all(|name| read.section(name).is_empty()), "{limit}");
+        }
     }
 
     #[test]
     fn what_is_not_whole_is_refused() {
-        let whole = encode(&some());
+        let whole = encode(&some(), usize::MAX).0;
         for end in 0..whole.len() {
             assert!(decode(&whole[..end]).is_err(), "cut at {end}");
         }

@@ -2,6 +2,7 @@
 //!
 //! It must not know what it saves.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -74,26 +75,51 @@ impl Keeper {
 }
 
 fn keep(store: &Store, mut last: Sections, waiting: &Receiver<Sections>, figures: &KeeperFigures) {
-    let mut is_failing = false;
+    let mut trouble = Trouble::default();
     for state in waiting {
         if state == last {
             continue;
         }
         match store.save(&state) {
-            Ok(()) => {
+            Ok(left_out) => {
                 figures.saved.fetch_add(1, Ordering::Relaxed);
+                trouble.saved(&left_out);
                 last = state;
-                is_failing = false;
             }
             Err(error) => {
                 figures.failed.fetch_add(1, Ordering::Relaxed);
-                // Said once until it works again: it is tried every few seconds.
-                if !is_failing {
-                    tracing::error!(%error, "cannot save the state; a restart will forget it");
-                }
-                is_failing = true;
+                trouble.failed(&error);
             }
         }
+    }
+}
+
+/// What keeps states from being saved whole. It is said once until that is over, because a state is
+/// saved every few seconds.
+#[derive(Default)]
+struct Trouble {
+    is_failing: bool,
+    is_cut: bool,
+}
+
+impl Trouble {
+    fn failed(&mut self, error: &io::Error) {
+        if !self.is_failing {
+            tracing::error!(%error, "cannot save the state; a restart will forget it");
+        }
+        self.is_failing = true;
+    }
+
+    fn saved(&mut self, left_out: &[&str]) {
+        self.is_failing = false;
+        let is_cut = !left_out.is_empty();
+        if is_cut && !self.is_cut {
+            tracing::warn!(
+                left_out = left_out.join(" "),
+                "the state is larger than its file can be; a restart will forget these parts of it"
+            );
+        }
+        self.is_cut = is_cut;
     }
 }
 

@@ -6,7 +6,7 @@ use super::request_file::{RequestFile, headers};
 use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
 use crate::http::{
-    BodyPolicies, BodyPolicy, Engine, Exchange, Headers, Limits, Observation, Options, Request,
+    Allowance, BodyPolicies, BodyPolicy, Engine, Exchange, Headers, Observation, Options, Request,
 };
 use crate::webhook::{Message, Table};
 
@@ -51,9 +51,9 @@ pub(super) fn is_capture(octets: &[u8]) -> bool {
 /// The request of a capture; says in words why there is none.
 pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<RequestFile, String> {
     let policy = BodyPolicy { sha256: false, content_cap: MAX_BODY_BYTES };
-    let limits = Limits { content_octets: MAX_BODY_BYTES, ..Limits::default() };
+    let contents = Allowance::new(MAX_BODY_BYTES);
     let bodies = BodyPolicies::all(policy);
-    let mut engine = Engine::new(Options { limits, bodies, ..Options::default() });
+    let mut engine = Engine::new(Options { contents, bodies, ..Options::default() });
     let (mut seen, mut found) = (0, None);
     let mut look = |observation| {
         let Observation::Exchange(exchange) = observation else { return };

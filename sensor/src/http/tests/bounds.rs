@@ -1,7 +1,7 @@
 //! Input made to exhaust the engine: it stays within its limits and the rest goes on.
 
 use super::{check, replay};
-use crate::http::{BodyPolicies, BodyPolicy, Engine, Limits, Observation, Options};
+use crate::http::{Allowance, BodyPolicies, BodyPolicy, Engine, Limits, Observation, Options};
 use crate::tcp::wire::Wire;
 
 #[test]
@@ -85,9 +85,9 @@ fn a_body_of_any_length_takes_no_memory() {
 
 #[test]
 fn bodies_that_never_end_share_one_allowance() {
-    let limits = Limits { content_octets: 100_000, ..Limits::default() };
+    let contents = Allowance::new(100_000);
     let bodies = BodyPolicies::all(BodyPolicy { sha256: false, content_cap: 1 << 20 });
-    let mut engine = Engine::new(Options { limits, bodies, ..Options::default() });
+    let mut engine = Engine::new(Options { contents, bodies, ..Options::default() });
     let mut exchanges = Vec::new();
     let mut post = |port, parts: usize| {
         let mut wire = Wire::open();

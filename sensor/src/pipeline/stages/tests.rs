@@ -121,6 +121,37 @@ fn stages_in_company_know_what_the_others_saw() {
     assert_eq!(common.coverage()[0].requests["full"], 3);
 }
 
+/// One client's deliveries come to one shard, and the largest needs more than its part of the memory.
+#[test]
+fn the_largest_body_is_checked_while_other_shards_need_no_memory() {
+    let (config, knowledge, observer) = settings();
+    let common = Arc::new(Common::new(&config));
+    let one = || {
+        let company = Company { common: Arc::clone(&common), size: 16 };
+        let (knowledge, observer) = (Arc::clone(&knowledge), Arc::clone(&observer));
+        Stages::among(company, &config, knowledge, PortFilter::Any, observer, 0)
+    };
+    let mut wire = Wire::open().client(format!(
+        "POST /github HTTP/1.1\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: a\r\n\
+         X-Hub-Signature-256: sha256={SIGNATURE}\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n"
+    ));
+    let part = "x".repeat(MAX_BODY_BYTES / 400);
+    for _ in 0..400 {
+        wire = wire.client(&part);
+    }
+    wire = wire.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let checked = || said(&run_through(one(), &wire).0[0]).0.to_owned();
+    // That it is not the one that was signed is known only where it was kept whole.
+    assert_eq!(checked(), "invalid");
+    let mut others = [one(), one()];
+    for segment in wire.segments().take(300) {
+        others.iter_mut().for_each(|other| other.segment(&segment, &mut |_| {}));
+    }
+    assert_eq!(checked(), "unverifiable");
+    drop(others);
+    assert_eq!(checked(), "invalid");
+}
+
 #[test]
 fn the_requests_of_each_endpoint_are_counted_by_coverage() {
     let (config, knowledge, observer) = settings();

@@ -17,6 +17,27 @@ const MAX_NUMBER: u32 = u64::BITS.div_ceil(7);
 const IS_TABLE: u8 = 1;
 const HAS_ITEM: u8 = 2;
 
+/// Octets of a node at most, without its name: its flags and kinds, four numbers of 32 bits, how many
+/// members it has, and how long its name is.
+const MAX_NODE_BYTES: usize = 2 + 4 * MAX_SMALL + 2 + 1;
+
+/// Octets of the numbers of a whole shape at most.
+const MAX_NUMBERS_BYTES: usize = MAX_SMALL + 2 * MAX_NUMBER as usize;
+
+/// Octets of the longest number of 32 bits.
+const MAX_SMALL: usize = u32::BITS.div_ceil(7) as usize;
+
+/// Octets that [`write`] appends at most, whatever the counts in `shape` come to.
+pub(super) fn most_octets(shape: &Shape) -> usize {
+    MAX_NUMBERS_BYTES + most_octets_of_node(&shape.root)
+}
+
+fn most_octets_of_node(node: &Node) -> usize {
+    let member = |(name, member): &(Box<str>, Node)| name.len() + most_octets_of_node(member);
+    let members: usize = node.members.iter().map(member).sum();
+    MAX_NODE_BYTES + members + node.item.as_deref().map_or(0, most_octets_of_node)
+}
+
 /// Appends `shape`.
 pub(super) fn write(shape: &Shape, octets: &mut Vec<u8>) {
     for number in [shape.seen.into(), shape.smallest, shape.largest] {
@@ -149,6 +170,7 @@ mod tests {
             let shape = learnt(&payloads);
             let octets = written(&shape);
             let mut rest = &octets[..];
+            prop_assert!(octets.len() <= most_octets(&shape));
             prop_assert_eq!(read(&mut rest), Some(shape));
             prop_assert!(rest.is_empty());
             for end in 0..octets.len() {
@@ -176,6 +198,19 @@ mod tests {
         fn any_octets_are_no_panic(octets: Vec<u8>) {
             read(&mut &octets[..]);
         }
+    }
+
+    #[test]
+    fn no_count_makes_a_shape_longer_than_is_said() {
+        let name = "n".repeat(MAX_NAME_BYTES).into_boxed_str();
+        let (seen, deliveries, last, objects) = (u32::MAX, u32::MAX, u32::MAX, u32::MAX);
+        let node = Node { seen, deliveries, last, objects, ..Node::default() };
+        let members = vec![(name, node.clone()); MAX_MEMBERS];
+        let root = Node { members, item: Some(Box::new(node.clone())), ..node };
+        let shape = Shape { seen, nodes: 0, smallest: u64::MAX, largest: u64::MAX, root };
+        // What has no members and no name says so in an octet less.
+        let less = MAX_MEMBERS + 1 + 2;
+        assert_eq!(written(&shape).len(), most_octets(&shape) - less);
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //!
 //! Pure. It must not know how what it remembers outlives a restart.
 
-use std::num::NonZeroUsize;
-
 use lru::LruCache;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -11,9 +9,13 @@ use sha2::{Digest as _, Sha256};
 use super::kept;
 use super::shape::{Drift, Shape};
 
-/// Kinds of delivery whose shape is remembered; the longest unseen is forgotten first. With most
-/// of them at some 300 nodes this is some 10 MiB.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// Kinds of delivery whose shape is remembered; the longest unseen is forgotten first.
+const REMEMBERED: usize = 256;
+
+/// Octets of all shapes at most, as they are saved; the longest unseen is forgotten first. It is room
+/// for all kinds at some 450 nodes each, which take some 15 MiB of memory; shapes made to take most
+/// have 50 MiB. Twenty of the largest fit in.
+const MAX_BYTES: usize = 4 << 20;
 
 /// Deliveries that are learnt from where the configuration names no number: an event that comes
 /// daily has shown its optional members after a quarter of a year.
@@ -34,11 +36,23 @@ pub(super) struct Kind<'a> {
 
 /// Every shape that is remembered.
 #[derive(Debug)]
-pub struct Shapes(LruCache<Name, Shape>);
+pub struct Shapes {
+    kinds: LruCache<Name, Known>,
+    /// Octets that all of them are saved in at most.
+    octets: usize,
+}
+
+/// What is known of one kind.
+#[derive(Debug, Default)]
+struct Known {
+    shape: Shape,
+    /// Octets that it is saved in at most.
+    octets: usize,
+}
 
 impl Default for Shapes {
     fn default() -> Self {
-        Self(LruCache::new(REMEMBERED))
+        Self { kinds: LruCache::unbounded(), octets: 0 }
     }
 }
 
@@ -49,7 +63,7 @@ impl Shapes {
         let mut shapes = Self::default();
         while let Some((name, mut rest)) = octets.split_first_chunk() {
             let Some(shape) = kept::read(&mut rest) else { break };
-            shapes.0.put(*name, shape);
+            shapes.change(*name, |known| *known = shape);
             octets = rest;
         }
         shapes
@@ -60,9 +74,9 @@ impl Shapes {
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let mut octets = Vec::new();
-        for (name, shape) in self.0.iter().rev() {
+        for (name, known) in self.kinds.iter().rev() {
             octets.extend(name);
-            kept::write(shape, &mut octets);
+            kept::write(&known.shape, &mut octets);
         }
         octets
     }
@@ -77,12 +91,29 @@ impl Shapes {
     ) -> Vec<Drift> {
         let name = kind.name();
         let enough = if enough == 0 { USUAL_ENOUGH } else { enough };
-        let known = self.0.get(&name);
-        let drifts = known.map(|shape| shape.drifts(payload, octets, enough)).unwrap_or_default();
+        let known = self.kinds.get(&name);
+        let drifts = known.map(|known| known.shape.drifts(payload, octets, enough));
         if teaches {
-            self.0.get_or_insert_mut(name, Shape::default).learn(payload, octets);
+            self.change(name, |shape| shape.learn(payload, octets));
         }
-        drifts
+        drifts.unwrap_or_default()
+    }
+
+    /// Changes the shape of one kind, and forgets others until all fit.
+    fn change(&mut self, name: Name, change: impl FnOnce(&mut Shape)) {
+        let known = self.kinds.get_or_insert_mut(name, Known::default);
+        let nodes = known.shape.nodes;
+        change(&mut known.shape);
+        // A shape of as many nodes as before is no larger, and most deliveries add none.
+        if known.octets == 0 || known.shape.nodes != nodes {
+            self.octets -= known.octets;
+            known.octets = size_of::<Name>() + kept::most_octets(&known.shape);
+            self.octets += known.octets;
+        }
+        while self.kinds.len() > REMEMBERED || self.octets > MAX_BYTES {
+            let Some((_, forgotten)) = self.kinds.pop_lru() else { return };
+            self.octets -= forgotten.octets;
+        }
     }
 }
 
@@ -125,12 +156,38 @@ mod tests {
     fn kinds_are_bounded() {
         let payload = serde_json::json!({});
         let mut shapes = Shapes::default();
-        for number in 0..2 * REMEMBERED.get() {
+        for number in 0..2 * REMEMBERED {
             shapes.look(kind(&number.to_string()), (&payload, 2), 0, true);
         }
-        assert_eq!(shapes.0.len(), REMEMBERED.get());
+        assert_eq!(shapes.kinds.len(), REMEMBERED);
         let octets = shapes.to_octets();
         let more = [&octets[..], &octets[..octets.len() - 1]].concat();
-        assert_eq!(Shapes::from_octets(&more).0.len(), REMEMBERED.get());
+        assert_eq!(Shapes::from_octets(&more).kinds.len(), REMEMBERED);
+    }
+
+    /// A payload of as many nodes as a shape may have, with names that differ by `number`.
+    fn large(number: u32) -> Value {
+        let name = |place| format!("{number:>032}{place:>032}");
+        let inner: Value = (0..127).map(|place| (name(place), Value::Null)).collect();
+        (0..16).map(|place| (name(place), inner.clone())).collect()
+    }
+
+    #[test]
+    fn shapes_together_are_bounded_and_the_longest_unseen_goes_first() {
+        let mut shapes = Shapes::default();
+        let first = large(0);
+        for number in 0..130 {
+            shapes.look(kind(&number.to_string()), (&large(number), 7), 1, true);
+            shapes.look(kind("0"), (&first, 7), 1, true);
+        }
+        let sum: usize = shapes.kinds.iter().map(|(_, known)| known.octets).sum();
+        assert_eq!(shapes.octets, sum);
+        assert!((MAX_BYTES / 2..=MAX_BYTES).contains(&sum), "{sum}");
+        let octets = shapes.to_octets();
+        assert!((MAX_BYTES / 2..=MAX_BYTES).contains(&octets.len()), "{}", octets.len());
+        assert_eq!(Shapes::from_octets(&octets).to_octets(), octets);
+        let other = (&Value::Bool(true), 7);
+        let knows = |number| shapes.look(kind(number), other, 1, false).len() == 1;
+        assert_eq!(["0", "1", "129"].map(knows), [true, false, true]);
     }
 }
