@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::Ebpf;
-use aya::programs::links::FdLink;
-use aya::programs::{ProgramError, XdpMode};
-use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use super::classifier::{EGRESS, FILTER, INGRESS, filter_pin};
 use super::journal::{Journal, Place, Step, Xdp};
-use super::{link, load, pins, qdisc, seated, takeover};
+use super::{link, load, pins, qdisc, seated, takeover, xdp};
 use crate::config::XdpMode as Wanted;
 
 /// Name of the program at the XDP hook.
@@ -267,7 +264,7 @@ fn place(
     let mut change = Journal::default();
     let other = if mode == Mode::Native { Mode::Generic } else { Mode::Native };
     make_way(at, other, &ingress_pin(pins, &at.interface, other), &mut change)?;
-    attach_xdp(load::xdp(programs, INGRESS_PROGRAM)?, &at.interface, mode, &pin)?;
+    xdp::attach(load::xdp(programs, INGRESS_PROGRAM)?, &at.interface, mode, &pin)?;
     change.note(Step::Placed(place_of(&at.interface, mode, pins)));
     journal.append(change);
     Ok(())
@@ -285,50 +282,4 @@ fn make_way(at: &Attachment, mode: Mode, pin: &Path, change: &mut Journal) -> Re
     let native = mode == Mode::Native;
     change.note(Step::GaveWay(Xdp { program, index: at.index, native, pin: pin.to_path_buf() }));
     pins::remove(pin)
-}
-
-fn attach_xdp(
-    program: &mut aya::programs::Xdp,
-    interface: &str,
-    mode: Mode,
-    pin: &Path,
-) -> Result<()> {
-    let id = program.attach(interface, flags(mode)).map_err(|error| {
-        let reason = explain(&error, interface);
-        anyhow!(error).context(reason)
-    })?;
-    let link = FdLink::try_from(program.take_link(id)?)
-        .with_context(|| format!("the kernel gave no link for {interface}"))?;
-    link.pin(pin)?;
-    Ok(())
-}
-
-/// How XDP is asked for a mode.
-const fn flags(mode: Mode) -> XdpMode {
-    match mode {
-        Mode::Native => XdpMode::Driver,
-        Mode::Generic | Mode::Stack => XdpMode::Skb,
-    }
-}
-
-pub(super) fn errno(error: &ProgramError) -> Option<Errno> {
-    let ProgramError::SyscallError(syscall) = error else { return None };
-    syscall.io_error.raw_os_error().map(Errno::from_raw)
-}
-
-fn explain(error: &ProgramError, interface: &str) -> String {
-    match errno(error) {
-        Some(Errno::EBUSY | Errno::EEXIST) => format!(
-            "another XDP program is attached to {interface}: see which with `ip link show dev \
-             {interface}`, and detach it with `ip link set dev {interface} xdp off` if it is not \
-             needed"
-        ),
-        Some(Errno::EOPNOTSUPP) => {
-            format!("the driver of {interface} has no XDP hook")
-        }
-        Some(Errno::EPERM) => {
-            format!("no permission to attach to {interface}: run as root")
-        }
-        _ => format!("cannot attach the ingress program to {interface}: {error}"),
-    }
 }

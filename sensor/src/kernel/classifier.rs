@@ -14,8 +14,8 @@ use aya::programs::tc::{
 use aya::programs::{LinkOrder, ProgramInfo, SchedClassifier, TcAttachType};
 use nix::errno::Errno;
 
-use super::attach::errno;
 use super::journal::{Journal, Place, Step};
+use super::xdp::errno;
 use super::{pins, qdisc, seated, takeover};
 
 /// A classifier's name, by which an old kernel's filter is found again, and its place.

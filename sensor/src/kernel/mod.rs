@@ -28,6 +28,7 @@ mod skips;
 mod sources;
 mod synchronised;
 mod takeover;
+mod xdp;
 
 pub use attach::{Attachment, Mode};
 pub use bans::{BanError, Entry};
