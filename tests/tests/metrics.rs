@@ -11,6 +11,7 @@ use harness::eventually;
 use harness::network::{Network, SERVER_V4};
 use harness::server::{LOCATIONS, Server};
 use harness::webhook::endpoint;
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 const PORT: u16 = 8080;
@@ -51,7 +52,7 @@ fn requests_that_the_kernel_cannot_count_are_named() {
     let network = Network::new(1).unwrap();
     let _server = Server::start(&network.server, PORT).unwrap();
     let settings = Settings::new(network.interfaces(), PORT);
-    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
     let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", LOCATIONS[0].0);
     let segment = format!("\r\n{}", request.repeat(3));
     let send = || -> io::Result<()> {
@@ -71,6 +72,12 @@ fn requests_that_the_kernel_cannot_count_are_named() {
     assert_eq!(metrics.sum("hooksensor_requests_uncounted", &[]), 2);
     let text = agent.done(&["status"]).unwrap();
     assert!(text.contains("coverage   port 8080: not counted 2\n"), "{text}");
+    // What an earlier agent had is not missing in the records of the next.
+    agent.stop(Signal::SIGKILL).unwrap();
+    agent.resume().unwrap();
+    let expected = json!([{ "port": PORT, "unrecorded": 0, "uncounted": 0 }]);
+    assert_eq!(agent.status().unwrap()["coverage"], expected);
+    assert_eq!(agent.metrics().unwrap().sum("hooksensor_requests_total", &[]), 1);
 }
 
 #[test]

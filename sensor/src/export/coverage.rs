@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::{EndpointCoverage, PortFigures};
 
-/// By how much the two counts of a port's requests differ. Where some requests lack a record and
+/// By how much the two counts of a port's requests differ, both since the agent started. Where some requests lack a record and
 /// others were not counted, the smaller number stands in neither.
 ///
 /// Requests counted and `uncounted` are together those with a record and `unrecorded`.
@@ -23,10 +23,12 @@ pub struct PortCoverage {
 }
 
 impl PortCoverage {
-    pub(crate) fn of(port: &PortFigures, endpoints: &[EndpointCoverage]) -> Self {
+    /// For a port of whose requests so many were counted before the agent started: the counts of the
+    /// kernel outlive it.
+    pub(crate) fn of(port: &PortFigures, before: u64, endpoints: &[EndpointCoverage]) -> Self {
         let endpoints = endpoints.iter().filter(|one| one.port == port.port);
         let recorded: u64 = endpoints.flat_map(|one| one.requests.values()).sum();
-        let counted: u64 = port.requests.values().sum();
+        let counted = port.requests.values().sum::<u64>().saturating_sub(before);
         Self {
             port: port.port,
             unrecorded: counted.saturating_sub(recorded),
@@ -42,8 +44,10 @@ mod tests {
     use super::*;
     use crate::export::named;
 
+    /// Seven requests were counted before.
     fn of(counted: [u64; 2], recorded: &[(u16, u64, u64)]) -> PortCoverage {
-        let [get, post] = counted;
+        const BEFORE: u64 = 7;
+        let [get, post] = [counted[0] + BEFORE, counted[1]];
         let requests = named([("get", get), ("post", post)]);
         let endpoints: Vec<_> = recorded
             .iter()
@@ -53,7 +57,8 @@ mod tests {
                 requests: named([("full", *full), ("gap", *gap)]),
             })
             .collect();
-        PortCoverage::of(&PortFigures { port: 80, requests, ..Default::default() }, &endpoints)
+        let port = PortFigures { port: 80, requests, ..Default::default() };
+        PortCoverage::of(&port, BEFORE, &endpoints)
     }
 
     #[test]

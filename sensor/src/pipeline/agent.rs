@@ -2,6 +2,7 @@
 //!
 //! It must not do the work itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +28,7 @@ use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
 use crate::decide::{ChokePoint, Policy};
 use crate::enforce::{Enforcer, Host};
-use crate::kernel::{Attachment, Kernel, check_privileges};
+use crate::kernel::{Attachment, Kernel, Totals, check_privileges};
 use crate::webhook::Knowledge;
 
 /// Findings that may wait for the desk. One is made for each source in trouble, not for each
@@ -101,6 +102,7 @@ fn begin(
 ) -> Result<(Desk, Vec<JoinHandle<()>>)> {
     let mut enforcer = Enforcer::new(Kernel::load(&config.kernel, shares::shards(&config))?);
     enforcer.instruct(&config)?;
+    let counted_before = requests(&enforcer.totals()?);
     let attachments = enforcer.kernel().attach(&config.interfaces, config.kernel.xdp_mode)?;
     attachments.iter().for_each(announce);
     let mut host = Host::default();
@@ -128,6 +130,7 @@ fn begin(
         shards,
         common,
         state,
+        counted_before,
         sampling: Sampling::new(config.kernel.sample_one_in),
         started: Instant::now(),
         figures: DeskFigures::default(),
@@ -169,6 +172,12 @@ fn prepare(enforcer: &mut Enforcer, host: &mut Host, config: &Config) -> Result<
         }
     }
     Ok(choke_point)
+}
+
+/// The requests of each port.
+fn requests(totals: &Totals) -> BTreeMap<u16, u64> {
+    let ports = totals.ports.iter();
+    ports.map(|(port, counters)| (*port, counters.requests.iter().sum())).collect()
 }
 
 fn announce(attachment: &Attachment) {

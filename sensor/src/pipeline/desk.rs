@@ -60,6 +60,8 @@ pub(super) struct Desk {
     pub(super) shards: Shards,
     pub(super) common: Arc<Common>,
     pub(super) state: State,
+    /// Requests of each port that were counted before this agent started.
+    pub(super) counted_before: BTreeMap<u16, u64>,
     pub(super) sampling: Sampling,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,

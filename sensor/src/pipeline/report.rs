@@ -23,8 +23,9 @@ impl Desk {
         // Before what the kernel counts, which is ahead: what comes in between was counted first.
         let streams = self.shards.streams();
         let kernel = KernelFigures::from(&self.enforcer.totals()?);
-        let coverage =
-            kernel.ports.iter().map(|port| PortCoverage::of(port, &streams.endpoints)).collect();
+        let before = |port| self.counted_before.get(&port).copied().unwrap_or(0);
+        let of_port = |one| PortCoverage::of(one, before(one.port), &streams.endpoints);
+        let coverage = kernel.ports.iter().map(of_port).collect();
         let saves = self.state.figures();
         let (receivers, receivers_untracked) = self.common.receivers();
         Ok(Snapshot {
