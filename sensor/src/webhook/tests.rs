@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::fixture::{deliver, deliver_to, exchange};
 use super::*;
-use crate::config::{Mark, Part, Source};
+use crate::config::{Algorithm, Mark, Part, Source};
 use crate::http::Response;
 
 /// What the headers in `lines` say: provider, event type, delivery id, attempt and signature.
@@ -112,6 +112,8 @@ fn the_built_in_table_is_whole() {
         for scheme in &provider.signature {
             let needs = |part| scheme.signed.0.contains(&part);
             assert!(scheme.separator.len() <= 1, "{}", provider.name);
+            let has_no_key = scheme.algorithm == Algorithm::Sha256;
+            assert_eq!(needs(Part::Secret), has_no_key, "{}", provider.name);
             assert!(!needs(Part::Timestamp) || !scheme.timestamp.is_empty(), "{}", provider.name);
             assert!(
                 scheme.tolerance.is_zero() || !scheme.timestamp.is_empty(),
