@@ -35,7 +35,7 @@ pub enum Part {
     TwilioForm,
     /// Amazon SNS's: names and values of certain fields of the message, a line each.
     SnsFields,
-    /// HubSpot's: the URL, with some of its escapes decoded.
+    /// `HubSpot`'s: the URL, with some of its escapes decoded.
     HubspotUrl,
     /// The secret itself, where the algorithm takes no key.
     Secret,

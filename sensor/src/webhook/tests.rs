@@ -101,6 +101,19 @@ fn every_row_is_told_by_each_of_its_marks() {
 }
 
 #[test]
+fn a_ping_is_a_handshake_and_an_event_is_none() {
+    for (body, expected) in [
+        (r#"{"version":1,"type":0}"#, true),
+        (r#"{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}"#, false),
+    ] {
+        let mut sent = exchange("/", "X-Signature-Ed25519: 00");
+        let request = sent.request.as_mut().unwrap();
+        request.body.content = Some(bytes::Bytes::from_static(body.as_bytes()));
+        assert_eq!(deliver(sent).handshake, expected, "{body}");
+    }
+}
+
+#[test]
 fn the_built_in_table_is_whole() {
     let table = Table::new(&[]);
     assert!(table.providers().len() >= 26);

@@ -20,7 +20,7 @@ const SNS_NOTIFICATION: [&str; 6] =
 const SNS_CONFIRMATION: [&str; 7] =
     ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];
 
-/// What stands for itself in the URL that HubSpot signs, escaped or not.
+/// What stands for itself in the URL that `HubSpot` signs, escaped or not.
 const HUBSPOT_DECODES: &[u8] = b":/?@!$'()*,;";
 
 /// Everything a template may name, found in one message.
@@ -113,7 +113,7 @@ impl<'a> Signed<'a> {
     }
 
     /// The other URL that may have been signed: as configured, with the scheme's port added or taken
-    /// away, where Twilio does so too; or as HubSpot's library takes it, with its escapes.
+    /// away, where Twilio does so too; or as `HubSpot`'s library takes it, with its escapes.
     pub(super) fn other_url(&self) -> Option<String> {
         if self.template.0.contains(&Part::TwilioForm) {
             return other_port(&self.url);
@@ -145,7 +145,7 @@ fn twilio_form(message: &Message<'_>, content: &[u8], url: &str) -> Result<Vec<u
     ))
 }
 
-/// `url` with the escapes decoded that HubSpot decodes before it signs ("Validating requests", the
+/// `url` with the escapes decoded that `HubSpot` decodes before it signs ("Validating requests", the
 /// table of v3).
 fn hubspot_url(url: &str) -> String {
     let mut parts = url.split('%');
