@@ -71,9 +71,10 @@ impl Sender {
 
     fn write(&self, path: &str, headers: &[String], length: usize, body: &[u8]) -> Result<()> {
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let is_typed = headers.iter().any(|line| line.starts_with("Content-Type:"));
+        let kind = if is_typed { "" } else { "Content-Type: application/json\r\n" };
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: hooks\r\nContent-Type: application/json\r\n{lines}\
-             Content-Length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: hooks\r\n{kind}{lines}Content-Length: {length}\r\n\r\n"
         );
         let mut stream = self.stream.get_ref();
         let octets = [head.as_bytes(), body].concat();

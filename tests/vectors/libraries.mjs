@@ -1,5 +1,5 @@
-// Requests signed by the JavaScript libraries of Stripe, GitHub, Svix and Standard Webhooks, and by
-// keys made here, beside those of a file; as JSON on standard output.
+// Requests signed by the JavaScript libraries of Stripe, GitHub, Svix, Standard Webhooks and HubSpot,
+// and by keys made here, beside those of a file; as JSON on standard output.
 import { readFileSync } from "node:fs";
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -7,6 +7,7 @@ import Stripe from "stripe";
 import { sign as signGitHub } from "@octokit/webhooks-methods";
 import { Webhook as Svix } from "svix";
 import { Webhook as Standard } from "standardwebhooks";
+import { Signature as HubSpot } from "@hubspot/api-client";
 
 const clock = 1_700_000_000;
 const time = new Date(clock * 1000);
@@ -57,6 +58,24 @@ add("standard-webhooks", "standardwebhooks, several", secret, standardHeaders(`v
 const gitLabHeaders = { "X-Gitlab-Event": "Push Hook", ...standardHeaders(standard) };
 add("gitlab", "standardwebhooks, as GitLab", secret, gitLabHeaders, body, { clock });
 
+const hook = "https://hooks.example.com/in?a=1";
+const escaped = "https://hooks.example.com/in%3Bx?to=a%40b.example&q=%20%25";
+const unescaped = "https://hooks.example.com/in;x?to=a@b.example&q=%20%25";
+const hubSpot = (version, given) => HubSpot.getSignature(given.method ?? "POST", version, { clientSecret: "s", ...given });
+for (const [version, method, requestBody] of [["v1", "POST", body], ["v2", "POST", body], ["v2", "GET", ""]]) {
+  const signature = hubSpot(version, { method, requestBody, url: hook });
+  const headers = { "X-HubSpot-Signature": signature, "X-HubSpot-Signature-Version": version };
+  add("hubspot", `@hubspot/api-client, ${version} ${method}`, "s", headers, requestBody, { url: hook, method });
+}
+for (const [what, url, signed] of [["", hook, hook], [", decoded", escaped, unescaped], [", escaped", escaped, escaped]]) {
+  const timestamp = clock * 1000;
+  const headers = {
+    "X-HubSpot-Request-Timestamp": `${timestamp}`,
+    "X-HubSpot-Signature-v3": hubSpot("v3", { requestBody: body, url: signed, timestamp }),
+  };
+  add("hubspot", `@hubspot/api-client, v3${what}`, "s", headers, body, { url, clock });
+}
+
 // No library of these signs; the schemes are written out.
 const base64 = (algorithm, key, text) => createHmac(algorithm, key).update(text).digest("base64");
 const hex = (algorithm, key, text) => createHmac(algorithm, key).update(text).digest("hex");
@@ -80,17 +99,6 @@ add(
   { "x-zm-request-timestamp": `${clock}`, "x-zm-signature": "v0=" + hex("sha256", "s", `v0:${clock}:${body}`) },
   body,
   { clock },
-);
-add(
-  "hubspot",
-  "node:crypto",
-  "s",
-  {
-    "X-HubSpot-Request-Timestamp": `${clock}000`,
-    "X-HubSpot-Signature-v3": base64("sha256", "s", `POST${url}${body}${clock}000`),
-  },
-  body,
-  { url, clock },
 );
 const sent = time.toISOString();
 add(

@@ -95,7 +95,8 @@ pub struct Provider {
 #[serde(deny_unknown_fields)]
 pub struct Scheme {
     /// "hmac-sha1", "hmac-sha256", "hmac-sha512", "ed25519", "ecdsa-p256-sha256", "rsa-sha1",
-    /// "rsa-sha256", or "token" where the secret itself is sent.
+    /// "rsa-sha256", "sha256" of a text with {secret} in it, or "token" where the secret itself is
+    /// sent.
     #[schemars(example = &"hmac-sha256")]
     pub algorithm: Algorithm,
     /// Where the signature is.
@@ -114,7 +115,7 @@ pub struct Scheme {
     #[schemars(example = &"hex")]
     pub encoding: Encoding,
     /// What is signed: text with {body}, {timestamp}, {id}, {url}, {method}, {subscription},
-    /// {body_crc32}, {twilio_form} or {sns_fields} in it.
+    /// {body_crc32}, {twilio_form}, {sns_fields}, {hubspot_url} or {secret} in it.
     #[serde(default)]
     #[schemars(with = "String", example = &"{timestamp}.{body}")]
     pub signed: Template,
@@ -165,6 +166,8 @@ pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     #[serde(rename = "rsa-sha256")]
     RsaSha256,
+    /// SHA-256 without a key, over a text that has the secret in it.
+    Sha256,
     /// The shared secret itself.
     Token,
 }
@@ -181,6 +184,7 @@ impl Algorithm {
             Self::EcdsaP256Sha256 => "ecdsa-p256-sha256",
             Self::RsaSha1 => "rsa-sha1",
             Self::RsaSha256 => "rsa-sha256",
+            Self::Sha256 => "sha256",
             Self::Token => "token",
         }
     }
@@ -189,7 +193,9 @@ impl Algorithm {
     #[must_use]
     pub const fn is_asymmetric(self) -> bool {
         match self {
-            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha512 | Self::Token => false,
+            Self::HmacSha1 | Self::HmacSha256 | Self::HmacSha512 | Self::Sha256 | Self::Token => {
+                false
+            }
             Self::Ed25519 | Self::EcdsaP256Sha256 | Self::RsaSha1 | Self::RsaSha256 => true,
         }
     }

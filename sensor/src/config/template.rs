@@ -35,9 +35,13 @@ pub enum Part {
     TwilioForm,
     /// Amazon SNS's: names and values of certain fields of the message, a line each.
     SnsFields,
+    /// `HubSpot`'s: the URL, with some of its escapes decoded.
+    HubspotUrl,
+    /// The secret itself, where the algorithm takes no key.
+    Secret,
 }
 
-const NAMES: [(&str, Part); 9] = [
+const NAMES: [(&str, Part); 11] = [
     ("body", Part::Body),
     ("timestamp", Part::Timestamp),
     ("id", Part::Id),
@@ -47,6 +51,8 @@ const NAMES: [(&str, Part); 9] = [
     ("body_crc32", Part::BodyCrc32),
     ("twilio_form", Part::TwilioForm),
     ("sns_fields", Part::SnsFields),
+    ("hubspot_url", Part::HubspotUrl),
+    ("secret", Part::Secret),
 ];
 
 impl Default for Template {

@@ -326,6 +326,14 @@ fn providers_and_their_endpoints() {
     let provider = "[[provider]]\nname = \"b\"\nrecognise = [\"json /a\"]\n";
     assert!(first_line(provider).contains("told by headers"), "{}", first_line(provider));
     let custom = "[[provider]]\nname = \"b\"\nrecognise = [\"header x-b\"]\n";
+    for (algorithm, signed) in [("sha256", "{body}"), ("hmac-sha256", "{secret}{body}")] {
+        let scheme = format!(
+            "[[provider.signature]]\nalgorithm = {algorithm:?}\nsignature = \"header x-b\"\n\
+             signed = {signed:?}\n"
+        );
+        let refused = first_line(&format!("{custom}{scheme}"));
+        assert!(refused.contains("{secret} stands in"), "{refused}");
+    }
     let both = format!("{custom}{endpoint}provider = \"b\"\nsecrets = [\"env:B\"]\n");
     let config = Config::parse(&both, "t.toml").unwrap();
     assert_eq!(Config::parse(&config.to_toml(), "written").unwrap(), config);

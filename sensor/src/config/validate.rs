@@ -7,9 +7,10 @@ use std::path::Path;
 
 use hooksensor_ebpf::abi::{MAX_PORTS, MAX_SHARDS};
 
-use super::provider::{Provider, built_in_providers};
+use super::provider::{Algorithm, Provider, built_in_providers};
 use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
 use super::source::Source;
+use super::template::Part;
 use super::units::format_duration;
 
 /// The smallest ring that holds a few segments of the largest size.
@@ -282,9 +283,15 @@ impl Check {
                     .to_owned()
             });
             for (index, scheme) in provider.signature.iter().enumerate() {
-                let key = key(&format!("signature[{index}].separator"));
-                self.that(scheme.separator.len() <= 1, &key, || {
+                let key = |field| key(&format!("signature[{index}].{field}"));
+                self.that(scheme.separator.len() <= 1, &key("separator"), || {
                     format!("{:?} is longer than one octet", scheme.separator)
+                });
+                let has_secret = scheme.signed.0.contains(&Part::Secret);
+                self.that(has_secret == (scheme.algorithm == Algorithm::Sha256), &key("signed"), || {
+                    "{secret} stands in what \"sha256\" is of, which anybody could make without it, \
+                     and in nothing else"
+                        .to_owned()
                 });
             }
         }

@@ -23,8 +23,7 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
 /// copy that is sent after the provider gave up is a replay all the more.
 const SHORTEST_HORIZON: Duration = Duration::from_hours(24);
 
-/// How much later than the provider's limit an answer may be and still have arrived in time, on a
-/// path that is slower than what is seen here.
+/// How soon an answer has come in time where the provider does not say: as most of them want it.
 const USUAL_ANSWER: Duration = Duration::from_secs(10);
 
 /// What a delivery is in the light of earlier ones.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::fixture::{deliver, deliver_to, exchange};
 use super::*;
-use crate::config::{Mark, Part, Source};
+use crate::config::{Algorithm, Mark, Part, Source};
 use crate::http::Response;
 
 /// What the headers in `lines` say: provider, event type, delivery id, attempt and signature.
@@ -101,6 +101,19 @@ fn every_row_is_told_by_each_of_its_marks() {
 }
 
 #[test]
+fn a_ping_is_a_handshake_and_an_event_is_none() {
+    for (body, expected) in [
+        (r#"{"version":1,"type":0}"#, true),
+        (r#"{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}"#, false),
+    ] {
+        let mut sent = exchange("/", "X-Signature-Ed25519: 00");
+        let request = sent.request.as_mut().unwrap();
+        request.body.content = Some(bytes::Bytes::from_static(body.as_bytes()));
+        assert_eq!(deliver(sent).handshake, expected, "{body}");
+    }
+}
+
+#[test]
 fn the_built_in_table_is_whole() {
     let table = Table::new(&[]);
     assert!(table.providers().len() >= 26);
@@ -112,6 +125,8 @@ fn the_built_in_table_is_whole() {
         for scheme in &provider.signature {
             let needs = |part| scheme.signed.0.contains(&part);
             assert!(scheme.separator.len() <= 1, "{}", provider.name);
+            let has_no_key = scheme.algorithm == Algorithm::Sha256;
+            assert_eq!(needs(Part::Secret), has_no_key, "{}", provider.name);
             assert!(!needs(Part::Timestamp) || !scheme.timestamp.is_empty(), "{}", provider.name);
             assert!(
                 scheme.tolerance.is_zero() || !scheme.timestamp.is_empty(),

@@ -212,9 +212,9 @@ fn no_words_hold_a_value() {
     }
 }
 
-/// Payloads of GitHub's documentation and of its schemas that the schemas themselves refuse, by
-/// event; ajv, another validator, was seen to refuse as many, which were not compared one by one.
-/// Most are the first of their event, from the documentation, which is older than the schemas.
+/// Payloads of GitHub's documentation that its schemas refuse; ajv, another validator, refuses as many
+/// of each event. They stand in the index alone, which upstream's own check passes over, and every
+/// pair of versions that fit each other has them.
 const REFUSED: usize = 53;
 
 /// The folder of a package of npm that `cargo xtask setup` fetched.
@@ -276,6 +276,8 @@ fn payloads_of_github_against_their_schemas() {
         }
     }
     assert_eq!(refused.values().sum::<usize>(), REFUSED, "{refused:?}");
+    let several: Vec<_> = refused.iter().filter(|(_, count)| **count > 1).collect();
+    assert_eq!(several, [(&&"check_run".to_owned(), &3)]);
 }
 
 #[test]

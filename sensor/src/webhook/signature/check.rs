@@ -121,7 +121,7 @@ impl Trial<'_, '_> {
             return Err(Reason::Malformed);
         }
         let ids: &[Source] = &self.provider.delivery_id;
-        let surroundings = (Cow::Borrowed(self.terms.url), self.terms.subscription);
+        let surroundings = (self.terms.url, self.terms.subscription);
         let mut signed =
             Signed::new(self.scheme, ids, self.message, &self.presented, surroundings)?;
         if self.keys.is_empty() {
@@ -146,7 +146,7 @@ impl Trial<'_, '_> {
 
     /// The key that made one of `signatures` over what is `signed`.
     fn key_of(&self, signatures: &Signatures, signed: &Signed<'_>) -> Option<&Key> {
-        self.keys.iter().find(|key| key.made(signatures, &mut |sink| signed.feed(sink)))
+        self.keys.iter().find(|key| key.made(signatures, signed))
     }
 }
 

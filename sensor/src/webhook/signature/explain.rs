@@ -2,8 +2,6 @@
 //!
 //! It must not decide: the check does, and this says what it saw.
 
-use std::borrow::Cow;
-
 use super::presented::Presented;
 use super::sign::Signed;
 use super::{Check, Signature, Terms};
@@ -47,7 +45,7 @@ pub fn explain(
             format!("Tried with {}.", names.join(", "))
         }
     });
-    let surroundings = (Cow::Borrowed(terms.url), terms.subscription);
+    let surroundings = (terms.url, terms.subscription);
     steps.push(
         match Signed::new(scheme, &provider.delivery_id, message, &presented, surroundings) {
             Ok(signed) => signed_text(scheme, &signed),
@@ -71,7 +69,7 @@ fn looked_for(provider: &Provider) -> String {
 
 fn signed_text(scheme: &Scheme, signed: &Signed<'_>) -> String {
     let mut text = Vec::new();
-    signed.feed(&mut |part| text.extend_from_slice(part));
+    signed.feed(b"{secret}", &mut |part| text.extend_from_slice(part));
     let more = if text.len() > SHOWN { " ..." } else { "" };
     let shown = String::from_utf8_lossy(&text[..text.len().min(SHOWN)]).into_owned();
     format!("What is signed is {}, {} octets: {shown:?}{more}", scheme.signed, text.len())

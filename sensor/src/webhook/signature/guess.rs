@@ -68,14 +68,14 @@ pub(super) fn guess(
     }
     let other = others.iter().take(MAX_OTHERS).find(|secret| {
         let key = Key::new(secret, scheme.algorithm, scheme.key);
-        key.is_ok_and(|key| key.made(signatures, &mut |sink| signed.feed(sink)))
+        key.is_ok_and(|key| key.made(signatures, &signed))
     });
     if let Some(secret) = other {
         return Some(Guess::OtherSecret(Arc::clone(secret.reference())));
     }
     for (body, guess) in other_bodies(&signed.content.clone()) {
         signed.content = Cow::Owned(body);
-        if keys.iter().any(|key| key.made(signatures, &mut |sink| signed.feed(sink))) {
+        if keys.iter().any(|key| key.made(signatures, &signed)) {
             return Some(guess);
         }
     }

@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::digest::{CtOutput, Output};
+use hmac::digest::{CtOutput, Output, OutputSizeUser};
 use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
     RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
 };
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::{Digest as _, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::der;
 use super::presented::{Signatures, hexadecimal};
+use super::sign::Signed;
 use crate::config::{Algorithm, KeyForm};
 
 /// Octets of an Ed25519 public key (RFC 8032, section 5.1.5).
@@ -71,9 +72,6 @@ impl fmt::Display for KeyError {
     }
 }
 
-/// Hands a signed text to a sink, piece by piece.
-pub(super) type Feed<'f> = &'f mut dyn FnMut(&mut dyn FnMut(&[u8]));
-
 /// A secret, ready to check signatures of one scheme.
 pub struct Key {
     pub(super) reference: Arc<str>,
@@ -84,6 +82,7 @@ enum Material {
     HmacSha1(Hmac<Sha1>),
     HmacSha256(Hmac<Sha256>),
     HmacSha512(Hmac<Sha512>),
+    Sha256(Zeroizing<Vec<u8>>),
     Token(Zeroizing<Vec<u8>>),
     Public(UnparsedPublicKey<Vec<u8>>),
 }
@@ -111,6 +110,7 @@ impl Key {
             Algorithm::HmacSha1 => Material::HmacSha1(hmac(&octets()?)?),
             Algorithm::HmacSha256 => Material::HmacSha256(hmac(&octets()?)?),
             Algorithm::HmacSha512 => Material::HmacSha512(hmac(&octets()?)?),
+            Algorithm::Sha256 => Material::Sha256(octets()?),
             Algorithm::Token => Material::Token(octets()?),
             Algorithm::Ed25519 => public(&ED25519, ed25519(&secret.octets, form)?),
             Algorithm::EcdsaP256Sha256 => public(&ECDSA_P256_SHA256_ASN1, spki(&secret.octets)?),
@@ -122,32 +122,41 @@ impl Key {
         Ok(Self { reference: Arc::clone(&secret.reference), material })
     }
 
-    /// Whether this key made one of `signatures` over what `feed` hands on piece by piece. Shared
-    /// secrets are compared in constant time.
-    pub(super) fn made(&self, signatures: &Signatures, feed: Feed<'_>) -> bool {
+    /// Whether this key made one of `signatures` over what is `signed`. What a shared secret makes is
+    /// compared in constant time.
+    pub(super) fn made(&self, signatures: &Signatures, signed: &Signed<'_>) -> bool {
         match &self.material {
-            Material::HmacSha1(keyed) => tagged(keyed, signatures, feed),
-            Material::HmacSha256(keyed) => tagged(keyed, signatures, feed),
-            Material::HmacSha512(keyed) => tagged(keyed, signatures, feed),
+            Material::HmacSha1(keyed) => tagged(keyed, signatures, signed),
+            Material::HmacSha256(keyed) => tagged(keyed, signatures, signed),
+            Material::HmacSha512(keyed) => tagged(keyed, signatures, signed),
+            Material::Sha256(secret) => {
+                let mut hash = Sha256::new();
+                signed.feed(secret, &mut |part| hash.update(part));
+                is_among(&CtOutput::<Sha256>::new(hash.finalize()), signatures)
+            }
             Material::Token(token) => signatures.iter().any(|sent| same(token, sent)),
             Material::Public(key) => {
                 let mut text = Vec::new();
-                feed(&mut |part| text.extend_from_slice(part));
+                signed.feed(&[], &mut |part| text.extend_from_slice(part));
                 signatures.iter().any(|signature| key.verify(&text, signature).is_ok())
             }
         }
     }
 }
 
-/// Whether one of `signatures` is the tag of what `feed` hands on, compared in constant time.
-fn tagged<M: Mac + Clone>(keyed: &M, signatures: &Signatures, feed: Feed<'_>) -> bool {
+/// Whether one of `signatures` is the tag of what is `signed`.
+fn tagged<M: Mac + Clone>(keyed: &M, signatures: &Signatures, signed: &Signed<'_>) -> bool {
     let mut mac = keyed.clone();
-    feed(&mut |part| mac.update(part));
-    let tag = mac.finalize();
+    signed.feed(&[], &mut |part| mac.update(part));
+    is_among(&mac.finalize(), signatures)
+}
+
+/// Whether one of `signatures` is this `tag`, compared in constant time.
+fn is_among<M: OutputSizeUser>(tag: &CtOutput<M>, signatures: &Signatures) -> bool {
     signatures
         .iter()
         .filter_map(|sent| Output::<M>::try_from(sent).ok())
-        .any(|sent| CtOutput::new(sent) == tag)
+        .any(|sent| CtOutput::new(sent) == *tag)
 }
 
 /// Whether two tokens are the same, in a time that tells neither their octets nor, of the secret

@@ -20,6 +20,9 @@ const SNS_NOTIFICATION: [&str; 6] =
 const SNS_CONFIRMATION: [&str; 7] =
     ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];
 
+/// What stands for itself in the URL that `HubSpot` signs, escaped or not.
+const HUBSPOT_DECODES: &[u8] = b":/?@!$'()*,;";
+
 /// Everything a template may name, found in one message.
 #[derive(Debug)]
 pub(super) struct Signed<'a> {
@@ -28,6 +31,8 @@ pub(super) struct Signed<'a> {
     timestamp: Cow<'a, [u8]>,
     id: Cow<'a, [u8]>,
     pub(super) url: Cow<'a, str>,
+    /// The URL as it was told.
+    told_url: &'a str,
     method: &'a [u8],
     subscription: &'a str,
     /// What stands for the coded part, if the template has one.
@@ -41,7 +46,7 @@ impl<'a> Signed<'a> {
         delivery_id: &'a [Source],
         message: &Message<'a>,
         presented: &'a Presented<'a>,
-        (url, subscription): (Cow<'a, str>, &'a str),
+        (told_url, subscription): (&'a str, &'a str),
     ) -> Result<Self, Reason> {
         let has = |part: &Part| scheme.signed.0.contains(part);
         let has_coded = has(&Part::TwilioForm) || has(&Part::SnsFields);
@@ -57,7 +62,12 @@ impl<'a> Signed<'a> {
         let ids = if scheme.id.is_empty() { delivery_id } else { &scheme.id };
         let id = has(&Part::Id).then(|| ids.iter().find_map(|id| message.find(id))).flatten();
         let timestamp = presented.timestamp(scheme, message);
-        if has(&Part::Url) && url.is_empty() {
+        let url = if has(&Part::HubspotUrl) {
+            Cow::Owned(hubspot_url(told_url))
+        } else {
+            Cow::Borrowed(told_url)
+        };
+        if (has(&Part::Url) || has(&Part::HubspotUrl)) && url.is_empty() {
             return Err(Reason::NoPublicUrl);
         }
         if has(&Part::Subscription) && subscription.is_empty() {
@@ -76,20 +86,22 @@ impl<'a> Signed<'a> {
                 Vec::new()
             },
             url,
+            told_url,
             method: message.method,
             subscription,
         })
     }
 
-    /// Hands the signed text on, piece by piece.
-    pub(super) fn feed(&self, sink: &mut dyn FnMut(&[u8])) {
+    /// Hands the signed text on, piece by piece, with `secret` where the template names it.
+    pub(super) fn feed(&self, secret: &[u8], sink: &mut dyn FnMut(&[u8])) {
         for part in &self.template.0 {
             match part {
                 Part::Text(text) => sink(text.as_bytes()),
                 Part::Body => sink(&self.content),
                 Part::Timestamp => sink(&self.timestamp),
                 Part::Id => sink(&self.id),
-                Part::Url => sink(self.url.as_bytes()),
+                Part::Secret => sink(secret),
+                Part::Url | Part::HubspotUrl => sink(self.url.as_bytes()),
                 Part::Method => sink(self.method),
                 Part::Subscription => sink(self.subscription.as_bytes()),
                 Part::BodyCrc32 => {
@@ -101,10 +113,12 @@ impl<'a> Signed<'a> {
     }
 
     /// The other URL that may have been signed: as configured, with the scheme's port added or taken
-    /// away, where Twilio does so too.
+    /// away, where Twilio does so too; or as `HubSpot`'s library takes it, with its escapes.
     pub(super) fn other_url(&self) -> Option<String> {
-        let may_differ = self.template.0.contains(&Part::TwilioForm);
-        may_differ.then(|| other_port(&self.url)).flatten()
+        if self.template.0.contains(&Part::TwilioForm) {
+            return other_port(&self.url);
+        }
+        (self.url != self.told_url).then(|| self.told_url.to_owned())
     }
 }
 
@@ -129,6 +143,27 @@ fn twilio_form(message: &Message<'_>, content: &[u8], url: &str) -> Result<Vec<u
             text
         },
     ))
+}
+
+/// `url` with the escapes decoded that `HubSpot` decodes before it signs ("Validating requests", the
+/// table of v3).
+fn hubspot_url(url: &str) -> String {
+    let mut parts = url.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match code {
+            Some(code) if HUBSPOT_DECODES.contains(&code) => {
+                decoded.push(char::from(code));
+                decoded.push_str(&part[2..]);
+            }
+            _ => {
+                decoded.push('%');
+                decoded.push_str(part);
+            }
+        }
+    }
+    decoded
 }
 
 /// `url` with the port of its scheme added, or taken away.
