@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::Sender as DeskSender;
 
 use super::common::Common;
-use super::stages::{Company, Output, Stages};
+use super::stages::{Basis, Company, Output, Stages};
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
@@ -122,20 +122,23 @@ pub(super) fn start(
 ) -> Result<Handle> {
     let Place { number, shares, ring, skips } = place;
     let (sender, updates) = channel();
-    let ports = PortFilter::Only(first.config.ports.clone());
     let clock = Clock::new();
-    // The clock is a good enough secret against collisions: a peer cannot read it to the
-    // nanosecond, and nothing that is put out depends on it.
-    let seed = clock.now().0;
     let figures = Arc::new(ShardFigures::new());
-    let knowledge = Arc::clone(&first.knowledge);
-    let observer = Arc::clone(&first.observer);
     let company = Company { common, size: shares };
+    let basis = Basis {
+        config: &first.config,
+        knowledge: Arc::clone(&first.knowledge),
+        ports: PortFilter::Only(first.config.ports.clone()),
+        observer: Arc::clone(&first.observer),
+        // The clock is a good enough secret against collisions: a peer cannot read it to the
+        // nanosecond, and nothing that is put out depends on it.
+        seed: clock.now().0,
+    };
     let shard = Shard {
         ring,
         skips,
         clock,
-        stages: Stages::among(company, &first.config, knowledge, ports, observer, seed),
+        stages: Stages::among(company, basis),
         slots: first.slots.clone(),
         outlets,
         updates,

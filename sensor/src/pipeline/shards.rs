@@ -48,7 +48,6 @@ impl Shards {
 
     /// Tells every shard what the configuration and the kernel say now.
     pub(super) fn tell(&self, update: &Update) -> Result<()> {
-        self.common.configure(&update.config);
         for shard in &self.updates {
             shard.send(update.clone()).context("a shard has ended")?;
         }
