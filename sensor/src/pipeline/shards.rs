@@ -54,7 +54,7 @@ impl Shards {
         Ok(())
     }
 
-    /// Whether a whole batch was waiting for one of them since this was last asked.
+    /// Whether the ring of one of them has filled faster than it is read since this was last asked.
     pub(super) fn were_behind(&self) -> bool {
         self.figures.iter().filter(|shard| shard.was_behind()).count() > 0
     }
