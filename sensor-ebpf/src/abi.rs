@@ -5,11 +5,13 @@
 
 pub use address::Address;
 pub use reason::Reason;
+pub use ring::wakes_at;
 pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 
 mod address;
 mod reason;
+mod ring;
 mod skip;
 mod source;
 

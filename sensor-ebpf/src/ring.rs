@@ -8,8 +8,9 @@
 
 use core::ptr;
 
+use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::bpf_ringbuf_query;
-use hooksensor_ebpf::abi::Address;
+use hooksensor_ebpf::abi::{Address, wakes_at};
 
 use crate::maps::{self, Ring};
 
@@ -49,6 +50,14 @@ pub(crate) fn of(client: &Address) -> Option<&'static Ring> {
 #[inline(always)]
 pub(crate) fn is_crowded(ring: &Ring) -> bool {
     query(ring, USED) > OPEN_TO_ALL * (query(ring, SIZE) / PARTS)
+}
+
+/// Whether the agent is woken for a record, as what submits it takes it. Without need the agent looks
+/// by itself after a while: a wake-up costs it, and the packet, more than the record does.
+#[inline(always)]
+pub(crate) fn wake_up(ring: &Ring) -> u64 {
+    let is_due = query(ring, USED) > wakes_at(query(ring, SIZE));
+    u64::from(if is_due { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP })
 }
 
 #[inline(always)]

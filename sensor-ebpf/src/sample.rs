@@ -108,10 +108,11 @@ pub(crate) fn over_limit(key: &SourceKey, now: u64) {
         kind: kind::OVER_LIMIT,
         flags: 0,
     };
-    match ring::of(&key.address).and_then(|ring| ring.reserve_untyped::<Sample>(0)) {
+    let Some(ring) = ring::of(&key.address) else { return observe::ring_full(key.slot) };
+    match ring.reserve_untyped::<Sample>(0) {
         Some(mut record) => {
             record.write(notice);
-            record.submit(0);
+            record.submit(ring::wake_up(ring));
         }
         None => observe::ring_full(key.slot),
     }
@@ -276,7 +277,7 @@ fn record<F: Frame, const N: usize>(
     part.apply(&mut target.head);
     let offset = payload + part.done as usize;
     if part.captured == 0 || frame.copy(offset, &mut target.payload, part.captured as usize) {
-        record.submit(0);
+        record.submit(ring::wake_up(ring));
         Written::Yes
     } else {
         record.discard(0);

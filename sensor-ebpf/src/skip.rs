@@ -50,14 +50,16 @@ extern "C" fn hooksensor_skip(head: *const Sample, slot: u32) -> u32 {
 /// Copies a head up without what follows it.
 #[inline(always)]
 fn copy_head(head: &Sample, slot: u32) {
-    let record = ring::of(head.client()).and_then(|ring| ring.reserve_untyped::<Sample>(0));
-    let Some(mut record) = record else { return observe::ring_full(slot) };
+    let Some(ring) = ring::of(head.client()) else { return observe::ring_full(slot) };
+    let Some(mut record) = ring.reserve_untyped::<Sample>(0) else {
+        return observe::ring_full(slot);
+    };
     // SAFETY: the reservation is a whole head, every field of which is written here.
     let target = unsafe { &mut *record.as_mut_ptr() };
     // In place: a head on the stack would pass what is left of it.
     *target = *head;
     target.captured = 0;
     target.kind = kind::SKIPPED;
-    record.submit(0);
+    record.submit(ring::wake_up(ring));
     observe::skipped(slot, head.payload_length);
 }

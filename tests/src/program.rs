@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "bpf(2) has no safe wrapper for bare instructions")]
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use anyhow::{Context as _, Result};
@@ -29,15 +30,22 @@ const BPF_F_TEST_XDP_LIVE_FRAMES: u32 = 2;
 /// Frames that are handed over together: the most the kernel takes.
 const BATCH: u32 = 256;
 
-/// `XDP_DROP`, as a program returns it.
+/// `XDP_DROP` and `XDP_PASS`, as a program returns them.
 const DROP: i32 = 1;
+const PASS: i32 = 2;
 
 /// The kernel's numbers of `bpf_ktime_get_ns` and `bpf_redirect`.
 const CLOCK: i32 = 5;
 const REDIRECT: i32 = 23;
 
-/// Octets of an Ethernet header.
+/// Octets of an Ethernet header, and of one with an IPv4 header.
 const ETHERNET: i32 = 14;
+const WITH_IPV4: i32 = ETHERNET + 20;
+
+/// Where the type of what is carried stands, and where an IPv4 packet says who sent it.
+const ETHERTYPE: i16 = 12;
+const SOURCE: i16 = 26;
+const ETHERTYPE_IPV4: u16 = 0x0800;
 
 /// A loaded XDP program.
 #[derive(Debug)]
@@ -110,8 +118,16 @@ const fn at(operation: u8, registers: u8, offset: i16) -> [u8; 8] {
     [operation, registers, a, b, 0, 0, 0, 0]
 }
 
+/// A jump over so many instructions unless the register holds these octets, as memory does.
+const fn unless(register: u8, octets: [u8; 4], over: i16) -> [u8; 8] {
+    let [a, b] = over.to_ne_bytes();
+    let [c, d, e, f] = octets;
+    [JUMP_OTHER, register, a, b, c, d, e, f]
+}
+
 /// Operations (instruction-set.rst).
 const LOAD_WORD: u8 = 0x61;
+const LOAD_HALF: u8 = 0x69;
 const LOAD_OCTET: u8 = 0x71;
 const MOVE: u8 = 0xb7;
 const MOVE_REGISTER: u8 = 0xbf;
@@ -119,6 +135,8 @@ const ADD: u8 = 0x07;
 const JUMP: u8 = 0x05;
 const JUMP_ZERO: u8 = 0x15;
 const JUMP_GREATER: u8 = 0x2d;
+/// Of 32 bits, to another number than the given one.
+const JUMP_OTHER: u8 = 0x56;
 const CALL: u8 = 0x85;
 const EXIT: [u8; 8] = instruction(0x95, 0, 0);
 
@@ -129,6 +147,31 @@ impl Program {
     /// Without root.
     pub fn dropping(name: &str) -> Result<Self> {
         Self::load(name, &[instruction(MOVE, 0, DROP), EXIT])
+    }
+
+    /// A program that drops the IPv4 packets of one source and passes all else: the least that who
+    /// looks at packets can do.
+    ///
+    /// # Errors
+    /// Without root.
+    pub fn dropping_source(name: &str, source: Ipv4Addr) -> Result<Self> {
+        let [a, b] = ETHERTYPE_IPV4.to_be_bytes();
+        let instructions = [
+            // r2 = data, r3 = data_end of `struct xdp_md`.
+            at(LOAD_WORD, 0x12, 0),
+            at(LOAD_WORD, 0x13, 4),
+            instruction(MOVE, 0, PASS),
+            instruction(MOVE_REGISTER, 0x24, 0),
+            instruction(ADD, 4, WITH_IPV4),
+            at(JUMP_GREATER, 0x34, 5),
+            at(LOAD_HALF, 0x25, ETHERTYPE),
+            unless(5, u32::from(u16::from_ne_bytes([a, b])).to_ne_bytes(), 3),
+            at(LOAD_WORD, 0x25, SOURCE),
+            unless(5, source.octets(), 1),
+            instruction(MOVE, 0, DROP),
+            EXIT,
+        ];
+        Self::load(name, &instructions)
     }
 
     /// A program that sends every frame out by the interface of this index, after a pause: as many

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hooksensor::capture::{Segment, TcpFlags, Timestamp};
 use hooksensor::config::Config;
 use hooksensor::http::PortFilter;
-use hooksensor::pipeline::{Output, Stages};
+use hooksensor::pipeline::{Basis, Output, Stages};
 use hooksensor::record::Observer;
 use hooksensor::webhook::payload::{Schema, Schemas};
 use hooksensor::webhook::{Knowledge, Secret};
@@ -63,7 +63,13 @@ fn stages(config: &str) -> Stages {
     let schemas = config.endpoints.iter().map(|_| Schemas::new(vec![("*".to_owned(), schema())]));
     let knowledge = Knowledge::new(&config, secrets).with_schemas(schemas.collect());
     let observer = Observer { hostname: "h".to_owned(), version: "0", interfaces: BTreeMap::new() };
-    Stages::new(&config, Arc::new(knowledge), PortFilter::Any, Arc::new(observer), 0)
+    Stages::new(Basis {
+        config: &config,
+        knowledge: Arc::new(knowledge),
+        ports: PortFilter::Any,
+        observer: Arc::new(observer),
+        seed: 0,
+    })
 }
 
 fn request(body: &[u8]) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::sink::{LineBuffer, Sink, write_counted};
+use super::sink::{BUFFER_BYTES, LineBuffer, Sink, write_counted};
 use crate::config::FileOutput;
 
 /// Owner writes, group reads: records hold addresses and paths of clients.
@@ -68,13 +68,22 @@ impl FileSink {
         Ok(file)
     }
 
-    /// Writes the buffer. On failure the file is left closed, and the next attempt opens it.
-    fn write_buffer(&mut self) -> io::Result<()> {
+    /// Writes whole lines, `count` of them, or counts them as lost.
+    fn write(&mut self, lines: &[u8], count: u64) -> io::Result<()> {
+        let written = self.append(lines);
+        if written.is_err() {
+            self.lost_lines += count;
+        }
+        written
+    }
+
+    /// Adds to the file. On failure it is left closed, and the next attempt opens it.
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.open_file()?,
         };
-        let (written, result) = write_counted(&mut file, &self.buffer.octets);
+        let (written, result) = write_counted(&mut file, lines);
         // The length is asked for and not counted, because others may truncate the file.
         let length = file.metadata()?.len();
         if result.is_err() && written > 0 {
@@ -97,6 +106,10 @@ impl FileSink {
     }
 
     fn take(&mut self, lines: &[u8], count: u64) -> io::Result<()> {
+        if self.buffer.lines == 0 && lines.len() >= BUFFER_BYTES {
+            // They are together already, and need not be copied for it.
+            return self.write(lines, count);
+        }
         self.buffer.extend(lines, count);
         if self.buffer.is_full() { self.flush() } else { Ok(()) }
     }
@@ -156,11 +169,10 @@ impl Sink for FileSink {
         if self.buffer.lines == 0 {
             return Ok(());
         }
-        let written = self.write_buffer();
-        let lines = self.buffer.clear();
-        if written.is_err() {
-            self.lost_lines += lines;
-        }
+        let mut waiting = std::mem::take(&mut self.buffer);
+        let written = self.write(&waiting.octets, waiting.lines);
+        waiting.clear();
+        self.buffer = waiting;
         written
     }
 

@@ -280,6 +280,8 @@ pub enum Anomaly {
     RepeatedHost,
     /// A request line with white space where none may be.
     RequestLine,
+    /// A status that runs into what follows it.
+    StatusLine,
     /// A version other than 1.0 and 1.1.
     BadVersion,
     /// A NUL octet in the head.
@@ -315,6 +317,7 @@ impl Anomaly {
             Self::BareCr => "bare_cr",
             Self::RepeatedHost => "repeated_host",
             Self::RequestLine => "request_line",
+            Self::StatusLine => "status_line",
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",
             Self::HeadTooLong => "head_too_long",

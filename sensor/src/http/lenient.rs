@@ -40,6 +40,9 @@ pub(super) fn response(head: &Bytes) -> Option<ResponseHead> {
     if !line.get(VERSION_LENGTH).is_some_and(u8::is_ascii_whitespace) {
         anomalies.add(Anomaly::BadVersion);
     }
+    if !parts.exact {
+        anomalies.add(Anomaly::StatusLine);
+    }
     let headers = fields(&head, body, &mut anomalies);
     let (status, version) = (parts.status, parts.version);
     Some(ResponseHead { status, version, headers, anomalies: anomalies.0 })

@@ -108,6 +108,7 @@ pub(super) struct Reader {
     /// Whether a line of the head being read, or of the one just read, ended in LF alone.
     bare_lf: bool,
     at_line_start: bool,
+    at_segment_start: bool,
     body_octets: u64,
     collector: Option<Box<Collector>>,
     /// Position up to which octets were said not to be needed.
@@ -130,6 +131,7 @@ impl Reader {
             tolerance: Tolerance::Understandable,
             bare_lf: false,
             at_line_start: true,
+            at_segment_start: false,
             body_octets: 0,
             collector: None,
             skipped_until: 0,
@@ -281,7 +283,8 @@ impl Reader {
     /// Allows for a message to start with the octets that come next, as it nearly always does at the
     /// start of a segment, whatever came before.
     pub(super) fn allow_start(&mut self) {
-        self.at_line_start |= self.state == State::Search;
+        self.at_segment_start = self.state == State::Search;
+        self.at_line_start |= self.at_segment_start;
     }
 
     /// Moves to the next credible start line, where a head is then due, or past every octet.
@@ -289,9 +292,15 @@ impl Reader {
         while !input.octets.is_empty() {
             let end = memchr(b'\n', input.octets);
             let line = &input.octets[..end.unwrap_or(input.octets.len())];
+            // A whole first line at the start of a segment was meant as one, though it breaks the
+            // grammar, by an attacker as a rule; elsewhere it is more likely part of a body.
+            self.tolerance = if std::mem::take(&mut self.at_segment_start) && end.is_some() {
+                Tolerance::Understandable
+            } else {
+                Tolerance::Grammar
+            };
             if self.at_line_start && self.is_credible(line, end.is_some()) {
                 self.state = State::Head;
-                self.tolerance = Tolerance::Grammar;
                 return;
             }
             self.at_line_start = end.is_some();
@@ -379,12 +388,7 @@ impl Reader {
             Role::Requests => start_line::starts_with_known_method(line),
             Role::Responses => start_line::may_be_response(line),
         };
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let is_start_line = match self.role {
-            Role::Requests => start_line::is_usual_request_line(line),
-            Role::Responses => start_line::status_line(line).is_some(),
-        };
-        !line.is_empty() && may_be && (!whole || is_start_line)
+        !line.is_empty() && may_be && (!whole || self.is_start_line(line))
     }
 
     fn drop_head(&mut self) {

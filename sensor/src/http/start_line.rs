@@ -50,6 +50,8 @@ pub(super) struct RequestLine<'a> {
 pub(super) struct StatusLine {
     pub(super) version: Version,
     pub(super) status: u16,
+    /// Whether the status stands apart from what follows.
+    pub(super) exact: bool,
 }
 
 /// Parts of a line that is credible as a request line: a token, a target that may hold spaces, and
@@ -82,14 +84,16 @@ fn odd_version(rest: &[u8]) -> Option<(&[u8], Version)> {
     Some((target, loose_version(word).unwrap_or(Version::UNREADABLE)))
 }
 
-/// Parts of a line that is credible as a status line.
+/// Parts of a line that is credible as a status line: clients read the digits of its status and
+/// nothing after them.
 pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
     let end = line.iter().position(u8::is_ascii_whitespace)?;
     let version = loose_version(&line[..end])?;
     let (digits, after) = line[end..].trim_ascii_start().split_at_checked(3)?;
-    let ends = after.first().is_none_or(|octet| !octet.is_ascii_alphanumeric());
+    let ends = after.first().is_none_or(|octet| !octet.is_ascii_digit());
+    let exact = after.first().is_none_or(u8::is_ascii_whitespace);
     let status = decimal(digits)?;
-    (ends && status >= 100).then_some(StatusLine { version, status })
+    (ends && status >= 100).then_some(StatusLine { version, status, exact })
 }
 
 /// Whether a request line may start with these octets.

@@ -8,14 +8,24 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use aya::Ebpf;
 use aya::maps::{ArrayOfMaps, Map, MapData, MapType, RingBuf};
+use hooksensor_ebpf::abi::wakes_at;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 const RINGS: &str = "RINGS";
+
+/// Before each record the ring has a word of this size and aligns to it (Linux,
+/// kernel/bpf/ringbuf.c).
+const HEADER: usize = 8;
 
 /// A ring that the kernel programs write samples to.
 pub struct Ring {
     ring: RingBuf<MapData>,
+    /// Says when the kernel wakes the reader. Waiting on the ring itself would return as long as there
+    /// is anything to read.
+    wake_ups: Epoll,
+    /// Octets that wait in it when its reader is woken.
+    wakes_at: usize,
 }
 
 /// Makes a ring for each shard and gives it to the programs.
@@ -27,7 +37,7 @@ pub(super) fn make(programs: &mut Ebpf, shards: u32, octets: u32) -> Result<Vec<
         let ring = aya_obj::Map::new_from_params(MapType::RingBuf as u32, 0, 0, octets, 0);
         let ring = MapData::create(ring, "RING", None)?;
         rings.set(shard, &ring, 0)?;
-        Ok(Ring { ring: RingBuf::try_from(Map::RingBuf(ring))? })
+        Ring::new(RingBuf::try_from(Map::RingBuf(ring))?, octets)
     };
     (0..shards)
         .map(make)
@@ -36,26 +46,40 @@ pub(super) fn make(programs: &mut Ebpf, shards: u32, octets: u32) -> Result<Vec<
 }
 
 impl Ring {
-    /// Hands each waiting record to `sink`, at most `limit` of them; how many there were.
-    pub fn drain(&mut self, limit: usize, mut sink: impl FnMut(&[u8])) -> usize {
-        let mut count = 0;
-        while count < limit {
-            let Some(record) = self.ring.next() else { break };
-            sink(&record);
-            count += 1;
-        }
-        count
+    fn new(ring: RingBuf<MapData>, octets: u32) -> Result<Self> {
+        let wake_ups = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let each_once = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0);
+        wake_ups.add(ring.as_fd(), each_once)?;
+        let wakes_at = usize::try_from(wakes_at(u64::from(octets)))?;
+        Ok(Self { ring, wake_ups, wakes_at })
     }
 
-    /// Waits until records arrive or `timeout` has passed.
+    /// Hands each waiting record to `sink` until they take `limit` octets of the ring; how many they
+    /// took, which is less only where no more is waiting.
+    pub fn drain(&mut self, limit: usize, mut sink: impl FnMut(&[u8])) -> usize {
+        let mut octets = 0;
+        while octets < limit {
+            let Some(record) = self.ring.next() else { break };
+            octets += record.len().next_multiple_of(HEADER) + HEADER;
+            sink(&record);
+        }
+        octets
+    }
+
+    /// Octets that wait when the kernel wakes the reader.
+    #[must_use]
+    pub fn wakes_at(&self) -> usize {
+        self.wakes_at
+    }
+
+    /// Waits until the kernel finds the ring full enough for its reader, or `timeout` has passed.
     ///
     /// # Errors
     ///
     /// When the kernel refuses to wait; an interruption is no error.
     pub fn wait(&self, timeout: Duration) -> Result<(), Errno> {
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-        let mut waiting = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut waiting, timeout) {
+        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::MAX);
+        match self.wake_ups.wait(&mut [EpollEvent::empty()], timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error),
         }

@@ -23,4 +23,4 @@ mod writer;
 
 pub use agent::run;
 pub use replay::{Replay, Summary};
-pub use stages::{Output, Stages};
+pub use stages::{Basis, Output, Stages};

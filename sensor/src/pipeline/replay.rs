@@ -14,7 +14,7 @@ use hooksensor_ebpf::limit::{self, Outcome};
 use lru::LruCache;
 
 use super::figures;
-use super::stages::{Output, Stages};
+use super::stages::{Basis, Output, Stages};
 use crate::capture::Segment;
 use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
@@ -94,13 +94,13 @@ impl Replay {
         });
         let judges = config.map(|config| Judges::new(config, ports.clone()));
         let default = Config::default();
-        let stages = Stages::new(
-            config.unwrap_or(&default),
-            Arc::new(knowledge),
+        let stages = Stages::new(Basis {
+            config: config.unwrap_or(&default),
+            knowledge: Arc::new(knowledge),
             ports,
-            Arc::clone(&observer),
-            SEED,
-        );
+            observer: Arc::clone(&observer),
+            seed: SEED,
+        });
         let watched = Timestamp::default();
         Self { stages, watched, after: After { judges, observer, summary: Summary::default() } }
     }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::Sender as DeskSender;
 
 use super::common::Common;
-use super::stages::{Company, Output, Stages};
+use super::stages::{Basis, Company, Output, Stages};
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
@@ -24,16 +24,18 @@ use crate::kernel::{Clock, Kernel, Ring, Skips};
 use crate::record::Observer;
 use crate::webhook::Knowledge;
 
-/// Records read before anything else gets a turn.
-const BATCH: usize = 4096;
+/// How long records gather in the ring before they are read, unless the kernel finds before that
+/// that it has filled enough. A turn costs the same for one record as for many, and the caches are
+/// cold at its start; nobody reads a record sooner than its line is written, which takes longer.
+const GATHER: Duration = Duration::from_millis(50);
 
-/// How long the thread sleeps at most when there is nothing to read.
-const WAIT: Duration = Duration::from_millis(50);
+/// Octets of the ring after which the thread gives way to others on its processor, a dozen deliveries:
+/// what the host does meanwhile waits for no more than those, a tenth of a millisecond.
+const PIECE: usize = 64 << 10;
 
-/// How long records gather before they are read. The kernel wakes this thread only when it has read
-/// all there was, so that traffic costs a thousand wake-ups a second at most, on both sides. A ring
-/// of the default size holds six milliseconds of ten gigabits a second.
-const GATHER: Duration = Duration::from_millis(1);
+/// A reader that finds so many times as much as it is woken for reads more slowly than the kernel
+/// writes: in a ring of the usual size, a quarter of it.
+const BEHIND: usize = 4;
 
 /// Time between two looks for silent connections and two publications of figures.
 const TICK: Duration = Duration::from_millis(200);
@@ -101,6 +103,17 @@ pub(super) struct ShardFigures {
     looked: Mutex<Instant>,
 }
 
+/// What a look into the ring found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing.
+    Idle,
+    /// Records, of which none is left.
+    Busy,
+    /// So many that some may be left.
+    Behind,
+}
+
 struct Shard {
     ring: Ring,
     skips: Skips,
@@ -122,20 +135,23 @@ pub(super) fn start(
 ) -> Result<Handle> {
     let Place { number, shares, ring, skips } = place;
     let (sender, updates) = channel();
-    let ports = PortFilter::Only(first.config.ports.clone());
     let clock = Clock::new();
-    // The clock is a good enough secret against collisions: a peer cannot read it to the
-    // nanosecond, and nothing that is put out depends on it.
-    let seed = clock.now().0;
     let figures = Arc::new(ShardFigures::new());
-    let knowledge = Arc::clone(&first.knowledge);
-    let observer = Arc::clone(&first.observer);
     let company = Company { common, size: shares };
+    let basis = Basis {
+        config: &first.config,
+        knowledge: Arc::clone(&first.knowledge),
+        ports: PortFilter::Only(first.config.ports.clone()),
+        observer: Arc::clone(&first.observer),
+        // The clock is a good enough secret against collisions: a peer cannot read it to the
+        // nanosecond, and nothing that is put out depends on it.
+        seed: clock.now().0,
+    };
     let shard = Shard {
         ring,
         skips,
         clock,
-        stages: Stages::among(company, &first.config, knowledge, ports, observer, seed),
+        stages: Stages::among(company, basis),
         slots: first.slots.clone(),
         outlets,
         updates,
@@ -154,41 +170,55 @@ impl Shard {
         let mut stopping_since = None;
         loop {
             self.take_updates();
-            let count = self.read_batch();
-            if count == BATCH {
-                self.figures.behind.store(true, Ordering::Relaxed);
-            }
+            let turn = self.turn();
             if last_tick.elapsed() >= TICK {
                 last_tick = Instant::now();
                 self.tick();
             }
             if stop.load(Ordering::Relaxed) {
                 let since = *stopping_since.get_or_insert_with(Instant::now);
-                if count == 0 || since.elapsed() > DRAIN {
+                if turn == Turn::Idle || since.elapsed() > DRAIN {
                     break;
                 }
-            } else if count == 0 {
+            } else if turn != Turn::Behind {
                 self.wait();
             }
         }
         self.finish();
     }
 
-    /// Waits for records, and then a moment for more of them.
+    /// Lets records gather.
     fn wait(&self) {
-        match self.ring.wait(WAIT) {
-            Ok(()) => thread::sleep(GATHER),
-            Err(error) => {
-                tracing::error!(%error, "cannot wait for the kernel's ring");
-                thread::sleep(WAIT);
+        if let Err(error) = self.ring.wait(GATHER) {
+            tracing::error!(%error, "cannot wait for the kernel's ring");
+            thread::sleep(GATHER);
+        }
+    }
+
+    /// Reads what is waiting, and gives way to others meanwhile as long as it is no more than usual.
+    fn turn(&mut self) -> Turn {
+        let usual = self.ring.wakes_at();
+        let mut octets = 0;
+        loop {
+            let piece = self.read(PIECE);
+            octets += piece;
+            if octets >= BEHIND * usual {
+                self.figures.behind.store(true, Ordering::Relaxed);
+                return Turn::Behind;
+            }
+            if piece < PIECE {
+                return if octets > 0 { Turn::Busy } else { Turn::Idle };
+            }
+            if octets <= usual {
+                thread::yield_now();
             }
         }
     }
 
-    fn read_batch(&mut self) -> usize {
+    fn read(&mut self, limit: usize) -> usize {
         let Self { ring, skips, clock, stages, slots, outlets, figures, .. } = self;
         let mut out = |output: Output<'_>| put(output, outlets, skips, figures);
-        ring.drain(BATCH, |octets| match read(octets, |time| clock.wall(time)) {
+        ring.drain(limit, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
             Some(Record::OverLimit { source, slot, time }) => {
                 if let Some(port) = slots.get(&slot) {
@@ -268,8 +298,7 @@ impl ShardFigures {
         self.deliveries.load(Ordering::Relaxed)
     }
 
-    /// Whether a whole batch was waiting since this was last asked: the ring fills faster than it
-    /// is read.
+    /// Whether the ring has filled faster than it is read since this was last asked.
     pub(super) fn was_behind(&self) -> bool {
         self.behind.swap(false, Ordering::Relaxed)
     }

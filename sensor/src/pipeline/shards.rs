@@ -48,14 +48,13 @@ impl Shards {
 
     /// Tells every shard what the configuration and the kernel say now.
     pub(super) fn tell(&self, update: &Update) -> Result<()> {
-        self.common.configure(&update.config);
         for shard in &self.updates {
             shard.send(update.clone()).context("a shard has ended")?;
         }
         Ok(())
     }
 
-    /// Whether a whole batch was waiting for one of them since this was last asked.
+    /// Whether the ring of one of them has filled faster than it is read since this was last asked.
     pub(super) fn were_behind(&self) -> bool {
         self.figures.iter().filter(|shard| shard.was_behind()).count() > 0
     }

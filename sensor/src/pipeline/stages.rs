@@ -36,6 +36,20 @@ pub enum Output<'a> {
     Finding(Box<Finding>),
 }
 
+/// What stages are made from.
+pub struct Basis<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// What is known of providers and endpoints, with keys: the only ones.
+    pub knowledge: Arc<Knowledge>,
+    /// The ports that are read.
+    pub ports: PortFilter,
+    /// Who observes, as records name it.
+    pub observer: Arc<Observer>,
+    /// What peers must not know to choose addresses whose connections collide in a table.
+    pub seed: u64,
+}
+
 /// Those among whom stages are some: what they know together, and how many they are.
 pub(super) struct Company {
     pub(super) common: Arc<Common>,
@@ -56,29 +70,17 @@ struct Rest {
 }
 
 impl Stages {
-    /// Stages for the ports in `ports`, as configured, with the keys in `knowledge`: the only ones.
+    /// Stages by themselves.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        knowledge: Arc<Knowledge>,
-        ports: PortFilter,
-        observer: Arc<Observer>,
-        seed: u64,
-    ) -> Self {
-        let company = Company { common: Arc::new(Common::new(config)), size: 1 };
-        Self::among(company, config, knowledge, ports, observer, seed)
+    pub fn new(basis: Basis<'_>) -> Self {
+        let company = Company { common: Arc::new(Common::new(basis.config)), size: 1 };
+        Self::among(company, basis)
     }
 
-    /// The same as some of several, which have their part of what the configuration allows. Only the
-    /// memory for contents is not parted: a large body may need all of it.
-    pub(super) fn among(
-        company: Company,
-        config: &Config,
-        knowledge: Arc<Knowledge>,
-        ports: PortFilter,
-        observer: Arc<Observer>,
-        seed: u64,
-    ) -> Self {
+    /// Stages that are some of several, which have their part of what the configuration allows. Only
+    /// the memory for contents is not parted: a large body may need all of it.
+    pub(super) fn among(company: Company, basis: Basis<'_>) -> Self {
+        let Basis { config, knowledge, ports, observer, seed } = basis;
         let Company { common, size } = company;
         let limits = Limits {
             tcp: tcp::Limits {

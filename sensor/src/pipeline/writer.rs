@@ -21,8 +21,9 @@ const WAITING_BATCHES: usize = 8192;
 /// Octets in waiting lines: a record has 2 KiB, and a hostile one fifty times that.
 const WAITING_OCTETS: usize = 16 << 20;
 
-/// Octets of lines that go to the writer together: waking it costs more than making a record does.
-const BATCH_OCTETS: usize = 64 << 10;
+/// Octets of lines that go to the writer together, some hundred and fifty records: waking it costs
+/// more than making a record does, and it may keep others from their processor.
+const BATCH_OCTETS: usize = 256 << 10;
 
 /// How long a line may be held back before it is written for others to read.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
@@ -90,7 +91,9 @@ impl Lines {
         if lines == 0 {
             return;
         }
-        let batch = Item::Batch(mem::take(&mut self.batch));
+        // The next batch is mostly as long, and one that grew by steps would be copied at each.
+        let next = Batch { octets: Vec::with_capacity(length), lines: 0 };
+        let batch = Item::Batch(mem::replace(&mut self.batch, next));
         let waiting = self.figures.waiting_octets.fetch_add(length, Ordering::Relaxed);
         if waiting + length > WAITING_OCTETS || self.queue.try_send(batch).is_err() {
             self.figures.waiting_octets.fetch_sub(length, Ordering::Relaxed);

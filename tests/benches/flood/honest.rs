@@ -7,10 +7,11 @@ use harness::load::{Load, Progress};
 use harness::network::SERVER_V4;
 use harness::server::LOCATIONS;
 
+use crate::cores::before_the_flood;
 use crate::stage::{PORT, Stage};
 
-/// Deliveries of a round: enough for a hundredth of them to be more than one.
-const DELIVERIES: u64 = 300;
+/// Deliveries of a round: enough for a hundredth of them to be several.
+const DELIVERIES: u64 = 600;
 
 /// What an honest client had, times in seconds.
 pub(crate) struct Honest {
@@ -25,7 +26,7 @@ pub(crate) fn during(stage: &Stage) -> Result<Honest> {
     let load = Load {
         target: (SERVER_V4, PORT).into(),
         path: LOCATIONS[0].0.to_owned(),
-        rate: 200,
+        rate: 500,
         count: DELIVERIES,
         connections: 8,
         keep_alive: false,
@@ -33,14 +34,12 @@ pub(crate) fn during(stage: &Stage) -> Result<Honest> {
         prefix: "honest-".to_owned(),
     };
     let client = &stage.network.clients[0].namespace;
-    let report = stage.during(|| client.run(|| load.run(&Progress::default())))?;
-    let nth = |part: usize| {
-        let at = report.latencies.len() * part / 100;
-        report.latencies.get(at).map_or(f64::INFINITY, std::time::Duration::as_secs_f64)
-    };
+    let deliver = || client.run(|| load.run(&Progress::default()));
+    let report = stage.during(|| before_the_flood(deliver)?)?;
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
     let answered = report.latencies.len() as f64 / DELIVERIES as f64;
-    Ok(Honest { answered, p50: nth(50), p99: nth(99) })
+    let [p50, p99] = [50, 99].map(|percent| report.latency(percent).as_secs_f64());
+    Ok(Honest { answered, p50, p99 })
 }
 
 impl Honest {

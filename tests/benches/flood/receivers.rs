@@ -17,7 +17,8 @@ use hooksensor_ebpf::limit::limit;
 use ipnet::IpNet;
 use nix::net::if_::if_nametoindex;
 
-use crate::stage::{FLOODING, LINK, PORT, SOON, Stage};
+use crate::link::SOON;
+use crate::stage::{FLOODING, LINK, PORT, Stage};
 
 /// Banned sources of which the flooding one is the last.
 const BANS: u32 = 100_000;
@@ -35,6 +36,7 @@ const RATE: u64 = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receiver {
     Bare,
+    Reading,
     Banned,
     Limited,
     XdpFilter,
@@ -45,8 +47,9 @@ pub(crate) enum Receiver {
 }
 
 impl Receiver {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Bare,
+        Self::Reading,
         Self::Banned,
         Self::Limited,
         Self::XdpFilter,
@@ -59,6 +62,7 @@ impl Receiver {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare XDP_DROP",
+            Self::Reading => "XDP_DROP by the source it reads",
             Self::Banned => "hooksensor, banned among 100 000",
             Self::Limited => "hooksensor, over its limit",
             Self::XdpFilter => "xdp-filter, address denied",
@@ -75,7 +79,8 @@ pub(crate) struct Receivers<'a> {
     stage: &'a Stage,
     kernel: Kernel,
     bare: Program,
-    /// Holds the bare program on the link, while it is there.
+    reading: Program,
+    /// Holds one of them on the link, while it is there.
     held: Option<Link>,
     /// Directories that xdp-filter makes and leaves, of those that were not there.
     leaves: Vec<&'static str>,
@@ -107,7 +112,8 @@ impl<'a> Receivers<'a> {
         }
         let bare = Program::dropping("flood_bare")?;
         let leaves = LEFT.into_iter().filter(|path| fs::symlink_metadata(path).is_err()).collect();
-        Ok(Self { stage, kernel, bare, held: None, leaves })
+        let reading = Program::dropping_source("flood_reading", FLOODING.parse()?)?;
+        Ok(Self { stage, kernel, bare, reading, held: None, leaves })
     }
 
     /// Puts a receiver on the link.
@@ -120,8 +126,9 @@ impl<'a> Receivers<'a> {
 
     fn attach(&mut self, receiver: Receiver) -> Result<()> {
         match receiver {
-            Receiver::Bare => {
-                let attach = || self.bare.attach(if_nametoindex(LINK)?);
+            Receiver::Bare | Receiver::Reading => {
+                let program = if receiver == Receiver::Bare { &self.bare } else { &self.reading };
+                let attach = || program.attach(if_nametoindex(LINK)?);
                 self.held = Some(self.stage.network.server.run(attach)??);
                 Ok(())
             }
@@ -168,7 +175,7 @@ impl<'a> Receivers<'a> {
 
     fn detach(&mut self, receiver: Receiver) -> Result<()> {
         match receiver {
-            Receiver::Bare => {
+            Receiver::Bare | Receiver::Reading => {
                 self.held = None;
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! Two hosts and a link, a flood on one end and a thread pinned to the other core at the other.
+//! Two hosts and a link, a flood on one end and threads pinned to the other core at the other.
 //!
 //! It must not know who drops the frames.
 
@@ -10,18 +10,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use harness::eventually;
 use harness::namespace::{Namespace, ip};
 use harness::network::{CLIENT_INTERFACE, Network, SERVER_MAC, SERVER_V4};
 use harness::packet::{Packet, flag};
 use harness::program::{Link, Program};
 use harness::server::Server;
 use nix::net::if_::if_nametoindex;
-use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::pace::Pace;
 use crate::receivers::Receiver;
+use crate::{cores, link};
 
 /// The port that is flooded.
 pub(crate) const PORT: u16 = 8080;
@@ -35,10 +34,6 @@ pub(crate) const LINK: &str = "link1";
 /// A link of the client that nothing uses, see [`hold`].
 const SPARE: [&str; 2] = ["spare0", "spare1"];
 
-// Who sends, and who receives.
-const SENDING: usize = 0;
-const RECEIVING: usize = 1;
-
 /// Time for the pace to be found before anything is measured, and the time that is.
 const WARM: Duration = Duration::from_millis(400);
 const MEASURED: Duration = Duration::from_millis(800);
@@ -51,9 +46,6 @@ const FRAMES: u32 = 8_000;
 /// address, which no checksum covers.
 const PAUSE: usize = 11;
 
-/// How long a kernel thread may take to appear, and a program to go.
-pub(crate) const SOON: Duration = Duration::from_secs(5);
-
 /// The hosts, ready for a flood.
 pub(crate) struct Stage {
     pub(crate) network: Network,
@@ -61,7 +53,7 @@ pub(crate) struct Stage {
     frame: Vec<u8>,
     sending: Program,
     _held: Link,
-    receiving: Pid,
+    receiving: Vec<Pid>,
 }
 
 /// What was received in the time that was measured.
@@ -109,16 +101,10 @@ impl Stage {
         // What answers the flood needs a neighbour to go to.
         let mac = client.mac.map(|octet| format!("{octet:02x}")).join(":");
         ip(["-netns", server, "neigh", "add", FLOODING, "lladdr", &mac, "dev", LINK])?;
-        // Redirected frames arrive only where the receiving end polls, which GRO makes it do.
-        let mut gro = Command::new("ethtool");
-        network.server.output(gro.args(["-K", LINK, "gro", "on"]))?;
-        // A client that segments has its packets handed over beside the queue, where the flood is
-        // not; a network card has no such way.
-        let mut segmentation = Command::new("ethtool");
-        client.namespace.output(segmentation.args(["-K", CLIENT_INTERFACE, "tso", "off"]))?;
+        link::spread(&network)?;
+        let receiving = link::poll_in_threads(&network)?;
         let index = client.namespace.run(|| if_nametoindex(CLIENT_INTERFACE))??;
-        let web_server = Server::start(&network.server, PORT)?;
-        let receiving = poll_in_a_thread(&network)?;
+        let web_server = cores::before_the_flood(|| Server::start(&network.server, PORT))??;
         let sending = Program::sending(index, PAUSE)?;
         let held = hold(&sending, &client.namespace)?;
         Ok(Self { network, _server: web_server, frame, sending, _held: held, receiving })
@@ -158,7 +144,7 @@ impl Stage {
 
     fn send(&self, paced: bool, stop: &AtomicBool) -> Result<()> {
         self.network.clients[0].namespace.run(|| {
-            pin(Pid::from_raw(0), SENDING)?;
+            cores::pin(Pid::from_raw(0), cores::SENDING)?;
             let (mut frame, mut pace) = (self.frame.clone(), Pace::new()?);
             while !stop.load(Ordering::Relaxed) {
                 frame[PAUSE] = if paced { pace.pause() } else { 0 };
@@ -178,9 +164,8 @@ impl Stage {
             text.lines().filter_map(|line| line.split_once(':')).collect();
         let found = figures.iter().find(|(name, _)| name.trim() == "rx_queue_0_xdp_packets");
         let frames = found.context("ethtool counts what a veth receives")?.1.trim().parse()?;
-        let path = format!("/proc/{}/schedstat", self.receiving);
-        let busy = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let busy = busy.split_whitespace().next().context("schedstat has numbers")?.parse()?;
+        let threads = self.receiving.iter();
+        let busy = threads.map(|thread| cores::processor_time(*thread)).sum::<Result<_>>()?;
         Ok(Received { frames, busy, delivered: self.delivered()?, lasted: Duration::ZERO })
     }
 
@@ -206,43 +191,8 @@ fn hold(sending: &Program, client: &Namespace) -> Result<Link> {
     client.run(|| sending.attach(if_nametoindex(one)?))?
 }
 
-/// Has the server's end of the link polled by a kernel thread on the receiving core; which.
-fn poll_in_a_thread(network: &Network) -> Result<Pid> {
-    let before = pollers();
-    // `ip netns exec` mounts the namespace's own /sys.
-    let name = network.server.name();
-    let setting = format!("echo 1 >/sys/class/net/{LINK}/threaded");
-    ip(["netns", "exec", name, "sh", "-c", &setting])?;
-    let thread = eventually(SOON, "a thread polls the link", || {
-        pollers().into_iter().find(|pid| !before.contains(pid))
-    })?;
-    pin(thread, RECEIVING)?;
-    // As what a network card starts, it comes before programs.
-    let number = thread.to_string();
-    let prior = Command::new("renice").args(["-n", "-20", "-p", &number]).output();
-    ensure!(prior.context("cannot start renice")?.status.success(), "renice failed");
-    Ok(thread)
-}
-
 fn per_second(frames: u64, time: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
     let frames = frames as f64;
     frames / time.as_secs_f64()
-}
-
-/// The kernel threads that poll links of that name.
-fn pollers() -> Vec<Pid> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    let numbers = processes.flatten().filter_map(|one| one.file_name().to_str()?.parse().ok());
-    let polls = |pid: &i32| {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        name.starts_with(&format!("napi/{LINK}-"))
-    };
-    numbers.filter(polls).map(Pid::from_raw).collect()
-}
-
-fn pin(thread: Pid, core: usize) -> Result<()> {
-    let mut cores = CpuSet::new();
-    cores.set(core)?;
-    sched_setaffinity(thread, &cores).context("this takes two cores")
 }

@@ -9,7 +9,8 @@ use crate::setup;
 use crate::shell::{self, cargo};
 
 /// The peers, and what puts a link into the state that is measured.
-const PEERS: [(&str, &str); 6] = [
+const PEERS: [(&str, &str); 7] = [
+    ("chrt", "util-linux"),
     ("ethtool", "ethtool"),
     ("iptables", "iptables"),
     ("nft", "nftables"),

@@ -47,6 +47,23 @@ fn generations() {
 }
 
 #[test]
+fn lines_that_fill_the_buffer_are_written_at_once_and_in_order() {
+    let directory = TempDir::new().unwrap();
+    let settings = settings(&directory, 1 << 20, 1);
+    let mut sink = FileSink::open(&settings).unwrap();
+    let large = "x".repeat(BUFFER_BYTES) + "\n";
+    let mut expected = String::new();
+    for (lines, is_written) in [("one\n", false), (&large, true), (&large, true), ("two\n", false)]
+    {
+        let before = expected.clone();
+        expected += lines;
+        sink.write_lines(lines.as_bytes(), 1).unwrap();
+        let written = if is_written { &expected } else { &before };
+        check(&settings, &[written]);
+    }
+}
+
+#[test]
 fn no_generation_is_kept_when_none_is_wanted() {
     let directory = TempDir::new().unwrap();
     let settings = settings(&directory, 8, 0);

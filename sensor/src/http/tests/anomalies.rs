@@ -192,6 +192,9 @@ fn responses_that_break_the_grammar() {
     response("HTTP/1.1 200 OK\nContent-Length: 1\n\nx", "200 1/36 !bare_lf");
     response("HTTP/1.01 200\r\nContent-Length: 1\r\n\r\nx", "200 1/37 !bad_version");
     response("HTTP/1.1 200 OK\r\nA: b\r\n\tc\r\n\r\n", "200 0/29 !obs_fold");
+    response("HTTP/1.1 200ok\r\n\r\n", "200 0/18 !status_line");
+    response("HTTP/1.1 200;ok\r\n\r\n", "200 0/19 !status_line");
+    response("HTTP/1.1 2000 OK\r\n\r\n", "- !unrecognised_response");
     response("what is this\r\n\r\n", "- !unrecognised_response");
 }
 

@@ -198,3 +198,17 @@ fn a_server_that_gives_up_waiting_answers_nobody() {
     check(&wire, &["GET /1 0/19 -> 201 2/40", "GET /2 0/19 -> 408 0/40"]);
     check(&crossing, &["GET /1 0/19 -> 201 2/40", "- -> 408 0/40", "GET /2 0/19 -> - ?truncated"]);
 }
+
+#[test]
+fn a_segment_of_a_connection_picked_up_may_break_the_grammar() {
+    let picked_up = |segment: &str| Wire::midstream().client(segment).close();
+    check(
+        &picked_up("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
+        &["GET /a b 0/30 -> - ?midstream !request_line"],
+    );
+    check(
+        &picked_up("GET / HTTP/1.0\r\nA: \x1f\r\nno colon\r\n\r\n"),
+        &["GET / 0/34 -> - ?midstream !field_without_colon"],
+    );
+    check(&picked_up("in a body\r\nGET /a b HTTP/1.1\r\nHost: a\r\n\r\n"), &[]);
+}

@@ -28,7 +28,9 @@ const BODY: &str = "Hello, World!";
 const SIGNATURE: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
 
 /// Settings with the keys and the observer that go with them.
-fn settings() -> (Config, Arc<Knowledge>, Arc<Observer>) {
+type Settings = (Config, Arc<Knowledge>, Arc<Observer>);
+
+fn settings() -> Settings {
     let config = Config::parse(CONFIG, "test").unwrap();
     let secret = |name: &str, text: &str| Secret::new(name, Zeroizing::new(text.into()));
     let secrets = vec![secret("env:OLD", "older"), secret("env:NEW", "It's a Secret to Everybody")];
@@ -37,10 +39,14 @@ fn settings() -> (Config, Arc<Knowledge>, Arc<Observer>) {
     (config, knowledge, Arc::new(observer))
 }
 
+fn basis((config, knowledge, observer): &Settings) -> Basis<'_> {
+    let (knowledge, observer) = (Arc::clone(knowledge), Arc::clone(observer));
+    Basis { config, knowledge, ports: PortFilter::Any, observer, seed: 0 }
+}
+
 /// The records and the rules of the findings that the requests of one connection lead to.
 fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
-    let (config, knowledge, observer) = settings();
-    run_through(Stages::new(&config, knowledge, PortFilter::Any, observer, 0), wire)
+    run_through(Stages::new(basis(&settings())), wire)
 }
 
 fn run_through(mut stages: Stages, wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
@@ -105,13 +111,12 @@ fn each_status_reaches_its_record() {
 /// A retry may come from another address, and so to another shard.
 #[test]
 fn stages_in_company_know_what_the_others_saw() {
-    let (config, knowledge, observer) = settings();
-    let common = Arc::new(Common::new(&config));
+    let settings = settings();
+    let common = Arc::new(Common::new(&settings.0));
     let mut found = Vec::new();
     for status in [500, 200, 200] {
         let company = Company { common: Arc::clone(&common), size: 2 };
-        let (knowledge, observer) = (Arc::clone(&knowledge), Arc::clone(&observer));
-        let one = Stages::among(company, &config, knowledge, PortFilter::Any, observer, 0);
+        let one = Stages::among(company, basis(&settings));
         let wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), status);
         let (records, rules) = run_through(one, &wire);
         found.push((said(&records[0]).2.to_owned(), rules));
@@ -124,12 +129,11 @@ fn stages_in_company_know_what_the_others_saw() {
 /// One client's deliveries come to one shard, and the largest needs more than its part of the memory.
 #[test]
 fn the_largest_body_is_checked_while_other_shards_need_no_memory() {
-    let (config, knowledge, observer) = settings();
-    let common = Arc::new(Common::new(&config));
+    let settings = settings();
+    let common = Arc::new(Common::new(&settings.0));
     let one = || {
         let company = Company { common: Arc::clone(&common), size: 16 };
-        let (knowledge, observer) = (Arc::clone(&knowledge), Arc::clone(&observer));
-        Stages::among(company, &config, knowledge, PortFilter::Any, observer, 0)
+        Stages::among(company, basis(&settings))
     };
     let mut wire = Wire::open().client(format!(
         "POST /github HTTP/1.1\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: a\r\n\
@@ -154,8 +158,7 @@ fn the_largest_body_is_checked_while_other_shards_need_no_memory() {
 
 #[test]
 fn the_requests_of_each_endpoint_are_counted_by_coverage() {
-    let (config, knowledge, observer) = settings();
-    let mut stages = Stages::new(&config, knowledge, PortFilter::Any, observer, 0);
+    let mut stages = Stages::new(basis(&settings()));
     let mut wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
     wire = answered(wire, &request("/open", "b", SIGNATURE, BODY), 200);
     wire = wire.client("GET /open HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf").close();
@@ -177,7 +180,7 @@ fn a_secret_that_a_reload_adds_is_used_at_once() {
     let (mut config, knowledge, observer) = settings();
     let nothing = Config::default();
     let unknowing = Arc::new(Knowledge::new(&nothing, Vec::new()));
-    let mut stages = Stages::new(&nothing, unknowing, PortFilter::Any, Arc::clone(&observer), 0);
+    let mut stages = Stages::new(basis(&(nothing, unknowing, Arc::clone(&observer))));
     config.ports.insert(80);
     stages.configure(&config, knowledge, observer);
     let wire = answered(Wire::open(), &request("/github", "a", SIGNATURE, BODY), 200);
