@@ -2,8 +2,11 @@
 //!
 //! It must not know how a signature is checked or how a file writes a request.
 
+mod attempts;
 mod captured;
+mod har;
 mod request_file;
+mod wire;
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,12 +18,23 @@ use serde_json::json;
 use self::captured::Which;
 use self::request_file::RequestFile;
 use super::output::{Failure, Format, json, print};
-use crate::config::{Config, Provider, SecretRef};
+use crate::config::{Config, Part, Provider, SecretRef};
 use crate::http::Headers;
 use crate::secrets;
 use crate::time::Timestamp;
 use crate::webhook::signature::{Check, Terms, explain};
-use crate::webhook::{Message, Secret, Status, Table};
+use crate::webhook::{Message, NoContent, Reason, Secret, Signature, Status, Table, payload};
+
+/// What to look at where nothing that was tried makes a signature valid.
+const ADVICE: &str = "Nothing that was tried makes it valid. Most often the secret is that of another \
+                      endpoint, or of test instead of live mode, or the body was parsed and written \
+                      anew before it was stored: keep it as it arrives, octet for octet.";
+/// The same where the file has no body.
+const NO_BODY: &str = "The file has no body behind the empty line that ends the head. What is signed \
+                       is the body as it arrives, octet for octet.";
+/// The same where the body is not what its head says.
+const UNPACKED: &str = "Content-Encoding names a coding that the body in the file does not have: it was \
+                        unpacked before it was stored, and what is signed is what arrives.";
 
 /// The command line of the verb.
 #[derive(Debug, Args)]
@@ -66,19 +80,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let request = request(arguments, &octets, &table)?;
     let provider = provider(arguments, &table, &request)?;
     let secrets = read_secrets(&arguments.secrets)?;
+    let mut notes = request.notes.clone();
+    let url = url(arguments, &request, provider, &mut notes);
     let message = Message {
         method: request.method.as_bytes(),
         target: request.target.as_bytes(),
         headers: &request.headers,
         content: request.body.as_deref().map_err(|why| *why),
     };
-    let url = arguments.url.as_deref().or(request.url.as_deref()).unwrap_or_default();
-    let terms = Terms { url, subscription: &arguments.subscription, others: &[], diagnose: true };
+    let subscription = &arguments.subscription;
+    let terms = Terms { url: &url, subscription, others: &secrets, diagnose: true };
+    let trial = Trial { table: &table, provider, secrets: &secrets, message, terms };
     let check = Check::new(provider, &secrets);
     let sent = arguments.at.map(moment_of).or(request.sent);
     let now = moment(sent, &check, provider, &message, terms);
     let result = check.judge(provider, &message, now, terms);
+    let result = result.map(|result| trial.unless_cut(result, request.is_cut));
     let steps = explain(&check, provider, &message, now, terms, result.as_ref());
+    let would_match = trial.would_match(result.as_ref());
+    let steps: Vec<_> = notes.into_iter().chain(steps).chain(would_match.iter().cloned()).collect();
     let status = result.as_ref().map(|result| result.status);
     match arguments.output {
         Format::Human => print(&steps.join("\n"))?,
@@ -87,11 +107,70 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             "status": status.map(Status::name),
             "reason": result.as_ref().and_then(|r| r.reason.as_ref()).map(ToString::to_string),
             "key_id": result.as_ref().and_then(|result| result.key_id.as_deref()),
+            "would_match": would_match,
             "timestamp_skew_ms": result.as_ref().and_then(|result| result.skew_ms),
             "steps": steps,
         }))?,
     };
     Ok(if status == Some(Status::Valid) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A request, and everything that a check of it hangs on.
+#[derive(Debug, Clone, Copy)]
+struct Trial<'t> {
+    table: &'t Table,
+    provider: &'t Provider,
+    secrets: &'t [Secret],
+    message: Message<'t>,
+    terms: Terms<'t>,
+}
+
+impl Trial<'_> {
+    /// Whether a secret made the signature, however long ago.
+    fn holds(&self) -> bool {
+        let terms = Terms { diagnose: false, ..self.terms };
+        let check = Check::new(self.provider, self.secrets);
+        let result = check.judge(self.provider, &self.message, Timestamp(0), terms);
+        result.is_some_and(|result| matches!(result.status, Status::Valid | Status::Stale))
+    }
+
+    /// `result`, but what does not match is not called invalid where octets are missing.
+    fn unless_cut(&self, result: Signature, is_cut: bool) -> Signature {
+        if !is_cut
+            || result.reason != Some(Reason::Mismatch)
+            || attempts::would_match(self).is_some()
+        {
+            return result;
+        }
+        let reason = Some(Reason::Body(NoContent::Cut));
+        Signature { status: Status::Unverifiable, reason, ..result }
+    }
+
+    /// What else would make it valid, or what to look at where nothing does.
+    fn would_match(&self, result: Option<&Signature>) -> Option<String> {
+        let result = result?;
+        let is_settled = matches!(result.status, Status::Valid | Status::Stale);
+        if is_settled || matches!(result.reason, Some(Reason::WouldMatch(_))) {
+            return None;
+        }
+        let found = attempts::would_match(self);
+        let advice = || (result.reason == Some(Reason::Mismatch)).then(|| self.advice().to_owned());
+        found.map(|found| format!("It would be valid {found}.")).or_else(advice)
+    }
+
+    fn advice(&self) -> &'static str {
+        let headers = self.message.headers;
+        let content = self.message.content.unwrap_or_default();
+        if content.is_empty() {
+            NO_BODY
+        } else if headers.first("content-encoding").is_some_and(|coding| coding != b"identity")
+            && payload::unpacked(headers, content).is_none()
+        {
+            UNPACKED
+        } else {
+            ADVICE
+        }
+    }
 }
 
 /// Header fields from names and values.
@@ -134,7 +213,32 @@ fn request(arguments: &Arguments, octets: &[u8], table: &Table) -> Result<Reques
     if which.is_some() {
         return Err(Failure::usage("--delivery chooses from a capture, and this file is none"));
     }
-    RequestFile::read(octets).map_err(Failure::failed)
+    let wanted = |headers: &Headers| table.told_by(headers).is_some();
+    RequestFile::read(octets, wanted).map_err(Failure::failed)
+}
+
+/// The URL that the provider called: as given, as the file has it, or else, where that is signed, as
+/// most servers are reached.
+fn url(
+    arguments: &Arguments,
+    request: &RequestFile,
+    provider: &Provider,
+    notes: &mut Vec<String>,
+) -> String {
+    if let Some(url) = arguments.url.as_ref().or(request.url.as_ref()) {
+        return url.clone();
+    }
+    let needs = |part| provider.signature.iter().any(|scheme| scheme.signed.0.contains(&part));
+    if !needs(Part::Url) && !needs(Part::HubspotUrl) {
+        return String::new();
+    }
+    let Some(host) = request.headers.first("host").map(String::from_utf8_lossy) else {
+        notes.push(String::from("The provider signs the URL that it called: give it with --url."));
+        return String::new();
+    };
+    let url = format!("https://{host}{}", request.target);
+    notes.push(format!("The URL that the provider called is taken for {url}; --url says another."));
+    url
 }
 
 fn moment_of(at: jiff::Timestamp) -> Timestamp {

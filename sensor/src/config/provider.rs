@@ -189,6 +189,17 @@ impl Algorithm {
         }
     }
 
+    /// Octets of what it makes, where that is always as many.
+    #[must_use]
+    pub const fn tag_octets(self) -> Option<usize> {
+        match self {
+            Self::HmacSha1 => Some(20),
+            Self::HmacSha256 | Self::Sha256 => Some(32),
+            Self::HmacSha512 | Self::Ed25519 => Some(64),
+            Self::EcdsaP256Sha256 | Self::RsaSha1 | Self::RsaSha256 | Self::Token => None,
+        }
+    }
+
     /// Whether its key is public, in PEM or base64, rather than a shared secret.
     #[must_use]
     pub const fn is_asymmetric(self) -> bool {

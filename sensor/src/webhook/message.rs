@@ -35,6 +35,8 @@ pub enum NoContent {
     Cut,
     /// Segments are missing.
     Gap,
+    /// Nothing of it was seen, so that the head may have ended early too.
+    CutHead,
     /// Its connection was not being copied up.
     Sampled,
 }
@@ -96,6 +98,7 @@ fn first<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
 fn content(request: &Request, coverage: Coverage) -> Result<&[u8], NoContent> {
     let body = &request.body;
     match &body.content {
+        _ if may_lack_fields(request, coverage) => Err(NoContent::CutHead),
         Some(content) if !body.truncated => Ok(content),
         _ if coverage.has(Coverage::GAP) || coverage.has(Coverage::MIDSTREAM) => {
             Err(NoContent::Gap)
@@ -105,6 +108,12 @@ fn content(request: &Request, coverage: Coverage) -> Result<&[u8], NoContent> {
         _ if body.bytes == 0 => Ok(&[]),
         _ => Err(NoContent::NotKept),
     }
+}
+
+/// Whether the head of `request` may have ended early: something is missing, and no body began.
+fn may_lack_fields(request: &Request, coverage: Coverage) -> bool {
+    let causes = [Coverage::GAP, Coverage::TRUNCATED, Coverage::SAMPLED];
+    request.body.bytes == 0 && causes.into_iter().any(|cause| coverage.has(cause))
 }
 
 /// `value` as an identifier: not empty, and not too long to be one.

@@ -117,4 +117,6 @@ fn trace_id(traceparent: &[u8]) -> Option<String> {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod losses;
+#[cfg(test)]
 mod tests;

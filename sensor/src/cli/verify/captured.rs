@@ -92,6 +92,9 @@ fn from_exchange(request: &Request, exchange: &Exchange) -> RequestFile {
         body: Message::new(request, exchange).content.map(<[u8]>::to_vec),
         url: None,
         sent: Some(request.started),
+        // What the wire lacks is said by the body.
+        is_cut: false,
+        notes: Vec::new(),
     }
 }
 

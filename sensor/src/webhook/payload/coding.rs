@@ -79,6 +79,16 @@ impl Coding {
     }
 }
 
+/// The content of `body` without the codings that `headers` name; `None` where they name none, or
+/// one that cannot be taken off within the bounds.
+#[must_use]
+pub fn unpacked(headers: &Headers, body: &[u8]) -> Option<Vec<u8>> {
+    match Unpacking::new(body).content(headers).ok()? {
+        Cow::Owned(content) => Some(content),
+        Cow::Borrowed(_) => None,
+    }
+}
+
 /// The codings of one body on their way off.
 #[derive(Debug)]
 pub(super) struct Unpacking<'b> {

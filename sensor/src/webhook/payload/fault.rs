@@ -132,6 +132,7 @@ impl Unjudged {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
+            Self::Body(NoContent::CutHead) => "nothing of its body was seen",
             Self::Body(NoContent::NotKept) => "its body was not kept",
             Self::Body(NoContent::Cut) => "its body was cut",
             Self::Body(NoContent::Gap) => "its body has a gap",

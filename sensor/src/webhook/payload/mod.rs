@@ -25,7 +25,7 @@ use super::message::Message;
 use crate::config::{Endpoint, PayloadCheck};
 use crate::time::Timestamp;
 
-pub use coding::Coding;
+pub use coding::{Coding, unpacked};
 pub use document::Malformed;
 pub use fault::{Fault, Payload, Unjudged};
 pub use schema::{Mismatch, Schema, SchemaError, Schemas};

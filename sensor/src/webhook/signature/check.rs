@@ -9,9 +9,9 @@ use super::key::{Key, Secret};
 use super::presented::{Presented, Signatures};
 use super::sign::Signed;
 use super::{Reason, Signature, Status, guess, time};
-use crate::config::{Provider, Scheme, Source};
+use crate::config::{Algorithm, Provider, Scheme, Source};
 use crate::time::Timestamp;
-use crate::webhook::message::Message;
+use crate::webhook::message::{Message, NoContent};
 
 /// The keys of one endpoint for one provider, by scheme.
 #[derive(Debug)]
@@ -137,11 +137,13 @@ impl Trial<'_, '_> {
         if let Some(key) = key {
             return Ok(key);
         }
+        let is_token = self.scheme.algorithm == Algorithm::Token;
+        let mismatch = if is_token { Reason::OtherToken } else { Reason::Mismatch };
         if !self.terms.diagnose {
-            return Err(Reason::Mismatch);
+            return Err(mismatch);
         }
         let guess = guess::guess(self.scheme, self.keys, self.terms.others, signatures, signed);
-        Err(guess.map_or(Reason::Mismatch, Reason::WouldMatch))
+        Err(guess.map_or(mismatch, Reason::WouldMatch))
     }
 
     /// The key that made one of `signatures` over what is `signed`.
@@ -150,11 +152,13 @@ impl Trial<'_, '_> {
     }
 }
 
-/// Without a signature: missing, unless it may be in a body that is not known.
+/// Without a signature: missing, unless it may be in a part that is not known.
 fn absent(schemes: &[Scheme], message: &Message<'_>) -> Signature {
     let in_body = schemes.iter().all(|scheme| !matches!(scheme.signature, Source::Header(_)));
     match message.content {
-        Err(why) if in_body => Signature::new(Status::Unverifiable, Reason::Body(why), None),
+        Err(why) if in_body || why == NoContent::CutHead => {
+            Signature::new(Status::Unverifiable, Reason::Body(why), None)
+        }
         _ => Signature::new(Status::Missing, None, None),
     }
 }
@@ -170,6 +174,7 @@ const fn status_of(reason: &Reason) -> Status {
         | Reason::Malformed
         | Reason::BodyHash
         | Reason::Mismatch
+        | Reason::OtherToken
         | Reason::WouldMatch(_) => Status::Invalid,
         Reason::TooOld | Reason::InFuture => Status::Stale,
     }

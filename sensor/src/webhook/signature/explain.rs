@@ -2,15 +2,20 @@
 //!
 //! It must not decide: the check does, and this says what it saw.
 
+use std::time::Duration;
+
+use super::key::{Key, KeyError, Secret};
 use super::presented::Presented;
 use super::sign::Signed;
 use super::{Check, Signature, Terms};
-use crate::config::{Provider, Scheme};
+use crate::config::{Algorithm, Encoding, KeyForm, Provider, Scheme, format_duration};
 use crate::time::Timestamp;
 use crate::webhook::message::Message;
 
 /// Octets of the signed text that are shown from its start.
 const SHOWN: usize = 200;
+/// Digits that a time in milliseconds has, and one in seconds has not before the year 33658.
+const MILLISECOND_DIGITS: usize = 13;
 
 /// What [`Check::judge`] looked at to reach `result`, a sentence a step. Secrets are called by
 /// their reference; signatures are in it, because whoever asks has the request.
@@ -28,43 +33,90 @@ pub fn explain(
         Presented::new(scheme, message).map(|presented| (scheme, keys, presented))
     });
     let Some((scheme, keys, presented)) = found else {
-        steps.push(looked_for(provider));
+        steps.push(looked_for(provider, message));
         steps.extend(result.map(conclusion));
         return steps;
     };
-    steps.push(format!(
-        "{} signature(s) by {} in \"{}\".",
-        presented.signatures(scheme).count(),
-        scheme.algorithm.name(),
-        scheme.signature,
-    ));
-    steps.push(match keys.as_slice() {
-        [] => String::from("No secret can be a key of this scheme."),
-        keys => {
-            let names: Vec<&str> = keys.iter().map(|key| &*key.reference).collect();
-            format!("Tried with {}.", names.join(", "))
-        }
-    });
+    steps.push(found_signatures(scheme, &presented));
+    steps.extend(unusable(scheme, terms.others));
+    if !keys.is_empty() {
+        let names: Vec<&str> = keys.iter().map(|key| &*key.reference).collect();
+        steps.push(format!("Tried with {}.", names.join(", ")));
+    }
     let surroundings = (terms.url, terms.subscription);
-    steps.push(
-        match Signed::new(scheme, &provider.delivery_id, message, &presented, surroundings) {
-            Ok(signed) => signed_text(scheme, &signed),
-            Err(reason) => format!("What is signed, {}, cannot be built: {reason}.", scheme.signed),
-        },
-    );
-    steps.extend(result.and_then(|result| timing(scheme, result, now)));
+    let signed = Signed::new(scheme, &provider.delivery_id, message, &presented, surroundings);
+    match signed {
+        _ if scheme.algorithm == Algorithm::Token => {}
+        Ok(signed) => steps.push(signed_text(scheme, &signed)),
+        Err(reason) => {
+            steps.push(format!("What is signed, {}, cannot be built: {reason}.", scheme.signed));
+        }
+    }
+    let signed_at = presented.timestamp(scheme, message);
+    steps.extend(result.and_then(|result| timing(scheme, result, signed_at.as_deref(), now)));
     steps.extend(result.map(conclusion));
     steps
 }
 
-fn looked_for(provider: &Provider) -> String {
-    let places: Vec<String> =
-        provider.signature.iter().map(|scheme| format!("\"{}\"", scheme.signature)).collect();
+fn looked_for(provider: &Provider, message: &Message<'_>) -> String {
+    let places = provider.signature.iter().map(|scheme| {
+        let name = &scheme.signature;
+        let when = scheme.when.iter().map(|mark| format!(" where \"{mark}\" is"));
+        let when: String = when.collect();
+        match message.find(name) {
+            Some(_) if !scheme.prefix.is_empty() => {
+                format!("\"{name}\"{when} (its value does not begin with {:?})", scheme.prefix)
+            }
+            _ => format!("\"{name}\"{when}"),
+        }
+    });
+    let places: Vec<String> = places.collect();
     if places.is_empty() {
         String::from("This provider does not sign.")
     } else {
         format!("There is no signature in {}.", places.join(" or "))
     }
+}
+
+/// How many signatures there are, and whether each can be one.
+fn found_signatures(scheme: &Scheme, presented: &Presented<'_>) -> String {
+    let (name, place) = (scheme.algorithm.name(), &scheme.signature);
+    let signatures = presented.signatures(scheme);
+    let written = match scheme.encoding {
+        Encoding::Hex => "hexadecimal digits",
+        Encoding::Base64 => "base64",
+    };
+    let count = signatures.count();
+    if count == 0 {
+        return format!("What is in \"{place}\" is no signature by {name}: that is {written}.");
+    }
+    let wrong = scheme.algorithm.tag_octets().and_then(|length| {
+        signatures
+            .iter()
+            .map(<[u8]>::len)
+            .find(|found| *found != length)
+            .map(|found| (found, length))
+    });
+    let wrong = wrong.map_or(String::new(), |(found, length)| {
+        format!(" One has {found} octets in {written}, and should have {length}.")
+    });
+    format!("{count} signature(s) by {name} in \"{place}\".{wrong}")
+}
+
+/// The secrets that can be no key of the scheme, and why.
+fn unusable(scheme: &Scheme, secrets: &[Secret]) -> Vec<String> {
+    let form = match scheme.key {
+        KeyForm::Text => "text",
+        KeyForm::Base64 => "base64, with \"whsec_\" or \"whpk_\" before it or without",
+        KeyForm::Hex => "hexadecimal digits",
+    };
+    let refused = secrets.iter().filter_map(|secret| {
+        let error = Key::new(secret, scheme.algorithm, scheme.key).err()?;
+        let form =
+            if error == KeyError::Form { format!(", which is {form}") } else { String::new() };
+        Some(format!("{} is no key: {error}{form}.", secret.reference()))
+    });
+    refused.collect()
 }
 
 fn signed_text(scheme: &Scheme, signed: &Signed<'_>) -> String {
@@ -75,14 +127,31 @@ fn signed_text(scheme: &Scheme, signed: &Signed<'_>) -> String {
     format!("What is signed is {}, {} octets: {shown:?}{more}", scheme.signed, text.len())
 }
 
-fn timing(scheme: &Scheme, result: &Signature, now: Timestamp) -> Option<String> {
+fn timing(
+    scheme: &Scheme,
+    result: &Signature,
+    signed_at: Option<&[u8]>,
+    now: Timestamp,
+) -> Option<String> {
     let skew = result.skew_ms?;
-    let tolerance = crate::config::format_duration(scheme.tolerance);
-    let tolerance =
-        if scheme.tolerance.is_zero() { String::from("any") } else { format!("{tolerance} is") };
+    let distance = Duration::from_millis(skew.unsigned_abs());
+    let (order, distance) = (if skew < 0 { "after" } else { "before" }, format_duration(distance));
+    let sent = i64::try_from(now.0 / 1_000_000).ok()?;
+    let moment = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_string());
+    let (signed, sent) = (moment(sent.checked_sub(skew)?).ok()?, moment(sent).ok()?);
+    let tolerated = match format_duration(scheme.tolerance) {
+        _ if scheme.tolerance.is_zero() => String::from("any age is"),
+        tolerance => format!("{tolerance} is"),
+    };
+    let unit = if signed_at
+        .is_some_and(|text| text.len() >= MILLISECOND_DIGITS && !text.contains(&b'-'))
+    {
+        " The time is in milliseconds."
+    } else {
+        ""
+    };
     Some(format!(
-        "It was signed {skew} ms before it was sent, at {} s since 1970; {tolerance} tolerated.",
-        now.0 / 1_000_000_000
+        "It was signed at {signed}, {distance} {order} it was sent at {sent}; {tolerated} tolerated.{unit}"
     ))
 }
 

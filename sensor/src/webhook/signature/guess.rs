@@ -3,8 +3,8 @@
 //! It must not be asked of more deliveries than the caller can afford.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use serde::Serialize as _;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
@@ -36,6 +36,12 @@ pub enum Guess {
     SpacedJson,
     /// If the body's JSON were indented.
     IndentedJson,
+    /// If the body's JSON had no white space and only ASCII.
+    EscapedJson,
+    /// The same with its slashes escaped.
+    SlashedJson,
+    /// If no byte order mark stood before the body.
+    WithoutMark,
     /// If the body were empty.
     EmptyBody,
 }
@@ -50,6 +56,9 @@ impl fmt::Display for Guess {
             Self::CompactJson => f.write_str("over the body's JSON without white space"),
             Self::SpacedJson => f.write_str("over the body's JSON with spaces after , and :"),
             Self::IndentedJson => f.write_str("over the body's JSON indented by two spaces"),
+            Self::EscapedJson => f.write_str("over the body's JSON with other than ASCII escaped"),
+            Self::SlashedJson => f.write_str("over the body's JSON as PHP writes it"),
+            Self::WithoutMark => f.write_str("without the byte order mark before the body"),
             Self::EmptyBody => f.write_str("over an empty body"),
         }
     }
@@ -90,9 +99,14 @@ fn other_bodies(body: &[u8]) -> Vec<(Vec<u8>, Guess)> {
         (without_carriage_returns(body), Guess::LineFeeds),
         (Vec::new(), Guess::EmptyBody),
     ];
+    if let Some(text) = body.strip_prefix(b"\xef\xbb\xbf") {
+        bodies.push((text.to_vec(), Guess::WithoutMark));
+    }
     if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
         bodies.push((written(&value, CompactFormatter), Guess::CompactJson));
-        bodies.push((written(&value, Spaced), Guess::SpacedJson));
+        bodies.push((written(&value, Ascii { space: " ", slash: "/" }), Guess::SpacedJson));
+        bodies.push((written(&value, Ascii { space: "", slash: "/" }), Guess::EscapedJson));
+        bodies.push((written(&value, Ascii { space: "", slash: "\\/" }), Guess::SlashedJson));
         bodies.push((written(&value, PrettyFormatter::new()), Guess::IndentedJson));
     }
     bodies
@@ -111,37 +125,48 @@ fn written(value: &serde_json::Value, formatter: impl Formatter) -> Vec<u8> {
     text
 }
 
-/// JSON as Python writes it: a space after each comma and colon, and only ASCII.
-struct Spaced;
+/// JSON of ASCII alone, as Python writes it and PHP does.
+struct Ascii {
+    /// What stands behind each comma and colon.
+    space: &'static str,
+    slash: &'static str,
+}
 
-impl Formatter for Spaced {
-    fn begin_array_value<W>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+impl Ascii {
+    fn comma<W: ?Sized + io::Write>(&self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { write!(writer, ",{}", self.space) }
+    }
+}
+
+impl Formatter for Ascii {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.comma(writer, first)
     }
 
-    fn begin_object_key<W>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
-        if first { Ok(()) } else { writer.write_all(b", ") }
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.comma(writer, first)
     }
 
-    fn begin_object_value<W>(&mut self, writer: &mut W) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
-        writer.write_all(b": ")
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        write!(writer, ":{}", self.space)
     }
 
-    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         for unit in fragment.encode_utf16() {
             match u8::try_from(unit) {
+                Ok(b'/') => writer.write_all(self.slash.as_bytes())?,
                 Ok(octet) if octet.is_ascii() => writer.write_all(&[octet])?,
                 _ => write!(writer, "\\u{unit:04x}")?,
             }

@@ -28,7 +28,7 @@ const ED25519_OCTETS: usize = 32;
 /// A secret as it was read, overwritten when it is let go of.
 pub struct Secret {
     reference: Arc<str>,
-    octets: Zeroizing<Vec<u8>>,
+    pub(super) octets: Zeroizing<Vec<u8>>,
 }
 
 impl Secret {

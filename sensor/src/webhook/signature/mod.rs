@@ -8,6 +8,7 @@ mod explain;
 mod guess;
 mod key;
 mod presented;
+mod rewritten;
 mod sign;
 mod time;
 
@@ -20,6 +21,7 @@ pub use check::{Check, Terms};
 pub use explain::explain;
 pub use guess::Guess;
 pub use key::{Key, KeyError, Secret};
+pub(crate) use presented::hexadecimal;
 
 /// What is known of a delivery's signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +93,8 @@ pub enum Reason {
     BodyHash,
     /// It is of another text or of another secret.
     Mismatch,
+    /// It is a token, and another one than the secret.
+    OtherToken,
     /// It would be valid under another condition.
     WouldMatch(Guess),
     /// It was made longer ago than is tolerated.
@@ -103,10 +107,15 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSecret => f.write_str("no secret is configured for the endpoint"),
-            Self::NoUsableKey => f.write_str("no configured secret can be a key of this scheme"),
-            Self::Body(NoContent::NotKept) => f.write_str("the body is not kept on this port"),
+            Self::NoUsableKey => {
+                f.write_str("no configured secret is written as this provider's are")
+            }
+            Self::Body(NoContent::NotKept) => f.write_str("the body was not kept"),
             Self::Body(NoContent::Cut) => f.write_str("the body was cut"),
             Self::Body(NoContent::Gap) => f.write_str("segments of the body are missing"),
+            Self::Body(NoContent::CutHead) => {
+                f.write_str("nothing of the body was seen, and fields of the head may be missing")
+            }
             Self::Body(NoContent::Sampled) => f.write_str("the body was sampled out"),
             Self::NoPublicUrl => {
                 f.write_str("the signature covers the URL; the endpoint needs public_url")
@@ -119,6 +128,7 @@ impl fmt::Display for Reason {
             Self::Malformed => f.write_str("not written as this provider writes signatures"),
             Self::BodyHash => f.write_str("the hash in the URL is not that of the body"),
             Self::Mismatch => f.write_str("made with another secret, or over another text"),
+            Self::OtherToken => f.write_str("it is another token than the secret"),
             Self::WouldMatch(guess) => write!(f, "would be valid {guess}"),
             Self::TooOld => f.write_str("signed longer ago than is tolerated"),
             Self::InFuture => f.write_str("signed for a later time than is tolerated"),

@@ -150,7 +150,7 @@ fn decode(text: &[u8], scheme: &Scheme, octets: &mut Vec<u8>) -> bool {
 }
 
 /// The octets that hexadecimal digits of either case stand for.
-pub(super) fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     let mut octets = Vec::new();
     append_hexadecimal(text, &mut octets).then_some(octets)
 }

@@ -315,6 +315,9 @@ fn guesses_at_other_bodies() {
     check(r#"{"a":[1,2]}"#, r#"{ "a": [1, 2] }"#, Guess::CompactJson);
     check(r#"{"a": [1, 2], "b": "\u00e9"}"#, "{\"a\":[1,2],\"b\":\"\u{e9}\"}", Guess::SpacedJson);
     check("{\n  \"a\": 1\n}", r#"{"a":1}"#, Guess::IndentedJson);
+    check(r#"{"a":"\u00e9"}"#, r#"{"a":"é"}"#, Guess::EscapedJson);
+    check(r#"{"b":"\u00e9\/x","a":1}"#, r#"{ "b": "é/x", "a": 1 }"#, Guess::SlashedJson);
+    check("{}", "\u{feff}{}", Guess::WithoutMark);
 }
 
 #[test]

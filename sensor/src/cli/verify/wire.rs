@@ -1,0 +1,192 @@
+//! A request as it is on the wire, or as tools and people write it down.
+//!
+//! It must not know what the request is for.
+
+use super::request_file::{RequestFile, headers};
+
+/// Fields of a head that are read.
+const MAX_FIELDS: usize = 128;
+
+type Fields = Vec<(String, Vec<u8>)>;
+
+/// Reads the first request in `octets`; says in words why there is none.
+pub(super) fn read(octets: &[u8]) -> Result<RequestFile, String> {
+    let (lines, rest) = split(octets);
+    let head = plain(&lines)?;
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut request = httparse::Request::new(&mut fields);
+    request.parse(&head).map_err(|error| {
+        format!("the head is not one of a request: {error}; an empty line ends it before the body")
+    })?;
+    let fields: Fields =
+        request.headers.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
+    let is_chunked = value(&fields, "transfer-encoding")
+        .is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
+    let body = if is_chunked { dechunked(rest)? } else { declared(rest, &fields).to_vec() };
+    let length = length(&fields).filter(|_| !is_chunked);
+    let notes = length.and_then(|declared| length_note(&body, declared));
+    let is_cut = length.is_some_and(|declared| body.len() < declared);
+    Ok(RequestFile {
+        method: request.method.unwrap_or("POST").to_owned(),
+        target: request.path.unwrap_or("/").to_owned(),
+        headers: headers(&fields),
+        body: Ok(body),
+        url: None,
+        sent: None,
+        is_cut,
+        notes: notes.into_iter().collect(),
+    })
+}
+
+/// The lines of the head, without the marks of `curl -v`, and what follows the empty line.
+fn split(octets: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let mut lines = Vec::new();
+    let mut rest = octets;
+    let mut is_marked = false;
+    while !rest.is_empty() {
+        let (line, after) = first_line(rest);
+        rest = after;
+        if is_note(line) {
+            continue;
+        }
+        is_marked |= lines.is_empty() && line.starts_with(b"> ");
+        let line = if is_marked { line.strip_prefix(b">").unwrap_or(line) } else { line };
+        let line = if is_marked { line.strip_prefix(b" ").unwrap_or(line) } else { line };
+        if !line.is_empty() {
+            lines.push(line);
+        } else if !lines.is_empty() {
+            break;
+        }
+    }
+    (lines, if is_marked { before_answer(rest) } else { rest })
+}
+
+fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|octet| *octet == b'\n').map_or(text.len(), |at| at + 1);
+    let (line, rest) = text.split_at(end);
+    (line.trim_ascii_end(), rest)
+}
+
+/// Whether curl says something of its own in this line.
+fn is_note(line: &[u8]) -> bool {
+    line.starts_with(b"* ")
+}
+
+/// The body that stands behind what `curl -v` printed, without what it printed of the answer.
+fn before_answer(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, after) = first_line(rest);
+        if is_note(line) || line.starts_with(b"< ") {
+            return &text[..text.len() - rest.len()];
+        }
+        rest = after;
+    }
+    text
+}
+
+/// The head as HTTP/1.1 has it: with a request line, where there are the pseudo-header fields of
+/// HTTP/2 (RFC 9113, section 8.3.1) or none at all, and each field on one line.
+fn plain(lines: &[&[u8]]) -> Result<Vec<u8>, String> {
+    let first = lines.first().ok_or("the file is empty")?;
+    if first.starts_with(b"HTTP/") {
+        return Err(String::from(
+            "this is a response; what was sent is needed, which curl prints with -v and not with -i",
+        ));
+    }
+    let pseudo = |name: &[u8]| lines.iter().find_map(|line| line.strip_prefix(name));
+    let (request_line, fields) = if is_field(first) {
+        let method = pseudo(b":method:").unwrap_or(b"POST").trim_ascii();
+        let path = pseudo(b":path:").unwrap_or(b"/").trim_ascii();
+        ([method, b" ", path, b" HTTP/1.1"].concat(), lines)
+    } else {
+        (in_version_one(first), &lines[1..])
+    };
+    let mut head = request_line;
+    for line in fields.iter().filter(|line| !line.starts_with(b":")) {
+        // A line that begins with white space goes on with the field before it (RFC 9112,
+        // section 5.2).
+        let is_folded = matches!(line.first(), Some(b' ' | b'\t'));
+        head.extend_from_slice(if is_folded { b" " } else { b"\r\n" });
+        head.extend_from_slice(line.trim_ascii());
+    }
+    head.extend_from_slice(b"\r\n\r\n");
+    Ok(head)
+}
+
+/// Whether a line is a header field rather than a request line: its first word ends in a colon.
+fn is_field(line: &[u8]) -> bool {
+    let word = line.split(|octet| *octet == b' ').next().unwrap_or_default();
+    word.contains(&b':')
+}
+
+/// A request line with a version that the parser knows: tools write HTTP/2 or none.
+fn in_version_one(line: &[u8]) -> Vec<u8> {
+    let mut words = line.split(|octet| *octet == b' ').collect::<Vec<_>>();
+    if words.last().is_some_and(|word| word.starts_with(b"HTTP/2") || word.starts_with(b"HTTP/3")) {
+        words.pop();
+    }
+    let has_version = words.last().is_some_and(|word| word.starts_with(b"HTTP/"));
+    if words.len() == 2 && !has_version {
+        words.push(b"HTTP/1.1");
+    }
+    words.join(&b' ')
+}
+
+fn value<'f>(fields: &'f Fields, name: &str) -> Option<&'f [u8]> {
+    let is_it = |(field, _): &&(String, Vec<u8>)| field.eq_ignore_ascii_case(name);
+    fields.iter().find(is_it).map(|(_, value)| value.as_slice())
+}
+
+fn length(fields: &Fields) -> Option<usize> {
+    std::str::from_utf8(value(fields, "content-length")?).ok()?.trim().parse().ok()
+}
+
+/// The body without what stands behind the declared length, where that is the line ending that an
+/// editor puts at the end of a file, or another request. Another difference may be what is looked
+/// for.
+fn declared<'b>(body: &'b [u8], fields: &Fields) -> &'b [u8] {
+    match length(fields).and_then(|length| body.split_at_checked(length)) {
+        Some((declared, rest)) if rest.trim_ascii().is_empty() || is_request(rest) => declared,
+        _ => body,
+    }
+}
+
+/// Whether another request begins here.
+fn is_request(text: &[u8]) -> bool {
+    let (line, _) = first_line(text.trim_ascii_start());
+    let words: Vec<_> = line.split(|octet| *octet == b' ').collect();
+    matches!(words[..], [method, _, version] if method.is_ascii() && version.starts_with(b"HTTP/"))
+}
+
+fn length_note(body: &[u8], declared: usize) -> Option<String> {
+    let found = body.len();
+    let cause = if found < declared { "it was cut, or written anew" } else { "it was changed" };
+    (found != declared).then(|| {
+        format!(
+            "Content-Length says {declared} octets, and the body in the file has {found}: {cause}."
+        )
+    })
+}
+
+/// The content of a chunked body (RFC 9112, section 7.1), whose lines an editor may have ended in
+/// LF; a body that is no longer chunked, as tools print it, is taken as it is.
+fn dechunked(body: &[u8]) -> Result<Vec<u8>, String> {
+    let broken = || String::from("the chunked body breaks off");
+    let mut content = Vec::new();
+    let mut rest = body;
+    loop {
+        let (line, after) = first_line(rest);
+        let digits = line.split(|octet| *octet == b';').next().unwrap_or_default().trim_ascii();
+        let digits = std::str::from_utf8(digits).ok();
+        let Some(size) = digits.and_then(|digits| usize::from_str_radix(digits, 16).ok()) else {
+            return if content.is_empty() { Ok(body.to_vec()) } else { Err(broken()) };
+        };
+        if size == 0 {
+            return Ok(content);
+        }
+        let (chunk, after) = after.split_at_checked(size).ok_or_else(broken)?;
+        content.extend_from_slice(chunk);
+        rest = after.strip_prefix(b"\r\n").or_else(|| after.strip_prefix(b"\n")).unwrap_or(after);
+    }
+}

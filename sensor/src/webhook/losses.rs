@@ -1,0 +1,140 @@
+//! Whatever of genuine deliveries is lost on the way to the sensor, none is called forged.
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::{Knowledge, Secret, Status, Webhooks};
+use crate::config::{Config, Endpoint};
+use crate::http::{Allowance, BodyPolicies, BodyPolicy, Engine, Observation, Options};
+use crate::tcp::wire::{From, Packet, Wire};
+
+const KEY: &[u8] = b"a key";
+
+/// A delivery whose body is so long, in chunks or with its length, which stands behind the signature
+/// or before it.
+fn delivery(length: usize, in_chunks: bool, signature_first: bool) -> Vec<u8> {
+    let body: Vec<u8> = b"POST /{\"a\":1}\r\n".iter().copied().cycle().take(length).collect();
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
+    mac.update(&body);
+    let digits: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
+    let framing = if in_chunks {
+        "Transfer-Encoding: chunked".to_owned()
+    } else {
+        format!("Content-Length: {length}")
+    };
+    let signature = format!("X-Hub-Signature-256: sha256={digits}");
+    let [first, last] = if signature_first { [signature, framing] } else { [framing, signature] };
+    let head = format!("POST /in HTTP/1.1\r\nX-GitHub-Event: push\r\n{first}\r\n{last}\r\n\r\n");
+    let (size, end) = (format!("{length:x}\r\n"), &b"\r\n0\r\n\r\n"[..]);
+    match (in_chunks, length) {
+        (false, _) => [head.as_bytes(), &body].concat(),
+        (true, 0) => [head.as_bytes(), &end[2..]].concat(),
+        (true, _) => [head.as_bytes(), size.as_bytes(), &body, end].concat(),
+    }
+}
+
+/// What became of a segment on its way to the sensor.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Lost,
+    Cut(u8),
+    Skipped,
+}
+
+fn fates() -> impl Strategy<Value = Vec<(Index, Fate)>> {
+    let fate = prop_oneof![
+        2 => Just(Fate::Lost),
+        1 => any::<u8>().prop_map(Fate::Cut),
+        1 => Just(Fate::Skipped),
+    ];
+    prop::collection::vec((any::<Index>(), fate), 0..6)
+}
+
+fn spoilt(wire: &Wire, fates: &[(Index, Fate)]) -> Wire {
+    let mut packets: Vec<Packet> = wire.packets.clone();
+    for (index, fate) in fates {
+        let at = index.index(packets.len());
+        let packet = &mut packets[at];
+        match fate {
+            Fate::Lost => drop(packets.remove(at)),
+            Fate::Cut(kept) => packet.payload.truncate(usize::from(*kept)),
+            Fate::Skipped if packet.from == From::Client => {
+                packet.payload.clear();
+                packet.skipped = true;
+            }
+            Fate::Skipped => {}
+        }
+        if packets.is_empty() {
+            break;
+        }
+    }
+    wire.with(packets)
+}
+
+/// The status of each delivery that was told from `wire`, with a secret or without.
+fn statuses(wire: &Wire, kept: usize, is_configured: bool) -> Vec<Status> {
+    let secrets = if is_configured { vec!["env:UNSET".parse().unwrap()] } else { Vec::new() };
+    let endpoint = Endpoint {
+        name: "in".to_owned(),
+        port: 80,
+        path_prefix: "/".to_owned(),
+        secrets,
+        ..Endpoint::default()
+    };
+    let keys = is_configured.then(|| Secret::new("own", Zeroizing::new(KEY.to_vec())));
+    let config = Config { endpoints: vec![endpoint], ..Config::default() };
+    let knowledge = Knowledge::new(&config, vec![keys.into_iter().collect()]);
+    let mut stage = Webhooks::new(Arc::new(knowledge), Arc::default());
+    let bodies = BodyPolicies::all(BodyPolicy { sha256: false, content_cap: kept });
+    let options = Options { contents: Allowance::new(1 << 20), bodies, ..Options::default() };
+    let mut engine = Engine::new(options);
+    let mut found = Vec::new();
+    let mut sink = |observation| {
+        if let Observation::Exchange(exchange) = observation {
+            found.extend(stage.deliver(exchange).signature.map(|signature| signature.status));
+        }
+    };
+    for segment in wire.segments() {
+        engine.segment(&segment, &mut sink);
+    }
+    engine.finish(&mut sink);
+    found
+}
+
+proptest! {
+    #[test]
+    fn what_is_genuine_is_never_called_forged(
+        plans in prop::collection::vec((0_usize..300, any::<bool>(), any::<bool>()), 1..5),
+        segment in 1_usize..120,
+        fates in fates(),
+        kept in prop_oneof![Just(0_usize), 1_usize..300, Just(1 << 16)],
+        is_configured: bool,
+        is_known_from_the_start: bool,
+    ) {
+        let mut wire = if is_known_from_the_start { Wire::open() } else { Wire::midstream() };
+        for (length, in_chunks, signature_first) in &plans {
+            for part in delivery(*length, *in_chunks, *signature_first).chunks(segment) {
+                wire = wire.client(part);
+            }
+            wire = wire.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+        let wire = wire.close();
+        for status in statuses(&spoilt(&wire, &fates), kept, is_configured) {
+            let expected = if is_configured {
+                matches!(status, Status::Valid | Status::Unverifiable)
+            } else {
+                matches!(status, Status::Unchecked | Status::Unverifiable)
+            };
+            prop_assert!(expected, "{:?}", status);
+        }
+        if fates.is_empty() && is_known_from_the_start && is_configured && kept >= 300 {
+            let whole = statuses(&wire, kept, is_configured);
+            prop_assert_eq!(whole, vec![Status::Valid; plans.len()]);
+        }
+    }
+}
