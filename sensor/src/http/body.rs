@@ -192,8 +192,13 @@ fn framing_fields<'a>(
 ) -> (Option<u64>, Option<&'a [u8]>) {
     let mut length = None;
     let mut coding = None;
+    if headers.first("transfer-encoding").is_none() {
+        let lengths = headers.all("content-length");
+        lengths.for_each(|value| declare_length(&mut length, value, anomalies));
+        return (length, None);
+    }
+    // What is odd is named in the order in which it was sent.
     for (name, value) in headers.iter() {
-        // Every message comes through here; few names have one of these lengths.
         match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 declare_length(&mut length, value, anomalies);

@@ -3,11 +3,10 @@
 //! It must not know how they were found.
 
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::Opaque;
+use super::{Headers, Opaque};
 use crate::capture::Timestamp;
 
 /// What the HTTP stage saw on a connection.
@@ -122,43 +121,6 @@ pub struct Body {
     pub content: Option<Bytes>,
     /// Whether `content` or `bytes` fall short of what the message declared.
     pub truncated: bool,
-}
-
-/// Header fields in the order they were sent, over one shared buffer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Headers {
-    head: Bytes,
-    fields: Vec<(Range<u32>, Range<u32>)>,
-}
-
-impl Headers {
-    /// Fields as ranges (name, value) into `head`, the octets of the message head.
-    #[must_use]
-    pub fn new(head: Bytes, fields: Vec<(Range<u32>, Range<u32>)>) -> Self {
-        Self { head, fields }
-    }
-
-    /// Every field as (name, value), in the order sent.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|(name, value)| (self.slice(name), self.slice(value)))
-    }
-
-    /// The values of every field of this name, compared without case (RFC 9110, section 5.1).
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.iter()
-            .filter(move |(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
-    }
-
-    /// The value of the first field of this name.
-    #[must_use]
-    pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
-        self.all(name).next()
-    }
-
-    fn slice(&self, range: &Range<u32>) -> &[u8] {
-        self.head.get(range.start as usize..range.end as usize).unwrap_or_default()
-    }
 }
 
 /// Why an exchange may be incomplete, as a set.

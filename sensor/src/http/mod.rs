@@ -11,6 +11,7 @@ mod engine;
 mod entries;
 mod exchange;
 mod head;
+mod headers;
 mod identity;
 mod lenient;
 mod opaque;
@@ -29,9 +30,9 @@ pub use allowance::Allowance;
 pub use counters::Counters;
 pub use engine::Engine;
 pub use exchange::{
-    Anomaly, Body, Coverage, Exchange, Flow, Gravest, Headers, Observation, Request, Response,
-    Skip, Version,
+    Anomaly, Body, Coverage, Exchange, Flow, Gravest, Observation, Request, Response, Skip, Version,
 };
+pub use headers::Headers;
 pub use identity::TrustedProxies;
 pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};

@@ -2,8 +2,11 @@
 //!
 //! It must not know the other direction, nor what heads say.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use memchr::memchr;
+use memchr::memmem::Finder;
 
 use super::allowance::Allowance;
 use super::body::{Collector, Framing, Progress, Skip, note};
@@ -14,6 +17,9 @@ use crate::capture::Timestamp;
 
 /// Octets after which a request line's start must have shown itself to be one.
 const DECIDING_OCTETS: usize = 64;
+
+/// The end of a head's last line, and the empty one behind it.
+static EMPTY_LINE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\n\r\n"));
 
 /// What the messages of a direction are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -324,7 +330,8 @@ impl Reader {
         }
         self.start = input.mark;
         self.bare_lf = false;
-        if let Some(end) = self.head_end(input.octets, 0) {
+        let end = Self::usual_head_end(input.octets);
+        if let Some(end) = end.or_else(|| self.head_end(input.octets, 0)) {
             if end > MAX_HEAD {
                 return Found::TooLong(Bytes::copy_from_slice(&input.take(end)[..MAX_HEAD]));
             }
@@ -396,6 +403,17 @@ impl Reader {
         self.scanned = 0;
     }
 
+    /// As [`Reader::head_end`] from the start on, of a head whose lines all end in CRLF, as nearly all
+    /// do: it is looked through as a whole and not by lines.
+    fn usual_head_end(octets: &[u8]) -> Option<usize> {
+        let last_line = EMPTY_LINE.find(octets)?;
+        let lines = &octets[..=last_line];
+        let is_bare = |(before, octet): (&u8, &u8)| (*octet == b'\n') & (*before != b'\r');
+        let bare =
+            lines.iter().zip(&lines[1..]).fold(lines[0] == b'\n', |any, pair| any | is_bare(pair));
+        (!bare).then_some(last_line + EMPTY_LINE.needle().len())
+    }
+
     /// Position after the empty line that ends the head in `octets`, looking from `from` on.
     fn head_end(&mut self, octets: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
@@ -412,5 +430,23 @@ impl Reader {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_usual_head_ends_where_its_lines_say(octets in "[\r\nab]{0,12}(\r\n\r\n)?[\r\na]{0,3}") {
+            let mut reader = Reader::new(Role::Requests, State::Head);
+            let by_lines = reader.head_end(octets.as_bytes(), 0);
+            let is_usual = by_lines.is_some() && !reader.bare_lf;
+            let expected = by_lines.filter(|_| is_usual);
+            prop_assert_eq!(Reader::usual_head_end(octets.as_bytes()), expected);
+        }
     }
 }

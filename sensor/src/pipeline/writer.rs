@@ -25,6 +25,10 @@ const WAITING_OCTETS: usize = 16 << 20;
 /// more than making a record does, and it may keep others from their processor.
 const BATCH_OCTETS: usize = 256 << 10;
 
+/// Batches whose memory is kept for others, where several shards fill some and one is written. Without,
+/// each would have the kernel clear pages that the last one gave back.
+const SPARE_BATCHES: usize = 4;
+
 /// How long a line may be held back before it is written for others to read.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -36,8 +40,13 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Lines {
     queue: SyncSender<Item>,
     figures: Arc<WriterFigures>,
+    spares: Arc<Spares>,
     batch: Batch,
 }
+
+/// Memory of batches that were written.
+#[derive(Default)]
+struct Spares(Mutex<Vec<Vec<u8>>>);
 
 /// Lines, each with its ending, in one piece of memory.
 #[derive(Clone, Default)]
@@ -91,8 +100,7 @@ impl Lines {
         if lines == 0 {
             return;
         }
-        // The next batch is mostly as long, and one that grew by steps would be copied at each.
-        let next = Batch { octets: Vec::with_capacity(length), lines: 0 };
+        let next = Batch { octets: self.spares.take(), lines: 0 };
         let batch = Item::Batch(mem::replace(&mut self.batch, next));
         let waiting = self.figures.waiting_octets.fetch_add(length, Ordering::Relaxed);
         if waiting + length > WAITING_OCTETS || self.queue.try_send(batch).is_err() {
@@ -110,6 +118,20 @@ impl Lines {
 
     pub(super) fn figures(&self) -> Arc<WriterFigures> {
         Arc::clone(&self.figures)
+    }
+}
+
+impl Spares {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut octets: Vec<u8>) {
+        let mut spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spares.len() < SPARE_BATCHES {
+            octets.clear();
+            spares.push(octets);
+        }
     }
 }
 
@@ -136,20 +158,26 @@ pub(super) fn start(output: &Output) -> Result<(Lines, JoinHandle<()>)> {
     }
     let (queue, waiting) = sync_channel(WAITING_BATCHES);
     let figures = Arc::new(WriterFigures::default());
-    let shared = Arc::clone(&figures);
+    let spares = Arc::new(Spares::default());
+    let shared = (Arc::clone(&figures), Arc::clone(&spares));
     let thread = thread::Builder::new()
         .name(String::from("writer"))
-        .spawn(move || write(&waiting, &mut targets, &shared))
+        .spawn(move || write(&waiting, &mut targets, &shared.0, &shared.1))
         .context("cannot start the writer thread")?;
-    Ok((Lines { queue, figures, batch: Batch::default() }, thread))
+    Ok((Lines { queue, figures, spares, batch: Batch::default() }, thread))
 }
 
-fn write(waiting: &Receiver<Item>, targets: &mut [Target], figures: &WriterFigures) {
+fn write(
+    waiting: &Receiver<Item>,
+    targets: &mut [Target],
+    figures: &WriterFigures,
+    spares: &Spares,
+) {
     loop {
         let ended = match waiting.recv_timeout(FLUSH_INTERVAL) {
             Ok(first) => {
                 for item in std::iter::once(first).chain(waiting.try_iter().take(WAITING_BATCHES)) {
-                    handle(&item, targets, figures);
+                    handle(item, targets, figures, spares);
                 }
                 false
             }
@@ -168,11 +196,12 @@ fn write(waiting: &Receiver<Item>, targets: &mut [Target], figures: &WriterFigur
     }
 }
 
-fn handle(item: &Item, targets: &mut [Target], figures: &WriterFigures) {
+fn handle(item: Item, targets: &mut [Target], figures: &WriterFigures, spares: &Spares) {
     match item {
         Item::Batch(batch) => {
             figures.waiting_octets.fetch_sub(batch.octets.len(), Ordering::Relaxed);
-            targets.iter_mut().for_each(|target| target.take(batch));
+            targets.iter_mut().for_each(|target| target.take(&batch));
+            spares.give(batch.octets);
         }
         Item::Reopen => targets.iter_mut().for_each(Target::reopen),
     }
@@ -217,7 +246,7 @@ mod tests {
     fn lines(batches: usize) -> (Lines, Receiver<Item>) {
         let (queue, waiting) = sync_channel(batches);
         let figures = Arc::new(WriterFigures::default());
-        (Lines { queue, figures, batch: Batch::default() }, waiting)
+        (Lines { queue, figures, spares: Arc::default(), batch: Batch::default() }, waiting)
     }
 
     fn octets(waiting: &Receiver<Item>) -> Option<String> {

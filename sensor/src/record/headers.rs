@@ -107,23 +107,30 @@ impl Serialize for HeaderFields<'_> {
         let shapes = self.shapes();
         let mut lower = [0; MAX_NAME_BYTES];
         for (index, (name, value)) in self.fields().enumerate() {
-            let lower = &mut lower[..name.len()];
-            lower.copy_from_slice(name);
-            lower.make_ascii_lowercase();
+            let lower = lower_case(name, &mut lower);
             let repeated = shapes.has_again(name).then(|| self.is_repeated(index, name));
             match repeated.unwrap_or_default() {
                 (true, _) => {}
                 (false, true) => {
-                    object.serialize_entry(&Text::from(&*lower), &self.values(lower))?;
+                    object.serialize_entry(&Text::from(lower), &self.values(lower))?;
                 }
                 (false, false) => {
                     let value = Text(shown(lower, value, self.roles).0);
-                    object.serialize_entry(&Text::from(&*lower), &value)?;
+                    object.serialize_entry(&Text::from(lower), &value)?;
                 }
             }
         }
         object.end()
     }
+}
+
+/// A name in lower case. Whole blocks are turned, which takes a step or two for most names.
+fn lower_case<'n>(name: &[u8], room: &'n mut [u8; MAX_NAME_BYTES]) -> &'n [u8] {
+    const BLOCK: usize = 32;
+    room[..name.len()].copy_from_slice(name);
+    let blocks = room.as_chunks_mut::<BLOCK>().0.iter_mut();
+    blocks.take(name.len().div_ceil(BLOCK)).for_each(|block| block.make_ascii_lowercase());
+    &room[..name.len()]
 }
 
 /// The value of the header `name`, in lower case, as it may be shown, and whether its end is left

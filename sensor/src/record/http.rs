@@ -2,6 +2,8 @@
 //!
 //! It must not know webhooks, beyond the identifier that stands in `http.request.id`.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 use super::fields::{Text, Word};
@@ -112,11 +114,17 @@ pub(super) struct Url<'a> {
 impl<'a> Url<'a> {
     /// Of `request`, whose target has these parts, for the host `domain`.
     pub(super) fn new(request: &'a Request, target: Target<'a>, domain: Option<&'a [u8]>) -> Self {
+        let original = redact::target(&request.target);
+        // The parts of a target without secrets have none.
+        let covered = |part: &'a [u8], cover: fn(&'a [u8]) -> Cow<'a, [u8]>| match original {
+            Cow::Borrowed(_) => Text::from(part),
+            Cow::Owned(_) => Text(cover(part)),
+        };
         Self {
-            original: Text(redact::target(&request.target)),
             domain: domain.map(Text::from),
-            path: target.path.map(|path| Text(redact::target(path))),
-            query: target.query.map(|query| Text(redact::query(query))),
+            path: target.path.map(|path| covered(path, redact::target)),
+            query: target.query.map(|query| covered(query, redact::query)),
+            original: Text(original),
         }
     }
 }

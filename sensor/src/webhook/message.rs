@@ -56,7 +56,7 @@ impl<'a> Message<'a> {
     /// The value at `source`, as it was sent; a JSON number or truth value as its text.
     pub(super) fn find(&self, source: &Source) -> Option<Cow<'a, [u8]>> {
         match source {
-            Source::Header(name) => first(self.headers, name).map(Cow::Borrowed),
+            Source::Header(name) => self.headers.first(name).map(Cow::Borrowed),
             Source::Json(pointer) => {
                 json::at(self.content.ok()?, pointer).map(|text| Cow::Owned(text.into_bytes()))
             }
@@ -84,15 +84,6 @@ impl<'a> Message<'a> {
             }
         })
     }
-}
-
-/// The first header of this name, which is in lower case. Lengths are compared first, because this
-/// is asked several times of every delivery.
-fn first<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
-    headers
-        .iter()
-        .find(|(key, _)| key.len() == name.len() && key.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value)
 }
 
 fn content(request: &Request, coverage: Coverage) -> Result<&[u8], NoContent> {
