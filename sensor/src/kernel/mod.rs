@@ -14,6 +14,7 @@ mod detach;
 mod features;
 mod instructions;
 mod journal;
+mod large_receive;
 mod link;
 mod load;
 mod maps;
