@@ -10,7 +10,7 @@ use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use hooksensor_ebpf::abi::Sample;
-use hooksensor_ebpf::packet::{self, Load, Network, Window};
+use hooksensor_ebpf::packet::{Load, Network, Plain, Window};
 
 use crate::apart;
 
@@ -19,7 +19,7 @@ use crate::apart;
 const LAST_HEADER: usize = 0x7fff;
 
 /// What a hook hands in.
-pub(crate) trait Frame: Load {
+pub(crate) trait Frame: Load + Sized {
     /// Octets of the frame that can be read in place.
     fn linear(&self) -> usize;
 
@@ -48,8 +48,8 @@ pub(crate) trait Frame: Load {
         1
     }
 
-    /// Walks a plain packet, where doing so at once is worth the stack it takes.
-    fn plain(&self) -> Option<Network> {
+    /// The headers of a plain frame, where they can be read in place.
+    fn plain(&self) -> Option<Plain<Self>> {
         None
     }
 
@@ -202,8 +202,8 @@ impl Frame for XdpBuffer {
     }
 
     #[inline(always)]
-    fn plain(&self) -> Option<Network> {
-        packet::plain(self)
+    fn plain(&self) -> Option<Plain<Self>> {
+        Plain::of(self)
     }
 
     #[inline(always)]
@@ -272,9 +272,10 @@ impl<const N: usize> Window<N> for Copied<N> {
 
     #[inline(always)]
     fn word<const AT: usize>(&self) -> u32 {
-        const { assert!(AT + 4 <= N && AT.is_multiple_of(4)) };
+        const { assert!(AT + 4 <= N) };
+        let place = self.0.as_ptr().wrapping_add(AT).cast::<u32>();
         // SAFETY: as above.
-        unsafe { self.0.as_ptr().add(AT).cast::<u32>().read() }
+        unsafe { if AT.is_multiple_of(4) { place.read() } else { place.read_unaligned() } }
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Pure, and bounded in every loop. It must not know program contexts, ports of interest or bans.
 
+pub use plain::Plain;
+
 use crate::abi::{Address, NO_VLAN, Reason};
+
+mod plain;
 
 /// VLAN and QinQ tags walked before a frame counts as too deep.
 pub const MAX_TAGS: usize = 4;
@@ -117,16 +121,6 @@ pub struct Transport {
     pub flags: u8,
     /// Where the payload starts.
     pub payload: usize,
-}
-
-/// Walks what nearly every frame is at once: IPv4 without a tag. `None` for any other.
-#[inline(always)]
-pub fn plain<L: Load>(frame: &L) -> Option<Network> {
-    let ethernet = frame.window::<ETHERNET>(0)?;
-    if ethernet.u16::<12>() != ETHERTYPE_IPV4 {
-        return None;
-    }
-    ipv4(frame, ETHERNET, UNTAGGED).ok()
 }
 
 /// Walks to the transport header of an Ethernet frame.

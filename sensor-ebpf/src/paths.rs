@@ -4,7 +4,7 @@
 //! A ban is looked up before anything a sender controls can end the walk. It must not know how
 //! anything is done.
 
-use hooksensor_ebpf::abi::{Method, Reason, Settings};
+use hooksensor_ebpf::abi::{Address, Method, Reason, Settings};
 use hooksensor_ebpf::packet::{self, Network, Transport};
 
 use crate::ctx::{self, Frame};
@@ -36,16 +36,24 @@ struct Segment {
 pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
     let settings = global::settings();
     let mut network;
-    let met = if let Some(plain) = frame.plain() {
-        let met = meet(frame, settings, &plain);
-        network = plain;
-        met
-    } else {
-        network = Network::UNKNOWN;
-        if !frame.walk(&mut network) {
-            return observe::arrival(0, network.transport, frame.length());
+    let met = match frame.plain().map(|plain| (plain.carries(), plain)) {
+        Some((Reason::Clean, plain)) => {
+            let length = frame.length_for(plain.end());
+            let slot = observe::slot(plain.destination_port());
+            let met = meet(settings, &plain.source(), slot, length, || plain.transport());
+            network = plain.network();
+            met
         }
-        meet(frame, settings, ctx::in_memory(&network))
+        Some((reason, plain)) if policy::is_beyond_bans(settings, reason) => {
+            return observe::arrival(0, reason, frame.length_for(plain.end()));
+        }
+        _ => {
+            network = Network::UNKNOWN;
+            if !frame.walk(&mut network) {
+                return observe::arrival(0, network.transport, frame.length());
+            }
+            meet_walked(frame, settings, ctx::in_memory(&network))
+        }
     };
     match met {
         Ok(segment) => take(frame, settings, ctx::in_memory(&network), &segment),
@@ -53,26 +61,43 @@ pub(crate) fn ingress<F: Frame>(frame: &F) -> Reason {
     }
 }
 
-/// What becomes of a packet by where it comes from and goes to; it is counted when that is all.
 #[inline(always)]
-fn meet<F: Frame>(frame: &F, settings: &Settings, network: &Network) -> Result<Segment, Reason> {
+fn meet_walked<F: Frame>(
+    frame: &F,
+    settings: &Settings,
+    network: &Network,
+) -> Result<Segment, Reason> {
     let length = frame.length_for(network.end);
-    let transport = match transport(frame, network) {
-        Ok(transport) => transport,
-        Err(reason) => return Err(portless(frame, settings, network, reason, length)),
-    };
-    let slot = observe::slot(transport.destination_port);
+    match transport(frame, network) {
+        Ok(transport) => {
+            let slot = observe::slot(transport.destination_port);
+            meet(settings, &network.source, slot, length, || transport)
+        }
+        Err(reason) => Err(portless(frame, settings, network, reason, length)),
+    }
+}
+
+/// What becomes of a segment by where it comes from and goes to; it is counted when that is all.
+#[inline(always)]
+fn meet(
+    settings: &Settings,
+    source: &Address,
+    slot: u32,
+    length: usize,
+    transport: impl FnOnce() -> Transport,
+) -> Result<Segment, Reason> {
     if slot == 0 && settings.host_bans == 0 {
         return Err(observe::arrival(0, Reason::NotWatched, length));
     }
-    let banned = policy::banned(settings, &network.source, slot);
+    let banned = policy::banned(settings, source, slot);
     let met = match banned {
         Banned::No => Reason::NotWatched,
-        _ => policy::against(settings, network, banned, Reason::DropBanned),
+        _ => policy::against(settings, source, banned, Reason::DropBanned),
     };
     if slot == 0 {
         return Err(observe::arrival(slot, met, length));
     }
+    let transport = transport();
     if met.drops() {
         // Its payload stays unread: that would cost a banned source's packet a tenth more.
         observe::segment(slot, met, length, &transport, Method::None);
@@ -122,7 +147,7 @@ fn take<F: Frame>(frame: &F, settings: &Settings, network: &Network, segment: &S
     let method = observe::method(frame, network, transport);
     let reason = match banned {
         Banned::No => policy::limited(settings, network, transport, slot, length, method),
-        _ => policy::against(settings, network, *banned, Reason::DropBanned),
+        _ => policy::against(settings, &network.source, *banned, Reason::DropBanned),
     };
     observe::segment(slot, reason, length, transport, method);
     if !reason.drops() {

@@ -57,14 +57,24 @@ pub(crate) enum Banned {
 /// would otherwise slip by.
 #[inline(always)]
 pub(crate) fn portless(settings: &Settings, network: &Network, reason: Reason) -> Reason {
-    let tcp = !matches!(reason, Reason::NotTcp | Reason::Tunnel);
-    if !tcp && settings.host_bans == 0 {
+    if is_beyond_bans(settings, reason) {
         return reason;
     }
-    match banned(settings, &network.source, if tcp { ALL_SLOTS } else { 0 }) {
+    match banned(settings, &network.source, if is_no_tcp(reason) { 0 } else { ALL_SLOTS }) {
         Banned::No => reason,
-        banned => against(settings, network, banned, Reason::DropBanned),
+        banned => against(settings, &network.source, banned, Reason::DropBanned),
     }
+}
+
+/// Whether no ban can be on a packet that has this reason for its ports not to be known.
+#[inline(always)]
+pub(crate) const fn is_beyond_bans(settings: &Settings, reason: Reason) -> bool {
+    is_no_tcp(reason) && settings.host_bans == 0
+}
+
+#[inline(always)]
+const fn is_no_tcp(reason: Reason) -> bool {
+    matches!(reason, Reason::NotTcp | Reason::Tunnel)
 }
 
 /// What becomes of a packet with something against it. Looking up protection only here keeps it
@@ -72,11 +82,11 @@ pub(crate) fn portless(settings: &Settings, network: &Network, reason: Reason) -
 #[inline(always)]
 pub(crate) fn against(
     settings: &Settings,
-    network: &Network,
+    source: &Address,
     banned: Banned,
     reason: Reason,
 ) -> Reason {
-    let protected = || maps::PROTECTED.get(Key::new(128, network.source.words())).is_some();
+    let protected = || maps::PROTECTED.get(Key::new(128, source.words())).is_some();
     if banned != Banned::Yes && protected() {
         Reason::Protected
     } else if settings.enforce == 1 {
@@ -195,10 +205,10 @@ pub(crate) fn limited(
         transport.acknowledgement,
     ) {
         CLEAN => Reason::Clean,
-        PACKETS => against(settings, network, Banned::Guarded, Reason::DropLimited),
-        CONNECTIONS => against(settings, network, Banned::Guarded, Reason::DropConnections),
-        REQUESTS => against(settings, network, Banned::Guarded, Reason::DropRequests),
-        _ => against(settings, network, Banned::Guarded, Reason::DropNewSource),
+        PACKETS => against(settings, &network.source, Banned::Guarded, Reason::DropLimited),
+        CONNECTIONS => against(settings, &network.source, Banned::Guarded, Reason::DropConnections),
+        REQUESTS => against(settings, &network.source, Banned::Guarded, Reason::DropRequests),
+        _ => against(settings, &network.source, Banned::Guarded, Reason::DropNewSource),
     }
 }
 

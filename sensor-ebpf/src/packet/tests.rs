@@ -90,10 +90,10 @@ fn check(description: &str, frame: &[u8], expected: Result<(usize, u16), Reason>
         if network.transport != Reason::Clean {
             return Err(network.transport);
         }
-        if let Some(plain) = plain(&frame) {
-            assert_eq!(plain, network, "{description}");
-        }
         let transport = transport(&frame, network.offset)?;
+        if let Some(plain) = Plain::of(&frame) {
+            assert_eq!((plain.network(), plain.transport()), (network, transport), "{description}");
+        }
         assert_eq!(transport.destination_port, 8080, "{description}");
         assert_eq!(transport.sequence, 7, "{description}");
         Ok((network.end - transport.payload, u16::try_from(network.vlan).unwrap()))
@@ -124,6 +124,32 @@ fn ipv4_is_walked_to_its_payload() {
     row("GRE", &[], &v4(0, 0, GRE, &plain), Err(Reason::Tunnel));
     row("half a header", &[], &plain[..19], Err(Reason::Truncated));
     row("half a TCP header", &[], &plain[..39], Err(Reason::Truncated));
+}
+
+#[test]
+fn only_ipv4_at_its_usual_place_is_plain() {
+    let hello = tcp(b"hello");
+    let row = |description, tags: &[u16], ethertype, packet: &[u8], expected| {
+        let frame = ethernet(tags, ethertype, packet);
+        let carries = Plain::of(&Octets(&frame)).map(|plain| plain.carries());
+        assert_eq!(carries, expected, "{description}");
+    };
+    let plain = v4(0, 0, TCP, &hello);
+    let clean = Some(Reason::Clean);
+    row("plain", &[], ETHERTYPE_IPV4, &plain, clean);
+    row("first fragment", &[], ETHERTYPE_IPV4, &v4(0, 0x2000, TCP, &hello), clean);
+    row("no payload", &[], ETHERTYPE_IPV4, &plain[..40], clean);
+    row("half a TCP header", &[], ETHERTYPE_IPV4, &plain[..39], None);
+    row("tag", &[1], ETHERTYPE_IPV4, &plain, None);
+    row("options", &[], ETHERTYPE_IPV4, &v4(4, 0, TCP, &hello), None);
+    row("other type", &[], ETHERTYPE_IPV6, &plain, None);
+    let later = Some(Reason::LaterFragment);
+    row("later fragment", &[], ETHERTYPE_IPV4, &v4(0, 1, TCP, &hello), later);
+    row("UDP", &[], ETHERTYPE_IPV4, &v4(0, 0, 17, &hello), Some(Reason::NotTcp));
+    row("GRE", &[], ETHERTYPE_IPV4, &v4(0, 0, GRE, &hello), Some(Reason::Tunnel));
+    let mut short = plain;
+    short[IPV4_HEADER + 12] = 4 << 4;
+    row("TCP header of 16 octets", &[], ETHERTYPE_IPV4, &short, Some(Reason::Truncated));
 }
 
 #[test]

@@ -9,9 +9,11 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use aya::Pod;
 use aya::maps::MapData;
-use nix::libc::{SYS_bpf, syscall};
+use nix::libc::c_long;
 
-const BPF_MAP_UPDATE_BATCH: u32 = 26;
+use super::call::bpf;
+
+const BPF_MAP_UPDATE_BATCH: c_long = 26;
 
 /// The part of `union bpf_attr` that batch commands use (bpf.h).
 #[repr(C)]
@@ -56,13 +58,9 @@ pub(super) fn update<K: Pod, V: Pod>(map: &MapData, keys: &[K], values: &[V]) ->
     // SAFETY: the attributes are those the command reads, of their size, and live through the
     // call. It reads at most `count` entries of each slice, whose sizes were compared with the
     // map's above, and writes nothing but the count.
-    let result = unsafe {
-        syscall(SYS_bpf, BPF_MAP_UPDATE_BATCH, &raw mut attributes, size_of::<Attributes>())
-    };
-    if result == 0 {
+    let Err(error) = (unsafe { bpf(BPF_MAP_UPDATE_BATCH, &mut attributes) }) else {
         return Written { count: keys.len(), error: None };
-    }
-    let error = io::Error::last_os_error();
+    };
     // A command the kernel does not know leaves the count as it was given.
     let known =
         error.raw_os_error() != Some(nix::libc::EINVAL) && error.raw_os_error() != Some(ENOTSUPP);
@@ -75,10 +73,8 @@ pub(super) fn is_known() -> bool {
     let mut attributes = Attributes { map: u32::MAX, ..Attributes::default() };
     // SAFETY: the attributes are those the command reads, of their size, and live through the
     // call. Without a map it reads and writes nothing else.
-    let result = unsafe {
-        syscall(SYS_bpf, BPF_MAP_UPDATE_BATCH, &raw mut attributes, size_of::<Attributes>())
-    };
-    result != 0 && io::Error::last_os_error().raw_os_error() == Some(nix::libc::EBADF)
+    let known = unsafe { bpf(BPF_MAP_UPDATE_BATCH, &mut attributes) };
+    known.is_err_and(|error| error.raw_os_error() == Some(nix::libc::EBADF))
 }
 
 /// What the kernel answers for a map that has no batches (`errno.h` of the kernel's inside).

@@ -3,11 +3,11 @@
 //! It must not know what they are used for.
 #![expect(unsafe_code, reason = "bpf(2) has no safe wrapper for loading bare instructions")]
 
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use nix::libc::c_long;
 
-use nix::libc::{SYS_bpf, c_int, syscall};
+use super::call::obtain;
 
-const BPF_PROG_LOAD: u32 = 5;
+const BPF_PROG_LOAD: c_long = 5;
 const BPF_PROG_TYPE_SOCKET_FILTER: u32 = 1;
 
 /// The part of `union bpf_attr` that loading a program uses (bpf.h).
@@ -51,22 +51,14 @@ pub(super) fn has_compare_and_swap() -> bool {
 
 /// Whether the kernel takes a program of these instructions, which is dropped at once.
 fn accepts(instructions: &[[u8; 8]]) -> bool {
-    let attributes = Attributes {
+    let mut attributes = Attributes {
         kind: BPF_PROG_TYPE_SOCKET_FILTER,
         count: u32::try_from(instructions.len()).unwrap_or(u32::MAX),
         instructions: instructions.as_ptr().addr() as u64,
         license: c"GPL".as_ptr().addr() as u64,
         ..Attributes::default()
     };
-    // SAFETY: the attributes are those the command reads, of their size, and live through the
-    // call, as do the instructions and the licence they point to. The kernel writes nothing.
-    let loaded =
-        unsafe { syscall(SYS_bpf, BPF_PROG_LOAD, &raw const attributes, size_of::<Attributes>()) };
-    let Ok(descriptor) = c_int::try_from(loaded) else { return false };
-    if descriptor < 0 {
-        return false;
-    }
-    // SAFETY: the call gave this process the descriptor, and nothing else knows it.
-    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    true
+    // SAFETY: the attributes are those the command reads, which gives a descriptor; they live through
+    // the call, as do the instructions and the licence they point to. The kernel writes nothing.
+    unsafe { obtain(BPF_PROG_LOAD, &mut attributes) }.is_ok()
 }

@@ -5,11 +5,13 @@
 
 use std::ffi::{CString, NulError};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use nix::libc::{SYS_bpf, c_long, syscall};
+use nix::libc::c_long;
+
+use super::call::{bpf, obtain};
 
 // Commands, and where XDP programs are attached (bpf.h).
 const BPF_OBJ_PIN: c_long = 6;
@@ -68,10 +70,10 @@ impl Link {
     /// When it cannot be opened.
     pub(super) fn open(pin: &Path) -> io::Result<Option<Self>> {
         let path = c_path(pin)?;
-        let attributes = Pin { path: address_of(&path), descriptor: 0, flags: 0 };
+        let mut attributes = Pin { path: address_of(&path), descriptor: 0, flags: 0 };
         // SAFETY: the attributes are those of the command, and the path lives through the call,
         // which gives a descriptor.
-        match unsafe { obtain(BPF_OBJ_GET, &attributes) } {
+        match unsafe { obtain(BPF_OBJ_GET, &mut attributes) } {
             Ok(link) => Ok(Some(Self(link))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -89,9 +91,9 @@ impl Link {
         native: bool,
     ) -> io::Result<Self> {
         let flags = if native { XDP_FLAGS_DRV_MODE } else { XDP_FLAGS_SKB_MODE };
-        let attributes = [number(program), index, BPF_XDP, flags];
+        let mut attributes = [number(program), index, BPF_XDP, flags];
         // SAFETY: the attributes are those of the command, which gives a descriptor.
-        unsafe { obtain(BPF_LINK_CREATE, &attributes) }.map(Self)
+        unsafe { obtain(BPF_LINK_CREATE, &mut attributes) }.map(Self)
     }
 
     /// Pins it at `pin`.
@@ -101,10 +103,10 @@ impl Link {
     /// When there is something, or it is not on a BPF file system.
     pub(super) fn pin(&self, pin: &Path) -> io::Result<()> {
         let path = c_path(pin)?;
-        let attributes =
+        let mut attributes =
             Pin { path: address_of(&path), descriptor: number(self.0.as_fd()), flags: 0 };
         // SAFETY: the attributes are those of the command, and the path lives through the call.
-        unsafe { bpf(BPF_OBJ_PIN, &attributes) }.map(drop)
+        unsafe { bpf(BPF_OBJ_PIN, &mut attributes) }.map(drop)
     }
 
     /// Where it stands, and what is behind it.
@@ -114,14 +116,14 @@ impl Link {
     /// As the kernel's.
     pub(super) fn info(&self) -> io::Result<Info> {
         let mut info = Info::default();
-        let attributes = Question {
+        let mut attributes = Question {
             descriptor: number(self.0.as_fd()),
             length: u32::try_from(size_of::<Info>()).map_err(io::Error::other)?,
             info: (&raw mut info).expose_provenance() as u64,
         };
         // SAFETY: the attributes are those of the command, which writes so many octets at most to
         // what they point to. Any octets are numbers.
-        unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes) }?;
+        unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes) }?;
         Ok(info)
     }
 
@@ -131,9 +133,9 @@ impl Link {
     ///
     /// As the kernel's.
     pub(super) fn put(&self, program: BorrowedFd<'_>) -> io::Result<()> {
-        let attributes = [number(self.0.as_fd()), number(program), 0, 0];
+        let mut attributes = [number(self.0.as_fd()), number(program), 0, 0];
         // SAFETY: the attributes are those of the command.
-        unsafe { bpf(BPF_LINK_UPDATE, &attributes) }.map(drop)
+        unsafe { bpf(BPF_LINK_UPDATE, &mut attributes) }.map(drop)
     }
 
     /// Takes its program off the interface at once. When only its pin is removed, the kernel does
@@ -144,7 +146,7 @@ impl Link {
     /// As the kernel's.
     pub(super) fn detach(&self) -> io::Result<()> {
         // SAFETY: the attributes are those of the command.
-        unsafe { bpf(BPF_LINK_DETACH, &[number(self.0.as_fd())]) }.map(drop)
+        unsafe { bpf(BPF_LINK_DETACH, &mut [number(self.0.as_fd())]) }.map(drop)
     }
 }
 
@@ -155,32 +157,7 @@ impl Link {
 /// When there is none.
 pub(super) fn program(id: u32) -> io::Result<OwnedFd> {
     // SAFETY: the attributes are those of the command, which gives a descriptor.
-    unsafe { obtain(BPF_PROG_GET_FD_BY_ID, &[id, 0, 0]) }
-}
-
-/// What a command gives a descriptor of.
-///
-/// # Safety
-///
-/// As for [`bpf`], and `command` must be one that opens something.
-unsafe fn obtain<T>(command: c_long, attributes: &T) -> io::Result<OwnedFd> {
-    // SAFETY: the caller's word for command and attributes. The descriptor was given to this
-    // process just now, and nothing else knows it.
-    unsafe { bpf(command, attributes).map(|descriptor| OwnedFd::from_raw_fd(descriptor)) }
-}
-
-/// Has the kernel carry out a command.
-///
-/// # Safety
-///
-/// `attributes` must be what `command` reads, and point to nothing that it must not use.
-unsafe fn bpf<T>(command: c_long, attributes: &T) -> io::Result<RawFd> {
-    // SAFETY: the caller's word for the attributes, which live through the call.
-    let answer = unsafe { syscall(SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
-    match RawFd::try_from(answer) {
-        Ok(answer) if answer >= 0 => Ok(answer),
-        _ => Err(io::Error::last_os_error()),
-    }
+    unsafe { obtain(BPF_PROG_GET_FD_BY_ID, &mut [id, 0, 0]) }
 }
 
 fn number(descriptor: BorrowedFd<'_>) -> u32 {

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::maps::MapInfo;
-use aya::programs::{SchedClassifier, TestRun, TestRunOptions, TestRunResult, Xdp};
+use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
 use hooksensor_ebpf::abi::{Limits, Settings};
@@ -16,18 +15,17 @@ use ipnet::IpNet;
 use super::attach::{self, Attachment, INGRESS_PROGRAM};
 use super::bans::{BanError, Entry};
 use super::bpffs::PinDirectory;
-use super::classifier::{EGRESS, Hook, INGRESS};
-use super::features;
+use super::classifier::{EGRESS, Hook};
 use super::journal::Journal;
 use super::layout_directory;
 use super::maps::{Maps, Totals};
 use super::ring::{self, Ring};
 use super::skips::Skips;
 use super::sources::Source;
+use super::{features, runs};
 use crate::config;
 
 const HELLO_PROGRAM: &str = "hooksensor_hello";
-const BARE_PROGRAM: &str = "hooksensor_bare";
 
 /// The smallest packet the kernel runs a program on: an Ethernet header.
 const SMALLEST_FRAME: [u8; 14] = [0; 14];
@@ -36,20 +34,11 @@ const SMALLEST_FRAME: [u8; 14] = [0; 14];
 pub struct Kernel {
     /// What is taken back unless the start succeeds; before the pins are given to another agent.
     journal: Journal,
-    programs: Ebpf,
+    pub(super) programs: Ebpf,
     maps: Maps,
     pins: PinDirectory,
     rings: Vec<Ring>,
     logger: Option<EbpfLogger<&'static dyn log::Log>>,
-}
-
-/// Runs of a program on one frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Runs {
-    /// The action it returned last.
-    pub action: u32,
-    /// The mean time of one run, which the kernel cuts to whole nanoseconds.
-    pub mean: Duration,
 }
 
 impl Kernel {
@@ -299,74 +288,6 @@ impl Kernel {
         self.maps.totals()
     }
 
-    /// Runs the ingress program once on a frame, attached or not, and gives its XDP action.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel cannot run it.
-    pub fn run_ingress(&self, frame: &[u8]) -> Result<u32> {
-        Ok(self.repeat_ingress(frame, 1)?.action)
-    }
-
-    /// Runs the ingress program `times` on one frame, which says what it costs.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel cannot run it.
-    pub fn repeat_ingress(&self, frame: &[u8], times: u32) -> Result<Runs> {
-        let program = self.programs.program(INGRESS_PROGRAM).context("the program is loaded")?;
-        let program: &Xdp = program.try_into()?;
-        run(program, frame, times)
-    }
-
-    /// Runs a program that only drops, to compare others with.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel does not take it or cannot run it.
-    pub fn repeat_bare(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
-        let program = xdp(&mut self.programs, BARE_PROGRAM)?;
-        if program.fd().is_err() {
-            program.load()?;
-        }
-        run(program, frame, times)
-    }
-
-    /// Runs the ingress program that stands behind XDP once on a frame, attached or not, and gives
-    /// its action.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel does not take it or cannot run it.
-    pub fn run_stack(&mut self, frame: &[u8]) -> Result<u32> {
-        Ok(run(classifier(&mut self.programs, INGRESS)?, frame, 1)?.action)
-    }
-
-    /// Runs the egress program once on a frame, attached or not, and gives its action.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel cannot run it.
-    pub fn run_egress(&mut self, frame: &[u8]) -> Result<u32> {
-        Ok(run(classifier(&mut self.programs, EGRESS)?, frame, 1)?.action)
-    }
-
-    /// How many instructions the verifier looked at in each program, by name: the kernel takes a
-    /// million at most. Nothing where it does not say (before Linux 5.16).
-    ///
-    /// # Errors
-    ///
-    /// When a program cannot be loaded.
-    pub fn verified_instructions(&mut self) -> Result<Vec<(&'static str, u32)>> {
-        let xdp = xdp(&mut self.programs, INGRESS_PROGRAM)?.info()?.verified_instruction_count();
-        let mut counts = vec![(INGRESS_PROGRAM, xdp)];
-        for hook in [INGRESS, EGRESS] {
-            let info = classifier(&mut self.programs, hook)?.info()?;
-            counts.push((hook.program, info.verified_instruction_count()));
-        }
-        Ok(counts.into_iter().filter_map(|(name, count)| Some((name, count?))).collect())
-    }
-
     /// Passes on what the kernel programs have logged.
     pub fn flush_log(&mut self) {
         if let Some(logger) = &mut self.logger {
@@ -376,7 +297,7 @@ impl Kernel {
 
     /// Runs the program that says hello: it proves that this kernel runs what it loaded.
     fn hello(&mut self) -> Result<()> {
-        run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME, 1)?;
+        runs::run(xdp(&mut self.programs, HELLO_PROGRAM)?, &SMALLEST_FRAME, 1)?;
         self.flush_log();
         Ok(())
     }
@@ -411,16 +332,6 @@ impl Kernel {
 /// it at random.
 fn seed() -> u64 {
     RandomState::new().hash_one(())
-}
-
-fn run<P>(program: &P, frame: &[u8], times: u32) -> Result<Runs>
-where
-    P: for<'a> TestRun<Opts<'a> = TestRunOptions<'a>, Result = TestRunResult>,
-{
-    let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::new() };
-    let result =
-        program.test_run(options).context("the kernel loaded the programs and cannot run them")?;
-    Ok(Runs { action: result.return_value, mean: result.duration })
 }
 
 pub(super) fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {

@@ -3,8 +3,9 @@
 //!
 //! It must not know what is asked.
 
-use std::io;
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::{io, iter};
 
 use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::socket::{
@@ -27,6 +28,15 @@ const NLM_F_ACK: u16 = 4;
 const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
+
+// From genetlink.h.
+const GENL_ID_CTRL: u16 = 16;
+const CTRL_CMD_GETFAMILY: u8 = 3;
+const CTRL_ATTR_FAMILY_ID: u16 = 1;
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+
+/// Octets of `struct genlmsghdr`.
+pub(super) const GENERIC_HEADER: usize = 4;
 
 /// An interface with many virtual functions says most about itself: some 250 octets for each, of
 /// which there are at most 65536 (PCI's number of them has 16 bits).
@@ -114,16 +124,29 @@ pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
 }
 
 /// The value of the attribute `wanted` among `attributes`, which may hold more of them.
-pub(super) fn find(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
-    loop {
-        let (head, rest) = attributes.split_first_chunk::<ATTRIBUTE>()?;
+pub(super) fn find(attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+    each(attributes).find_map(|(kind, value)| (kind == wanted).then_some(value))
+}
+
+/// Attributes by their type, up to the first that is not whole.
+pub(super) fn each(attributes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = Some(attributes);
+    iter::from_fn(move || {
+        let (head, tail) = rest?.split_first_chunk::<ATTRIBUTE>()?;
         let [a, b, c, d] = *head;
         let length = usize::from(u16::from_ne_bytes([a, b])).checked_sub(ATTRIBUTE)?;
-        if u16::from_ne_bytes([c, d]) & TYPE == wanted {
-            return rest.get(..length);
-        }
-        attributes = rest.get(length.next_multiple_of(ATTRIBUTE)..)?;
-    }
+        rest = tail.get(length.next_multiple_of(ATTRIBUTE)..);
+        Some((u16::from_ne_bytes([c, d]) & TYPE, tail.get(..length)?))
+    })
+}
+
+/// The number of a generic family (`CTRL_CMD_GETFAMILY`), where the kernel has it.
+pub(super) fn family(name: &CStr) -> Option<u16> {
+    let mut request = vec![CTRL_CMD_GETFAMILY, 1, 0, 0];
+    request.extend(attribute(CTRL_ATTR_FAMILY_NAME, name.to_bytes_with_nul()));
+    let answer = ask(SockProtocol::NetlinkGeneric, GENL_ID_CTRL, &request).ok()?;
+    let family = find(answer.get(GENERIC_HEADER..)?, CTRL_ATTR_FAMILY_ID)?;
+    Some(u16::from_ne_bytes(family.try_into().ok()?))
 }
 
 /// A number of four octets.

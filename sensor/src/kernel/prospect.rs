@@ -8,7 +8,8 @@ use aya::programs::loaded_programs;
 use nix::sys::socket::SockProtocol;
 
 use super::attach::{self, Mode, accepts, index_of};
-use super::netlink::{ask, attribute, find, number};
+use super::large_receive;
+use super::netlink::{self, GENERIC_HEADER, ask, attribute, find, number};
 use super::seated::{INTERFACE_HEADER, describe, xdp_program};
 use crate::config::XdpMode;
 
@@ -32,6 +33,8 @@ struct Facts {
     program: Option<u32>,
     /// What its driver can do with XDP (`NETDEV_XDP_ACT_*`, Linux 6.3), where the kernel says so.
     features: Option<u64>,
+    /// Whether its driver puts several packets together before anybody sees them (LRO).
+    large_receive: bool,
 }
 
 // From if_link.h and rtnetlink.h.
@@ -39,12 +42,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 
-// From genetlink.h and netdev.h.
-const GENL_ID_CTRL: u16 = 16;
-const GENERIC_HEADER: usize = 4;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+// From netdev.h.
 const NETDEV_CMD_DEV_GET: u8 = 1;
 const NETDEV_A_DEV_IFINDEX: u16 = 1;
 const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
@@ -86,6 +84,7 @@ impl Facts {
             kind: kind.map(|kind| String::from_utf8_lossy(kind).trim_end_matches('\0').to_owned()),
             program: xdp_program(attributes),
             features: features(index),
+            large_receive: large_receive::is_on(index).unwrap_or_default(),
         })
     }
 
@@ -118,6 +117,14 @@ impl Facts {
     }
 
     fn no_native(&self) -> Option<String> {
+        self.no_hook().or_else(|| {
+            let why = "large receive offload (LRO) is on, and drivers take no XDP program with it; \
+                       `ethtool -K DEV lro off` switches it off";
+            self.large_receive.then(|| why.to_owned())
+        })
+    }
+
+    fn no_hook(&self) -> Option<String> {
         let device = self.kind.as_ref().map_or_else(
             || String::from("its driver"),
             |kind| format!("the driver of {kind} devices"),
@@ -147,13 +154,8 @@ impl Facts {
 
 /// What the driver can do with XDP, where the kernel has the netlink family that says so.
 fn features(index: u32) -> Option<u64> {
-    let head = |command: u8| vec![command, 1, 0, 0];
-    let mut request = head(CTRL_CMD_GETFAMILY);
-    request.extend(attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0"));
-    let answer = ask(SockProtocol::NetlinkGeneric, GENL_ID_CTRL, &request).ok()?;
-    let family = find(answer.get(GENERIC_HEADER..)?, CTRL_ATTR_FAMILY_ID)?;
-    let family = u16::from_ne_bytes(family.try_into().ok()?);
-    let mut request = head(NETDEV_CMD_DEV_GET);
+    let family = netlink::family(c"netdev")?;
+    let mut request = vec![NETDEV_CMD_DEV_GET, 1, 0, 0];
     request.extend(attribute(NETDEV_A_DEV_IFINDEX, &index.to_ne_bytes()));
     let answer = ask(SockProtocol::NetlinkGeneric, family, &request).ok()?;
     let features = find(answer.get(GENERIC_HEADER..)?, NETDEV_A_DEV_XDP_FEATURES)?;
@@ -205,6 +207,11 @@ mod tests {
         let jumbo = |features| Facts { mtu: 9000, ..with(features) };
         check(&jumbo(Some(0x1)), XdpMode::Auto, Ok((Mode::Generic, Some("MTU of 9000"))));
         check(&jumbo(Some(0x21)), XdpMode::Auto, Ok((Mode::Native, None)));
+        let large = |features| Facts { large_receive: true, ..with(features) };
+        check(&large(Some(0x21)), XdpMode::Auto, Ok((Mode::Generic, Some("lro off"))));
+        check(&large(Some(0x21)), XdpMode::Native, Err("lro off"));
+        check(&large(Some(0)), XdpMode::Auto, Ok((Mode::Generic, Some("no XDP hook"))));
+        check(&large(Some(0x21)), XdpMode::Tc, Ok((Mode::Stack, None)));
         let taken = || Facts { program: Some(u32::MAX), ..with(Some(0x21)) };
         check(&taken(), XdpMode::Auto, Ok((Mode::Stack, Some("has the interface"))));
         check(&taken(), XdpMode::Generic, Err("has the interface"));
