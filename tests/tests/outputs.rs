@@ -21,8 +21,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// The agent's file of records, as the harness configures it.
 const RECORDS: &str = "deliveries.jsonl";
 
-/// Connections to the pages at once, many more than are answered at once.
-const IDLE: usize = 200;
+/// Connections to the pages at once: many more than are answered, and fewer than wait for it.
+const IDLE: usize = 100;
 
 /// Descriptors that so many connections may cost the agent.
 const COST: usize = 20;
