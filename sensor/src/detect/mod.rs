@@ -6,6 +6,7 @@ mod claims;
 mod failures;
 mod level;
 mod payload;
+mod quota;
 mod receiver;
 mod rhythm;
 mod share;

@@ -19,7 +19,7 @@ use crate::capture::Segment;
 use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
 use crate::config::Config;
-use crate::decide::{ChokePoint, Policy, Protected};
+use crate::decide::{ChokePoint, Policy, Protected, Refusal};
 use crate::detect::{Finding, OverLimit, Watch};
 use crate::enforce;
 use crate::export::StreamFigures;
@@ -162,12 +162,16 @@ impl After {
 
     fn decide(&mut self, finding: &Finding, out: &mut impl FnMut(&[u8])) {
         let Some(judges) = &mut self.judges else { return };
+        judges.choke_point.expire(finding.time);
+        let verdict = judges.choke_point.finding(finding, finding.time);
+        if matches!(verdict, Err(Refusal::Already(_))) {
+            return;
+        }
         self.summary.findings += 1;
         let mut line = Vec::new();
         record::write_line(&record::finding(finding, &self.observer), &mut line);
         out(&line);
-        judges.choke_point.expire(finding.time);
-        if let Ok(decision) = judges.choke_point.finding(finding, finding.time) {
+        if let Ok(decision) = verdict {
             judges.choke_point.commit(&decision);
             self.summary.decisions += 1;
             line.clear();
