@@ -17,7 +17,7 @@ use crate::net::{is_local, one_host};
 use crate::webhook::{Delivery, Replay, Status, Why, started};
 
 const FORGED: Rule = rule("invalid-signature");
-const UNSIGNED: Rule = rule("missing-signature");
+const UNSIGNED: Rule = Rule { version: 2, ..rule("missing-signature") };
 const STALE: Rule = rule("stale-signature");
 const REPLAYED: Rule = rule("replayed-delivery");
 const ELSEWHERE: Rule = rule("outside-provider-networks");
@@ -121,12 +121,12 @@ fn with_status(delivery: &Delivery, status: Status) -> Option<String> {
 }
 
 /// Where secrets are configured, or where the provider signs everything, a delivery has a
-/// signature.
+/// signature, and so has what proves who owns the endpoint: providers that sign sign that too.
 fn unsigned(delivery: &Delivery) -> Option<String> {
     let status = delivery.signature.as_ref()?.status;
     let expects = delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty())
         || delivery.provider.as_ref().is_some_and(|provider| provider.always_signs);
-    (status == Status::Missing && expects && !delivery.handshake)
+    (status == Status::Missing && expects)
         .then(|| format!("says it is of {}, and has no signature", provider(delivery)))
 }
 
@@ -235,7 +235,7 @@ mod tests {
         check(signed, away, &["outside-provider-networks"]);
         check(signed, "10.1.2.3", &[]);
         check("X-GitHub-Event: push", home, &["missing-signature"]);
-        check("X-GitHub-Event: ping", home, &[]);
+        check("X-GitHub-Event: ping", home, &["missing-signature"]);
         check("Stripe-Signature: t=1,v1=ab", away, &["missing-signature", "unexpected-provider"]);
     }
 

@@ -114,6 +114,14 @@ fn a_ping_is_a_handshake_and_an_event_is_none() {
 }
 
 #[test]
+fn a_handshake_is_remembered_for_its_name_is_not_signed() {
+    let ping = exchange("/", "X-GitHub-Event: ping\nX-GitHub-Delivery: 72d3162e");
+    let delivery = deliver(ping);
+    assert!(delivery.handshake);
+    assert_eq!(delivery.replay, Some(Replay::First));
+}
+
+#[test]
 fn the_built_in_table_is_whole() {
     let table = Table::new(&[]);
     assert!(table.providers().len() >= 26);
