@@ -205,7 +205,8 @@ impl Default for Limit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ban {
-    /// How long a source stays over its limit before it is banned. "0s" never bans for it.
+    /// How long a source stays over its limit before it is banned; one that never completed a
+    /// handshake, whose address may be made up, is only told of. "0s" does neither.
     #[serde(with = "fields::duration")]
     #[schemars(with = "DurationText")]
     pub over_limit_for: Duration,

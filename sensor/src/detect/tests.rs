@@ -132,8 +132,9 @@ fn what_a_genuine_sender_is_answered_is_our_own_failure() {
     check_genuine(home, "", None, true);
 }
 
-/// The moments, in tenths of a second, at which a source noticed at `moments` is found.
-fn check_sustained(description: &str, moments: &[u64], expected: &[u64]) {
+/// The moments, in tenths of a second, at which a source noticed at `moments` is found, and the
+/// rule it is found by.
+fn check_sustained(description: &str, established: bool, moments: &[u64], expected: &[u64]) {
     let ban = config::Ban { over_limit_for: Duration::from_secs(2), ..config::Ban::default() };
     let mut detector = Detector::new(&ban);
     let source = "198.51.100.1".parse().unwrap();
@@ -141,18 +142,27 @@ fn check_sustained(description: &str, moments: &[u64], expected: &[u64]) {
         .iter()
         .filter_map(|moment| {
             let time = Timestamp(moment * SECOND / 10);
-            detector.over_limit(OverLimit { source, port: 80, time })
+            detector.over_limit(OverLimit { source, port: 80, established, time })
         })
-        .map(|finding| finding.time.0 * 10 / SECOND)
         .collect();
-    assert_eq!(found, expected, "{description}");
+    let times: Vec<_> = found.iter().map(|finding| finding.time.0 * 10 / SECOND).collect();
+    assert_eq!(times, expected, "{description}");
+    let consequence = if established { Consequence::Ban } else { Consequence::Alert };
+    assert!(found.iter().all(|finding| finding.rule.consequence == consequence), "{description}");
 }
 
 #[test]
 fn a_flood_is_found_when_it_lasts() {
     let steady: Vec<_> = (1..=45).collect();
-    check_sustained("four seconds", &steady, &[21, 41]);
-    check_sustained("a burst", &[1, 2, 3, 4, 5], &[]);
-    check_sustained("bursts with silence between", &[1, 5, 16, 20, 31, 35], &[]);
-    check_sustained("two ends with nothing between", &[1, 30], &[]);
+    check_sustained("four seconds", true, &steady, &[21, 41]);
+    check_sustained("a burst", true, &[1, 2, 3, 4, 5], &[]);
+    check_sustained("bursts with silence between", true, &[1, 5, 16, 20, 31, 35], &[]);
+    check_sustained("two ends with nothing between", true, &[1, 30], &[]);
+}
+
+#[test]
+fn a_flood_from_an_address_that_may_be_made_up_bans_nobody() {
+    let steady: Vec<_> = (1..=700).collect();
+    check_sustained("told once a minute", false, &steady, &[21, 621]);
+    check_sustained("a burst", false, &[1, 2, 3, 4, 5], &[]);
 }
