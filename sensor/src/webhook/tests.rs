@@ -221,6 +221,9 @@ fn the_longest_prefix_names_the_endpoint() {
     check("/hooks/github/a?x=/", Some("github"));
     check("http://example.com/hooks/github", Some("github"));
     check("/hooks", Some("all"));
+    check("/%68ooks/github", Some("github"));
+    check("//hooks/x/../github", Some("github"));
+    check("/hooks/github/../x", Some("all"));
     check("*", None);
 }
 
