@@ -2,13 +2,21 @@
 //!
 //! It must not know how the figures came about.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
+use tokio::time::timeout;
 
 use super::protocol::{Reply, Request};
 use super::server::{Question, put};
@@ -20,17 +28,49 @@ const STUCK: u64 = 5;
 
 type Desk = Sender<Question>;
 
+/// Connections at once; more wait their turn. A monitoring system has one, and whoever may open any
+/// number here must not use up the descriptors that the agent needs.
+const CONNECTIONS: usize = 16;
+
+/// How long a connection lasts at most. A page takes milliseconds.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Time between two attempts where connections cannot be accepted.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Serves until the task is dropped.
-///
-/// # Errors
-///
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, desk: Desk) {
     let pages = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .with_state(desk);
-    axum::serve(listener, pages).await
+    let turns = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let pages = pages.clone();
+                tokio::spawn(async move {
+                    converse(stream, pages).await;
+                    drop(turn);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for metrics");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, pages: Router) {
+    let service = TowerToHyperService::new(pages);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    match timeout(LONGEST, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection for metrics broke off"),
+        Err(_) => tracing::debug!("a connection for metrics was open for too long"),
+    }
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
@@ -55,6 +95,9 @@ fn ailment(figures: &Snapshot) -> Option<String> {
     let idle = figures.streams.idle_seconds;
     if idle >= STUCK {
         return Some(format!("the pipeline has not looked for work for {idle} s"));
+    }
+    if let Some(sink) = figures.records.failing.first() {
+        return Some(format!("records are not written to the {sink}; the log has the reason"));
     }
     let one = figures.interfaces.iter().find(|one| one.lost.is_some())?;
     Some(format!("{} is not watched: {}", one.name, one.lost.as_deref()?))

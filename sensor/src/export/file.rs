@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -77,11 +77,12 @@ impl FileSink {
         written
     }
 
-    /// Adds to the file. On failure it is left closed, and the next attempt opens it.
+    /// Adds to the file. On failure it is left closed, and the next attempt opens it. A file that was
+    /// moved or deleted is not written on: nobody would look for records there.
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut file = match self.file.take() {
-            Some(file) => file,
-            None => self.open_file()?,
+            Some(file) if is_at(&file, &self.path)? => file,
+            _ => self.open_file()?,
         };
         let (written, result) = write_counted(&mut file, lines);
         // The length is asked for and not counted, because others may truncate the file.
@@ -177,10 +178,9 @@ impl Sink for FileSink {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        let flushed = self.flush();
         self.file = None;
         self.file = Some(self.open_file()?);
-        flushed
+        self.flush()
     }
 
     fn lost_lines(&self) -> u64 {
@@ -196,6 +196,16 @@ fn open(path: &Path) -> io::Result<File> {
     let mut file = options.create(true).append(true).read(true).mode(FILE_MODE).open(path)?;
     end_torn_line(&mut file)?;
     Ok(file)
+}
+
+/// Whether the path still leads to the file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let own = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends the last line of a file whose writer was stopped in the middle of it, so that the next

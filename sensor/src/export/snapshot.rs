@@ -174,6 +174,8 @@ pub struct RecordFigures {
     pub written: BTreeMap<String, u64>,
     /// Records lost, by cause.
     pub lost: BTreeMap<String, u64>,
+    /// Sinks that did not take the last records they were given.
+    pub failing: Vec<String>,
 }
 
 /// Bans and decisions.

@@ -93,6 +93,11 @@ impl Desk {
             ]),
             written: named(sinks.iter().map(|(name, one)| (*name, one.taken - one.lost))),
             lost,
+            failing: sinks
+                .iter()
+                .filter(|one| one.1.failing)
+                .map(|one| one.0.to_string())
+                .collect(),
         }
     }
 }

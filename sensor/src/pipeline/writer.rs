@@ -73,12 +73,15 @@ pub(super) struct WriterFigures {
 pub(super) struct SinkFigures {
     pub(super) taken: u64,
     pub(super) lost: u64,
+    /// Whether the last write failed.
+    pub(super) failing: bool,
 }
 
 struct Target {
     name: &'static str,
     sink: Box<dyn Sink + Send>,
     taken: u64,
+    failing: bool,
     complained: Option<Instant>,
 }
 
@@ -187,8 +190,7 @@ fn write(
         targets.iter_mut().for_each(Target::flush);
         let mut written = figures.written.lock().unwrap_or_else(PoisonError::into_inner);
         for target in targets.iter() {
-            let figures = SinkFigures { taken: target.taken, lost: target.sink.lost_lines() };
-            written.insert(target.name, figures);
+            written.insert(target.name, target.figures());
         }
         if ended {
             return;
@@ -209,18 +211,25 @@ fn handle(item: Item, targets: &mut [Target], figures: &WriterFigures, spares: &
 
 impl Target {
     fn new(name: &'static str, sink: Box<dyn Sink + Send>) -> Self {
-        Self { name, sink, taken: 0, complained: None }
+        Self { name, sink, taken: 0, failing: false, complained: None }
     }
 
     fn take(&mut self, batch: &Batch) {
         self.taken += batch.lines;
         let outcome = self.sink.write_lines(&batch.octets, batch.lines);
+        self.failing = outcome.is_err();
         self.complain(outcome);
     }
 
     fn flush(&mut self) {
         let outcome = self.sink.flush();
+        self.failing |= outcome.is_err();
         self.complain(outcome);
+    }
+
+    fn figures(&self) -> SinkFigures {
+        let Self { taken, failing, .. } = *self;
+        SinkFigures { taken, lost: self.sink.lost_lines(), failing }
     }
 
     fn reopen(&mut self) {

@@ -6,9 +6,8 @@
 //! off the link in a second stands beside. Receivers take turns in several rounds, and medians are
 //! compared.
 //!
-//! A bare drop touches nothing of a frame. Who reads as much as its source waits for a line of memory
-//! that the sender's core wrote last, so a program that does only that stands beside as well: what
-//! any program that looks at packets can reach.
+//! A bare drop touches nothing of a frame. A program that drops by the source it reads, and does
+//! nothing else, stands beside it and is only shown: no program that looks at packets does less.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod cores;

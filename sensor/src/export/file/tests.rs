@@ -105,8 +105,24 @@ fn another_program_may_rotate() {
     sink.reopen().unwrap();
     write(&mut sink, &["three"]);
     let moved = fs::read_to_string(settings.path.with_extension("moved")).unwrap();
-    assert_eq!(moved, "one\ntwo\n");
-    check(&settings, &["three\n", "-"]);
+    assert_eq!(moved, "one\n");
+    check(&settings, &["two\nthree\n", "-"]);
+}
+
+#[test]
+fn a_file_that_is_gone_is_made_anew() {
+    let directory = TempDir::new().unwrap();
+    let settings = settings(&directory, 100, 2);
+    let mut sink = FileSink::open(&settings).unwrap();
+    write(&mut sink, &["one"]);
+    fs::remove_file(&settings.path).unwrap();
+    write(&mut sink, &["two"]);
+    check(&settings, &["two\n", "-"]);
+    fs::rename(&settings.path, settings.path.with_extension("moved")).unwrap();
+    fs::write(&settings.path, "theirs\n").unwrap();
+    write(&mut sink, &["three"]);
+    check(&settings, &["theirs\nthree\n", "-"]);
+    assert_eq!(sink.lost_lines(), 0);
 }
 
 #[test]
