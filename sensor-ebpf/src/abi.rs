@@ -271,6 +271,10 @@ pub mod kind {
     pub const SKIPPED: u8 = 4;
 }
 
+/// `flags` of an [`kind::OVER_LIMIT`] notice about a source that completed a handshake: what it
+/// sent then came from its address. Of any other that may be made up.
+pub const ESTABLISHED: u8 = 1;
+
 /// `vlan` of a packet without a tag.
 pub const NO_VLAN: u16 = u16::MAX;
 
@@ -304,7 +308,7 @@ pub struct Sample {
     pub vlan: u16,
     /// One of [`kind`].
     pub kind: u8,
-    /// TCP control bits.
+    /// TCP control bits; [`ESTABLISHED`] or none in a notice.
     pub flags: u8,
 }
 

@@ -7,7 +7,7 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::maps::lpm_trie::Key;
-use hooksensor_ebpf::abi::{Address, NO_VLAN, Sample, Settings, SourceKey, kind};
+use hooksensor_ebpf::abi::{Address, ESTABLISHED, NO_VLAN, Sample, Settings, SourceKey, kind};
 use hooksensor_ebpf::packet::{Network, Transport};
 
 use crate::ctx::{self, Frame};
@@ -89,9 +89,10 @@ pub(crate) fn egress<F: Frame>(
     segment(frame, settings, slot, network, transport, octets, kind::EGRESS);
 }
 
-/// Tells the agent that a source is over its limit.
+/// Tells the agent that a source is over its limit, and whether its address is known to be its own.
 #[inline(always)]
 pub(crate) fn over_limit(key: &SourceKey, now: u64) {
+    let established = Source::real(key).is_some();
     let notice = Sample {
         time: now,
         source: key.address,
@@ -106,7 +107,7 @@ pub(crate) fn over_limit(key: &SourceKey, now: u64) {
         destination_port: ctx::low16(u64::from(key.slot)),
         vlan: NO_VLAN,
         kind: kind::OVER_LIMIT,
-        flags: 0,
+        flags: if established { ESTABLISHED } else { 0 },
     };
     let Some(ring) = ring::of(&key.address) else { return observe::ring_full(key.slot) };
     match ring.reserve_untyped::<Sample>(0) {

@@ -171,6 +171,7 @@ fn a_source_that_stays_over_its_limit_is_banned() {
     limited.ban = "over_limit_for = \"1s\"".to_owned();
     let (_server, agent) = start(&network, &limited);
     let client = &network.clients[0];
+    assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Connected);
     flood(client, 20_000, 80_000);
     assert!(verdicts(&agent, "drop_banned") > 0, "{}", agent.log());
     assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Dropped);
@@ -179,6 +180,24 @@ fn a_source_that_stays_over_its_limit_is_banned() {
     assert_eq!(decisions[0]["event"]["action"], "ban");
     assert_eq!(decisions[0]["source"]["ip"], json!(client.v4));
     assert!(decisions[0]["rule"]["id"].is_string(), "{decisions:#?}");
+}
+
+#[test]
+fn a_flood_from_an_address_that_may_be_made_up_is_told_and_bans_nobody() {
+    let network = Network::new(1).unwrap();
+    let mut limited = Settings { limit: Some((1_000, 1_000)), ..settings(&network, true) };
+    limited.ban = "over_limit_for = \"1s\"".to_owned();
+    let (_server, agent) = start(&network, &limited);
+    flood(&network.clients[0], 20_000, 60_000);
+    let findings = eventually(SETTLE, "a finding", || {
+        agent.dataset("finding").ok().filter(|findings| !findings.is_empty())
+    });
+    let findings = findings.unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["rule"]["id"], "unproven-flood");
+    assert_eq!(agent.dataset("decision").unwrap().len(), 0);
+    assert_eq!(verdicts(&agent, "drop_banned"), 0);
+    assert!(verdicts(&agent, "drop_limited") > 0);
 }
 
 #[test]

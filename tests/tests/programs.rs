@@ -366,6 +366,7 @@ fn a_burst_passes_to_the_packet_and_its_end_is_told_once() {
     let told: Vec<_> = told.iter().filter(|(head, _)| head.kind == kind::OVER_LIMIT).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].0.source, address(CLEAN_V4).ip().into());
+    assert_eq!(told[0].0.flags, 0, "it never completed a handshake");
     programs.change_settings(|settings| settings.enforce = 0).unwrap();
     programs.check("simulated", &v4(CLEAN_V4), Reason::WouldDropLimited);
 }

@@ -64,3 +64,21 @@ fn claims_that_do_not_hold_are_told() {
     check("/open", acme, local, 401, &[]);
     check("/github", stripe, local, 200, &["missing-signature", "unexpected-provider"]);
 }
+
+#[test]
+fn a_source_whose_ban_is_in_force_is_not_told_of_again() {
+    let exchange = |number: u64| Exchange {
+        second: 1_793_500_000 + number / 10,
+        took: 0,
+        client: "198.51.100.7".parse().unwrap(),
+        port: PORT,
+        request: "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+        response: "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    };
+    let exchanges: Vec<_> = (0..150).map(exchange).collect();
+    let records = replay(&exchanges, &[PORT], "").unwrap();
+    let count =
+        |dataset| records.iter().filter(|record| text(record, "/event/dataset") == dataset).count();
+    assert_eq!(count("hooksensor.delivery"), 150);
+    assert_eq!((count("hooksensor.finding"), count("hooksensor.decision")), (1, 1));
+}

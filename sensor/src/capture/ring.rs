@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use hooksensor_ebpf::abi::{NO_VLAN, Sample, kind};
+use hooksensor_ebpf::abi::{ESTABLISHED, NO_VLAN, Sample, kind};
 
 use super::{Segment, TcpFlags, Timestamp};
 
@@ -19,6 +19,8 @@ pub enum Record<'a> {
         source: IpAddr,
         /// The slot of the port.
         slot: u32,
+        /// Whether it completed a handshake.
+        established: bool,
         /// When.
         time: Timestamp,
     },
@@ -38,6 +40,7 @@ pub fn read(record: &[u8], wall: impl Fn(u64) -> Timestamp) -> Option<Record<'_>
         kind::OVER_LIMIT => Some(Record::OverLimit {
             source: head.source.into(),
             slot: u32::from(head.destination_port),
+            established: head.flags & ESTABLISHED != 0,
             time,
         }),
         _ => None,
@@ -106,6 +109,19 @@ mod tests {
         let octets = record(kind::SKIPPED);
         let skipped = read(&octets, |_| Timestamp(8));
         assert_eq!(skipped, Some(Record::Segment(Segment { skipped: true, ..expected })));
+    }
+
+    #[test]
+    fn a_notice_says_whether_its_source_is_real() {
+        for (flags, expected) in [(0, false), (ESTABLISHED, true)] {
+            let mut octets = record(kind::OVER_LIMIT);
+            let place = octets.iter().rposition(|octet| *octet == kind::OVER_LIMIT).unwrap() + 1;
+            octets[place] = flags;
+            let Some(Record::OverLimit { established, .. }) = read(&octets, Timestamp) else {
+                panic!("not a notice");
+            };
+            assert_eq!(established, expected);
+        }
     }
 
     #[test]

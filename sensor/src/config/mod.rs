@@ -30,8 +30,8 @@ pub use sample::sample;
 pub use schema::schema;
 pub use secret::{SecretRef, SecretRefError};
 pub use settings::{
-    Ban, Config, Control, FileOutput, Http, Kernel, Limit, Log, LogFormat, LogLevel, Metrics,
-    Output, Protect, XdpMode,
+    Ban, ClientHeader, Config, Control, FileOutput, Http, Kernel, Limit, Log, LogFormat, LogLevel,
+    Metrics, Output, Protect, XdpMode,
 };
 pub use source::{Mark, Source, SourceError};
 pub use template::{Part, Template, TemplateError};

@@ -205,7 +205,8 @@ impl Default for Limit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ban {
-    /// How long a source stays over its limit before it is banned. "0s" never bans for it.
+    /// How long a source stays over its limit before it is banned; one that never completed a
+    /// handshake, whose address may be made up, is only told of. "0s" does neither.
     #[serde(with = "fields::duration")]
     #[schemars(with = "DurationText")]
     pub over_limit_for: Duration,
@@ -293,11 +294,14 @@ pub struct Http {
     /// Whether records carry the SHA-256 of the request body.
     pub body_sha256: bool,
     /// Proxies in front of this host, for example `["192.0.2.0/24"]`. From these alone the client's
-    /// address is taken from PROXY protocol, Forwarded, X-Forwarded-For and the like, and they
-    /// cannot be banned.
+    /// address is taken, from PROXY protocol or from `client_header`, and they cannot be banned.
     #[serde(deserialize_with = "fields::networks")]
     #[schemars(with = "Vec<NetworkText>")]
     pub trusted_proxies: Vec<IpNet>,
+    /// The field in which those proxies write the client's address: "x-forwarded-for",
+    /// "forwarded", "x-real-ip", "true-client-ip" or "none". Any other is the client's own, and
+    /// says whatever it likes: name only what the proxies set themselves.
+    pub client_header: ClientHeader,
 }
 
 impl Default for Http {
@@ -308,8 +312,27 @@ impl Default for Http {
             idle_timeout: Duration::from_secs(120),
             body_sha256: false,
             trusted_proxies: Vec::new(),
+            client_header: ClientHeader::XForwardedFor,
         }
     }
+}
+
+/// The field in which trusted proxies name the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum ClientHeader {
+    /// A list to which each proxy appends its peer.
+    #[default]
+    XForwardedFor,
+    /// The same with parameters (RFC 7239).
+    Forwarded,
+    /// The client alone, as nginx and others are configured to write it.
+    XRealIp,
+    /// The client alone, as content delivery networks write it.
+    TrueClientIp,
+    /// None: the proxies forward TCP, or speak PROXY protocol.
+    None,
 }
 
 /// Where records go.

@@ -5,18 +5,19 @@
 //! trusted, a list of networks grown old or a wrong secret of our own would otherwise cut a
 //! provider off.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use lru::LruCache;
 
+use super::quota::Quota;
 use super::{Consequence, Finding, Place, REMEMBERED_SOURCES, Rule, payload};
 use crate::capture::Timestamp;
-use crate::net::is_local;
+use crate::net::{is_local, one_host};
 use crate::webhook::{Delivery, Replay, Status, Why, started};
 
 const FORGED: Rule = rule("invalid-signature");
-const UNSIGNED: Rule = rule("missing-signature");
+const UNSIGNED: Rule = Rule { version: 2, ..rule("missing-signature") };
 const STALE: Rule = rule("stale-signature");
 const REPLAYED: Rule = rule("replayed-delivery");
 const ELSEWHERE: Rule = rule("outside-provider-networks");
@@ -33,7 +34,7 @@ const RULES: [(Rule, Claim, Duration); 6] = [
     (MISPLACED, misplaced, QUIET),
 ];
 
-/// How long a rule says nothing more about the same source and port: one wrong secret fails every
+/// How long a rule says nothing more about the same host and port: one wrong secret fails every
 /// delivery, and a person needs to hear of it once.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
 
@@ -47,6 +48,7 @@ pub(super) type Claim = fn(&Delivery) -> Option<String>;
 #[derive(Debug)]
 pub(super) struct Claims {
     said: LruCache<Key, Timestamp>,
+    quota: Quota,
 }
 
 /// What is said once: a rule about this, on a port.
@@ -55,14 +57,15 @@ type Key = (&'static str, About, u16);
 /// What a rule is about.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum About {
-    Source(IpAddr),
+    /// All addresses that one host may have: otherwise a /64 of them would be told of one by one.
+    Source(IpNet),
     /// How a receiver is set up: no source can make it worth telling again.
     Setup(Place),
 }
 
 impl Claims {
     pub(super) fn new() -> Self {
-        Self { said: LruCache::new(REMEMBERED_SOURCES) }
+        Self { said: LruCache::new(REMEMBERED_SOURCES), quota: Quota::default() }
     }
 
     pub(super) fn look(&mut self, delivery: &Delivery, out: &mut impl FnMut(Finding)) {
@@ -71,24 +74,31 @@ impl Claims {
         let time = started(&delivery.exchange);
         for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
-            if self.is_news((rule.id, About::Source(source), port), quiet, time) {
-                out(Finding::new(rule, time, source, port, reason, vec![delivery.id]));
-            }
+            let key = (rule.id, About::Source(one_host(source)), port);
+            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
+            self.tell(key, quiet, finding, out);
         }
         let Some(reason) = plaintext(delivery) else { return };
-        if self.is_news((PLAINTEXT.id, About::Setup(place(delivery)), port), QUIET_OF_SETUP, time) {
-            out(Finding::new(PLAINTEXT, time, source, port, reason, vec![delivery.id]));
-        }
+        let key = (PLAINTEXT.id, About::Setup(place(delivery)), port);
+        let finding = Finding::new(PLAINTEXT, time, source, port, reason, vec![delivery.id]);
+        self.tell(key, QUIET_OF_SETUP, finding, out);
     }
 
-    fn is_news(&mut self, key: Key, quiet: Duration, time: Timestamp) -> bool {
+    /// Tells of `finding`, if it is news and there is room for it.
+    fn tell(
+        &mut self,
+        key: Key,
+        quiet: Duration,
+        mut finding: Finding,
+        out: &mut impl FnMut(Finding),
+    ) {
+        let time = finding.time;
         let is_quiet =
             |said: &Timestamp| u128::from(time.nanoseconds_since(*said)) < quiet.as_nanos();
-        if self.said.get(&key).is_some_and(is_quiet) {
-            return false;
+        if !self.said.get(&key).is_some_and(is_quiet) && self.quota.admits(&mut finding) {
+            self.said.put(key, time);
+            out(finding);
         }
-        self.said.put(key, time);
-        true
     }
 }
 
@@ -111,12 +121,12 @@ fn with_status(delivery: &Delivery, status: Status) -> Option<String> {
 }
 
 /// Where secrets are configured, or where the provider signs everything, a delivery has a
-/// signature.
+/// signature, and so has what proves who owns the endpoint: providers that sign sign that too.
 fn unsigned(delivery: &Delivery) -> Option<String> {
     let status = delivery.signature.as_ref()?.status;
     let expects = delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty())
         || delivery.provider.as_ref().is_some_and(|provider| provider.always_signs);
-    (status == Status::Missing && expects && !delivery.handshake)
+    (status == Status::Missing && expects)
         .then(|| format!("says it is of {}, and has no signature", provider(delivery)))
 }
 
@@ -225,7 +235,7 @@ mod tests {
         check(signed, away, &["outside-provider-networks"]);
         check(signed, "10.1.2.3", &[]);
         check("X-GitHub-Event: push", home, &["missing-signature"]);
-        check("X-GitHub-Event: ping", home, &[]);
+        check("X-GitHub-Event: ping", home, &["missing-signature"]);
         check("Stripe-Signature: t=1,v1=ab", away, &["missing-signature", "unexpected-provider"]);
     }
 
@@ -262,6 +272,24 @@ mod tests {
         check("fd00::1", "fd00::1", 200, &[]);
         // A proxy that is trusted told who the client is.
         check(public, "203.0.113.9", 200, &[]);
+    }
+
+    #[test]
+    fn a_host_is_told_of_once_whatever_its_address() {
+        let endpoint = Endpoint { port: 8080, path_prefix: "/".to_owned(), ..Endpoint::default() };
+        let mut claims = Claims::new();
+        let mut told = |source: &str| {
+            let mut exchange = exchange("/", "X-Slack-Request-Timestamp: 1");
+            exchange.client = source.parse().unwrap();
+            let mut count = 0;
+            claims.look(&deliver_to(exchange, vec![endpoint.clone()]), &mut |_| count += 1);
+            count
+        };
+        assert_eq!(told("2001:db8::1"), 1);
+        assert_eq!(told("2001:db8::ffff:2"), 0);
+        assert_eq!(told("2001:db8:0:1::1"), 1);
+        assert_eq!(told("198.51.100.1"), 1);
+        assert_eq!(told("198.51.100.2"), 1);
     }
 
     #[test]

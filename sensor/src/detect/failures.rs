@@ -13,9 +13,9 @@ use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
 use crate::config::{self, StatusCodes};
 use crate::net::one_host;
-use crate::webhook::Delivery;
+use crate::webhook::{Delivery, Status};
 
-const RULE: Rule = Rule { id: "failed-requests", version: 1, consequence: Consequence::Ban };
+const RULE: Rule = Rule { id: "failed-requests", version: 2, consequence: Consequence::Ban };
 
 /// Failures whose identifiers are kept as evidence; the count goes on beyond them.
 const EVIDENCE: usize = 100;
@@ -48,7 +48,7 @@ impl Failures {
     pub(super) fn look(&mut self, delivery: &Delivery) -> Option<Finding> {
         let exchange = &delivery.exchange;
         let response = exchange.response.as_ref()?;
-        if self.threshold == 0 || !self.codes.contains(response.status) {
+        if self.threshold == 0 || !self.codes.contains(response.status) || is_genuine(delivery) {
             return None;
         }
         let source = exchange.client;
@@ -73,6 +73,22 @@ impl Failures {
         let port = exchange.flow.destination.port();
         Some(Finding::new(RULE, time, source, port, reason, evidence))
     }
+}
+
+/// Whether a delivery is of the provider it says: then what we answer is a failure of our own, a
+/// route that is gone or a secret that is not the one we were told, and no ban may cut the provider
+/// off for it. An address is proof only where that provider is expected.
+fn is_genuine(delivery: &Delivery) -> bool {
+    let status = delivery.signature.as_ref().map(|signature| signature.status);
+    matches!(status, Some(Status::Valid | Status::Stale)) || is_from_expected_provider(delivery)
+}
+
+fn is_from_expected_provider(delivery: &Delivery) -> bool {
+    let (Some(told), Some(endpoint)) = (&delivery.provider, &delivery.endpoint) else {
+        return false;
+    };
+    let client = delivery.exchange.client;
+    told.name == endpoint.provider && told.networks.iter().any(|network| network.contains(&client))
 }
 
 fn is_older(time: Timestamp, now: Timestamp, window: Duration) -> bool {

@@ -6,6 +6,7 @@ mod claims;
 mod failures;
 mod level;
 mod payload;
+mod quota;
 mod receiver;
 mod rhythm;
 mod share;
@@ -91,6 +92,8 @@ pub struct OverLimit {
     pub source: IpAddr,
     /// The watched port.
     pub port: u16,
+    /// Whether the source completed a handshake. Of one that did not, the address may be made up.
+    pub established: bool,
     /// When.
     pub time: Timestamp,
 }

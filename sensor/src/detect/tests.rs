@@ -1,5 +1,7 @@
 use super::*;
 use crate::http::{Coverage, Exchange, Flow, Headers, Response, Version};
+use crate::webhook::Status;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
@@ -43,7 +45,7 @@ fn delivery(number: u64, source: &str, second: u64, status: u16) -> Delivery {
         signature: None,
         replay: None,
         payload: None,
-        roles: std::sync::Arc::default(),
+        roles: Arc::default(),
     }
 }
 
@@ -89,8 +91,50 @@ fn failures_are_counted_by_source_code_and_window() {
     );
 }
 
-/// The moments, in tenths of a second, at which a source noticed at `moments` is found.
-fn check_sustained(description: &str, moments: &[u64], expected: &[u64]) {
+/// Whether deliveries of GitHub to this endpoint, answered 404, are found.
+fn check_genuine(source: &str, expected: &str, signature: Option<Status>, is_found: bool) {
+    use crate::webhook::{Signature, fixture};
+    let endpoint = config::Endpoint {
+        port: 8080,
+        path_prefix: "/".to_owned(),
+        provider: expected.to_owned(),
+        ..config::Endpoint::default()
+    };
+    let exchange = fixture::exchange("/", "X-GitHub-Event: push");
+    let mut exchange = fixture::answered(exchange, Timestamp(SECOND), Some((404, 1)));
+    exchange.client = source.parse().unwrap();
+    let mut delivery = fixture::deliver_to(exchange, vec![endpoint]);
+    let provider = delivery.provider.as_mut().unwrap();
+    Arc::make_mut(provider).networks = vec!["140.82.112.0/20".parse().unwrap()];
+    delivery.signature = signature.map(|status| Signature {
+        status,
+        reason: None,
+        scheme: None,
+        key_id: None,
+        skew_ms: None,
+    });
+    let mut failures = Failures::new(&config::Ban { failures: 3, ..config::Ban::default() });
+    let found = (0..3).filter_map(|_| failures.look(&delivery)).count();
+    assert_eq!(found, usize::from(is_found), "{source} {expected} {signature:?}");
+}
+
+#[test]
+fn what_a_genuine_sender_is_answered_is_our_own_failure() {
+    let (home, away) = ("140.82.112.1", "203.0.113.9");
+    check_genuine(away, "github", None, true);
+    check_genuine(away, "github", Some(Status::Invalid), true);
+    check_genuine(away, "github", Some(Status::Missing), true);
+    check_genuine(away, "github", Some(Status::Unchecked), true);
+    check_genuine(away, "github", Some(Status::Valid), false);
+    check_genuine(away, "github", Some(Status::Stale), false);
+    check_genuine(home, "github", Some(Status::Invalid), false);
+    check_genuine(home, "stripe", Some(Status::Missing), true);
+    check_genuine(home, "", None, true);
+}
+
+/// The moments, in tenths of a second, at which a source noticed at `moments` is found, and the
+/// rule it is found by.
+fn check_sustained(description: &str, established: bool, moments: &[u64], expected: &[u64]) {
     let ban = config::Ban { over_limit_for: Duration::from_secs(2), ..config::Ban::default() };
     let mut detector = Detector::new(&ban);
     let source = "198.51.100.1".parse().unwrap();
@@ -98,18 +142,27 @@ fn check_sustained(description: &str, moments: &[u64], expected: &[u64]) {
         .iter()
         .filter_map(|moment| {
             let time = Timestamp(moment * SECOND / 10);
-            detector.over_limit(OverLimit { source, port: 80, time })
+            detector.over_limit(OverLimit { source, port: 80, established, time })
         })
-        .map(|finding| finding.time.0 * 10 / SECOND)
         .collect();
-    assert_eq!(found, expected, "{description}");
+    let times: Vec<_> = found.iter().map(|finding| finding.time.0 * 10 / SECOND).collect();
+    assert_eq!(times, expected, "{description}");
+    let consequence = if established { Consequence::Ban } else { Consequence::Alert };
+    assert!(found.iter().all(|finding| finding.rule.consequence == consequence), "{description}");
 }
 
 #[test]
 fn a_flood_is_found_when_it_lasts() {
     let steady: Vec<_> = (1..=45).collect();
-    check_sustained("four seconds", &steady, &[21, 41]);
-    check_sustained("a burst", &[1, 2, 3, 4, 5], &[]);
-    check_sustained("bursts with silence between", &[1, 5, 16, 20, 31, 35], &[]);
-    check_sustained("two ends with nothing between", &[1, 30], &[]);
+    check_sustained("four seconds", true, &steady, &[21, 41]);
+    check_sustained("a burst", true, &[1, 2, 3, 4, 5], &[]);
+    check_sustained("bursts with silence between", true, &[1, 5, 16, 20, 31, 35], &[]);
+    check_sustained("two ends with nothing between", true, &[1, 30], &[]);
+}
+
+#[test]
+fn a_flood_from_an_address_that_may_be_made_up_bans_nobody() {
+    let steady: Vec<_> = (1..=700).collect();
+    check_sustained("told once a minute", false, &steady, &[21, 621]);
+    check_sustained("a burst", false, &[1, 2, 3, 4, 5], &[]);
 }

@@ -1,22 +1,29 @@
-//! Says who the client behind trusted proxies was, by the fields they add.
+//! Says who the client behind trusted proxies was, by the field they write.
 //!
-//! It must not believe anybody else: what stands before the address of the last trusted proxy is
-//! what its sender likes.
+//! It must not believe anybody else: what stands before the address of the last trusted proxy, and
+//! in any field that the proxies do not write, is what its sender likes.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
 use super::Headers;
+use crate::config::ClientHeader;
 
 /// Elements of a forwarding chain that are walked; longer ones are made up to be long.
 const MAX_HOPS: usize = 64;
 
 /// The proxies whose word is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TrustedProxies(pub Vec<IpNet>);
+pub struct TrustedProxies {
+    /// Where they are.
+    pub networks: Vec<IpNet>,
+    /// The one field they write the client's address to. They pass on every other as it came, with
+    /// whatever address the client would like to be taken for.
+    pub header: ClientHeader,
+}
 
-/// What the fields led to.
+/// What the field led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) client: IpAddr,
@@ -29,7 +36,7 @@ impl TrustedProxies {
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|net| net.contains(&address))
+        self.networks.iter().any(|net| net.contains(&address))
     }
 
     /// The client of a request that `peer` delivered: the last address of the chain that is not a
@@ -39,7 +46,7 @@ impl TrustedProxies {
         if !self.has(peer) {
             return identity;
         }
-        for hop in hops(headers).take(MAX_HOPS) {
+        for hop in hops(self.header, headers) {
             let Some(address) = hop else {
                 identity.garbage = true;
                 return identity;
@@ -53,40 +60,49 @@ impl TrustedProxies {
     }
 }
 
-/// The addresses of the chain, nearest first: of `Forwarded` (RFC 7239) if it is there, else of
-/// `X-Forwarded-For`, else of a field that names the client alone. `None` for what is no address.
-fn hops(headers: &Headers) -> Box<dyn Iterator<Item = Option<IpAddr>> + '_> {
-    let chain = |name: &'static str| {
-        let lines: Vec<&[u8]> = headers.all(name).collect();
-        lines.into_iter().rev().flat_map(|line| split(line, b',').into_iter().rev())
-    };
-    if headers.first("forwarded").is_some() {
-        return Box::new(chain("forwarded").map(|element| address(forwarded_for(element)?)));
+/// The addresses that stand in the field, nearest first; `None` for what is no address.
+fn hops(header: ClientHeader, headers: &Headers) -> Box<dyn Iterator<Item = Option<IpAddr>> + '_> {
+    match header {
+        ClientHeader::XForwardedFor => {
+            let lines = nearest_first(headers, "x-forwarded-for");
+            let elements = lines.flat_map(|line| line.rsplit(|octet| *octet == b','));
+            Box::new(elements.take(MAX_HOPS).map(address))
+        }
+        ClientHeader::Forwarded => {
+            let elements = nearest_first(headers, "forwarded").flat_map(|line| rsplit(line, b','));
+            Box::new(elements.take(MAX_HOPS).map(|element| address(forwarded_for(element)?)))
+        }
+        ClientHeader::XRealIp => Box::new(nearest_first(headers, "x-real-ip").take(1).map(address)),
+        ClientHeader::TrueClientIp => {
+            Box::new(nearest_first(headers, "true-client-ip").take(1).map(address))
+        }
+        ClientHeader::None => Box::new(std::iter::empty()),
     }
-    if headers.first("x-forwarded-for").is_some() {
-        return Box::new(chain("x-forwarded-for").map(address));
-    }
-    let alone = headers.first("true-client-ip").or_else(|| headers.first("x-real-ip"));
-    Box::new(alone.into_iter().map(address))
+}
+
+/// The lines of a field, the one that was added last at first.
+fn nearest_first<'h>(headers: &'h Headers, name: &'static str) -> impl Iterator<Item = &'h [u8]> {
+    let lines: Vec<&[u8]> = headers.all(name).collect();
+    lines.into_iter().rev()
 }
 
 /// The `for` parameter of an element of `Forwarded`.
 fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
-    split(element, b';').into_iter().find_map(|pair| {
+    rsplit(element, b';').find_map(|pair| {
         let at = pair.iter().position(|octet| *octet == b'=')?;
         let (name, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
         name.eq_ignore_ascii_case(b"for").then_some(value)
     })
 }
 
-/// Parts between separators that stand outside quotes.
-fn split(text: &[u8], separator: u8) -> Vec<&[u8]> {
+/// Parts between separators that stand outside quotes, the last at first. Quotes are counted from
+/// the end, which a proxy wrote: one that the client opens must not swallow what follows it.
+fn rsplit(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
-    text.split(move |octet| {
+    text.rsplit(move |octet| {
         quoted ^= *octet == b'"';
         !quoted && *octet == separator
     })
-    .collect()
 }
 
 /// An address with or without port, brackets and quotes.
@@ -105,8 +121,16 @@ mod tests {
     use bytes::Bytes;
 
     use super::{Identity, TrustedProxies};
+    use crate::config::ClientHeader;
     use crate::http::Headers;
     use crate::http::head::range;
+
+    const FIELDS: [(&str, ClientHeader); 4] = [
+        ("X-Forwarded-For", ClientHeader::XForwardedFor),
+        ("Forwarded", ClientHeader::Forwarded),
+        ("X-Real-IP", ClientHeader::XRealIp),
+        ("True-Client-IP", ClientHeader::TrueClientIp),
+    ];
 
     fn headers(fields: &[(&'static str, &str)]) -> Headers {
         let head: String =
@@ -118,11 +142,16 @@ mod tests {
         Headers::new(head.clone(), ranges)
     }
 
+    /// Who the client is where the first of `fields` is what the proxies write.
     #[track_caller]
     fn check(peer: &str, fields: &[(&'static str, &str)], client: &str, garbage: bool) {
-        let nets = ["10.0.0.0/8", "2001:db8:1::/48"].map(|net| net.parse().unwrap());
+        let written = fields.first().and_then(|(field, _)| {
+            FIELDS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(field))
+        });
+        let networks = ["10.0.0.0/8", "2001:db8:1::/48"].map(|net| net.parse().unwrap()).to_vec();
+        let header = written.map(|(_, header)| header).unwrap_or_default();
         let identity =
-            TrustedProxies(nets.to_vec()).client(peer.parse().unwrap(), &headers(fields));
+            TrustedProxies { networks, header }.client(peer.parse().unwrap(), &headers(fields));
         assert_eq!(identity, Identity { client: client.parse().unwrap(), garbage }, "{fields:?}");
     }
 
@@ -133,6 +162,31 @@ mod tests {
         check("10.0.0.1", &claim, "192.0.2.1", false);
         check("::ffff:10.0.0.1", &claim, "192.0.2.1", false);
         check("10.0.0.1", &[], "10.0.0.1", false);
+    }
+
+    #[test]
+    fn only_the_field_that_proxies_write_is_believed() {
+        let peer = "10.0.0.1".parse().unwrap();
+        let all = FIELDS.map(|(name, _)| name);
+        let write = |name: &'static str, value| {
+            if name == "Forwarded" { format!("for={value}") } else { value }
+        };
+        for (written, header) in FIELDS.into_iter().chain([("", ClientHeader::None)]) {
+            for is_there in [true, false] {
+                let values = all.map(|name| {
+                    let address = if name == written { "192.0.2.1" } else { "203.0.113.9" };
+                    (name, write(name, address.to_owned()))
+                });
+                let fields = values.iter().map(|(name, value)| (*name, value.as_str()));
+                let fields: Vec<_> =
+                    fields.filter(|(name, _)| is_there || *name != written).collect();
+                let networks = vec!["10.0.0.0/8".parse().unwrap()];
+                let client = if is_there && !written.is_empty() { "192.0.2.1" } else { "10.0.0.1" };
+                let expected = Identity { client: client.parse().unwrap(), garbage: false };
+                let identity = TrustedProxies { networks, header }.client(peer, &headers(&fields));
+                assert_eq!(identity, expected, "{header:?} of {fields:?}");
+            }
+        }
     }
 
     #[test]
@@ -147,11 +201,13 @@ mod tests {
         check("10.0.0.1", &xff("2001:db8::7"), "2001:db8::7", false);
         let lines = [("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-For", "192.0.2.9, 10.0.0.2")];
         check("10.0.0.1", &lines, "192.0.2.9", false);
+        // A quote means nothing here, so that none hides what a proxy appended.
+        check("10.0.0.1", &xff("\"1.1.1.1, 192.0.2.1"), "192.0.2.1", false);
     }
 
     #[test]
-    fn forwarded_goes_before_the_fields_it_replaced() {
-        let forwarded = |chain| [("X-Forwarded-For", "1.1.1.1"), ("Forwarded", chain)];
+    fn forwarded_is_walked_from_the_right() {
+        let forwarded = |chain| [("Forwarded", chain)];
         check(
             "10.0.0.1",
             &forwarded("for=192.0.2.1;proto=https, For=10.0.0.2"),
@@ -161,13 +217,15 @@ mod tests {
         check("10.0.0.1", &forwarded("by=\"a,b;c\";for=\"[2001:db8::7]:9\""), "2001:db8::7", false);
         check("10.0.0.1", &forwarded("for=192.0.2.1, for=_hidden"), "10.0.0.1", true);
         check("10.0.0.1", &forwarded("proto=https"), "10.0.0.1", true);
+        check("10.0.0.1", &forwarded("for=1.1.1.1;by=\", for=192.0.2.1"), "192.0.2.1", false);
     }
 
     #[test]
-    fn fields_that_name_the_client_alone_come_last() {
+    fn fields_that_name_the_client_alone() {
         check("10.0.0.1", &[("X-Real-IP", "192.0.2.1")], "192.0.2.1", false);
-        let both = [("X-Real-IP", "192.0.2.1"), ("True-Client-IP", "192.0.2.2")];
-        check("2001:db8:1::5", &both, "192.0.2.2", false);
+        check("2001:db8:1::5", &[("True-Client-IP", "192.0.2.2")], "192.0.2.2", false);
         check("10.0.0.1", &[("X-Real-IP", "nobody")], "10.0.0.1", true);
+        let lines = [("X-Real-IP", "1.1.1.1"), ("X-Real-IP", "10.0.0.2")];
+        check("10.0.0.1", &lines, "10.0.0.2", false);
     }
 }

@@ -20,6 +20,7 @@ mod policies;
 mod proxy;
 mod queue;
 mod reader;
+mod spelling;
 mod start_line;
 mod target;
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub use identity::TrustedProxies;
 pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};
 pub use policies::BodyPolicies;
+pub use spelling::canonical_path;
 pub use target::{Target, host_of};
 pub use tls::ClientHello;

@@ -2,7 +2,7 @@
 //!
 //! Pure. It must not know why a body is wanted, nor how it is kept.
 
-use super::{BodyPolicy, Target};
+use super::{BodyPolicy, Target, canonical_path};
 
 /// What is kept of the bodies of requests, by where they go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,17 +26,18 @@ impl BodyPolicies {
         Self { otherwise: policy, places: Vec::new() }
     }
 
-    /// Treats requests for paths that start so, octet by octet, by a policy of their own. The
-    /// longest prefix wins; of two that are the same, the later one.
+    /// Treats requests for paths that start so, however they are spelled, by a policy of their own.
+    /// The longest prefix wins; of two that are the same, the later one.
     pub fn add(&mut self, port: u16, path_prefix: &[u8], policy: BodyPolicy) {
-        self.places.push(Place { port, path_prefix: path_prefix.to_vec(), policy });
+        let path_prefix = canonical_path(path_prefix).into_owned();
+        self.places.push(Place { port, path_prefix, policy });
     }
 
     /// The policy for a request to `port` whose target has this path; one without a path is
     /// treated as one that no prefix fits.
     #[must_use]
     pub fn of(&self, port: u16, path: Option<&[u8]>) -> BodyPolicy {
-        let Some(path) = path else { return self.otherwise };
+        let Some(path) = path.map(canonical_path) else { return self.otherwise };
         self.places
             .iter()
             .filter(|place| place.port == port && path.starts_with(&place.path_prefix))
@@ -78,6 +79,9 @@ mod tests {
         check(80, "/hooks/github?x=/", 2);
         check(80, "/hooks/none/1", 0);
         check(80, "http://example.com/hooks/github", 2);
+        check(80, "/%68ooks//github", 2);
+        check(80, "/x/../hooks", 1);
+        check(80, "/hooks/../x", 0);
         check(80, "*", 0);
         check(80, "", 0);
         check(81, "/hooks", 3);

@@ -119,11 +119,15 @@ impl Desk {
     }
 
     fn decide(&mut self, finding: &Finding) {
-        self.figures.findings += 1;
-        put(&mut self.lines, &record::finding(finding, &self.observer));
-        self.lines.flush();
         let now = self.enforcer.now();
-        match self.choke_point.finding(finding, now) {
+        let verdict = self.choke_point.finding(finding, now);
+        // The ban in force has told of its source; in simulation that one goes on and on.
+        if !matches!(verdict, Err(Refusal::Already(_))) {
+            self.figures.findings += 1;
+            put(&mut self.lines, &record::finding(finding, &self.observer));
+            self.lines.flush();
+        }
+        match verdict {
             Ok(decision) => {
                 if let Err(error) = self.carry_out(&decision) {
                     tracing::error!(target = %decision.target, %error, "a ban could not be made");

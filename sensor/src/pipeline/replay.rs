@@ -15,11 +15,11 @@ use lru::LruCache;
 
 use super::figures;
 use super::stages::{Basis, Output, Stages};
-use crate::capture::Segment;
 use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
+use crate::capture::{Segment, TcpFlags};
 use crate::config::Config;
-use crate::decide::{ChokePoint, Policy, Protected};
+use crate::decide::{ChokePoint, Policy, Protected, Refusal};
 use crate::detect::{Finding, OverLimit, Watch};
 use crate::enforce;
 use crate::export::StreamFigures;
@@ -76,10 +76,14 @@ struct Judges {
     sources: LruCache<(IpAddr, u16), Spell>,
 }
 
+/// What the kernel keeps of a source.
 #[derive(Default)]
 struct Spell {
     arrival: u64,
     noticed: u64,
+    /// The acknowledgement number that completes the handshake under way.
+    expected: Option<u32>,
+    established: bool,
 }
 
 impl Replay {
@@ -162,12 +166,16 @@ impl After {
 
     fn decide(&mut self, finding: &Finding, out: &mut impl FnMut(&[u8])) {
         let Some(judges) = &mut self.judges else { return };
+        judges.choke_point.expire(finding.time);
+        let verdict = judges.choke_point.finding(finding, finding.time);
+        if matches!(verdict, Err(Refusal::Already(_))) {
+            return;
+        }
         self.summary.findings += 1;
         let mut line = Vec::new();
         record::write_line(&record::finding(finding, &self.observer), &mut line);
         out(&line);
-        judges.choke_point.expire(finding.time);
-        if let Ok(decision) = judges.choke_point.finding(finding, finding.time) {
+        if let Ok(decision) = verdict {
             judges.choke_point.commit(&decision);
             self.summary.decisions += 1;
             line.clear();
@@ -191,8 +199,20 @@ impl Judges {
         }
     }
 
+    /// Remembers what completes the handshake that `segment` answers, as the kernel does.
+    fn answered(&mut self, segment: &Segment<'_>) {
+        let (client, port) = (segment.destination.ip(), segment.source.port());
+        if segment.flags.has(TcpFlags::SYN | TcpFlags::ACK)
+            && self.ports.has(port)
+            && let Some(state) = self.sources.get_mut(&(client, port))
+        {
+            state.expected = Some(segment.sequence.wrapping_add(1));
+        }
+    }
+
     /// The kernel's limiter, over packets to the read ports.
     fn meter(&mut self, segment: &Segment<'_>) -> Option<OverLimit> {
+        self.answered(segment);
         let port = segment.destination.port();
         if self.limit.interval == 0 || !self.ports.has(port) {
             return None;
@@ -200,6 +220,7 @@ impl Judges {
         let source = segment.source.ip();
         let now = segment.time.0;
         let state = self.sources.get_or_insert_mut((source, port), Spell::default);
+        state.established |= state.expected == Some(segment.acknowledgement);
         match limit::judge(self.limit, state.arrival, now) {
             Outcome::Conforming(next) => {
                 state.arrival = next;
@@ -207,9 +228,37 @@ impl Judges {
             }
             Outcome::Over if now.saturating_sub(state.noticed) >= NOTICE_INTERVAL => {
                 state.noticed = now;
-                Some(OverLimit { source, port, time: segment.time })
+                let established = state.established;
+                Some(OverLimit { source, port, established, time: segment.time })
             }
             Outcome::Over => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::tcp::wire::Wire;
+
+    /// Whether the source of `wire` is told to be established, where one packet is too many.
+    fn check(wire: &Wire, expected: bool) {
+        let limit = config::Limit { packets_per_second: 1, burst: 1, ..config::Limit::default() };
+        let mut judges = Judges::new(&Config { limit, ..Config::default() }, PortFilter::Any);
+        let notices: Vec<_> =
+            wire.segments().filter_map(|segment| judges.meter(&segment)).collect();
+        let [notice] = &notices[..] else { panic!("{notices:?}") };
+        assert_eq!((notice.port, notice.established), (80, expected));
+    }
+
+    #[test]
+    fn only_who_received_the_answer_to_a_syn_is_established() {
+        let open = Wire::open().client("a");
+        check(&open, true);
+        check(&Wire::midstream().client("a").client("b"), false);
+        let mut guessed = open;
+        guessed.packets[2].acknowledgement ^= 1;
+        check(&guessed, false);
     }
 }

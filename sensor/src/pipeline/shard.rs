@@ -220,9 +220,10 @@ impl Shard {
         let mut out = |output: Output<'_>| put(output, outlets, skips, figures);
         ring.drain(limit, |octets| match read(octets, |time| clock.wall(time)) {
             Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
-            Some(Record::OverLimit { source, slot, time }) => {
+            Some(Record::OverLimit { source, slot, established, time }) => {
                 if let Some(port) = slots.get(&slot) {
-                    stages.over_limit(OverLimit { source, port: *port, time }, &mut out);
+                    let notice = OverLimit { source, port: *port, established, time };
+                    stages.over_limit(notice, &mut out);
                 }
             }
             None => {

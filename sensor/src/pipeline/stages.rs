@@ -92,7 +92,10 @@ impl Stages {
         };
         let contents = common.contents().clone();
         let bodies = bodies(config);
-        let proxies = TrustedProxies(config.http.trusted_proxies.clone());
+        let proxies = TrustedProxies {
+            networks: config.http.trusted_proxies.clone(),
+            header: config.http.client_header,
+        };
         Self {
             engine: Engine::new(Options { ports, limits, contents, bodies, proxies, seed }),
             rest: Rest {

@@ -3,6 +3,7 @@
 //!
 //! It must not know where secrets were read from.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::payload::Schemas;
 use super::signature::{Check, Secret, Terms};
 use super::table::Table;
 use crate::config::{Config, Endpoint, Provider};
-use crate::http::{Exchange, Request};
+use crate::http::{Exchange, Request, canonical_path};
 
 /// Providers, endpoints and keys. Shared by every shard, and replaced as a whole on a reload.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Knowledge {
 #[derive(Debug)]
 struct Watched {
     endpoint: Arc<Endpoint>,
+    /// Its path prefix in the spelling in which paths are compared.
+    path_prefix: Vec<u8>,
     /// The only provider that sends here, if the configuration names one.
     provider: Option<usize>,
     /// For each provider, the check with this endpoint's keys.
@@ -56,6 +59,7 @@ impl Knowledge {
             Watched {
                 provider: table.position(&endpoint.provider),
                 endpoint: Arc::new(endpoint.clone()),
+                path_prefix: canonical_path(endpoint.path_prefix.as_bytes()).into_owned(),
                 checks: checks(&table, &secrets[range]),
                 schemas: Schemas::default(),
             }
@@ -131,12 +135,12 @@ impl Knowledge {
         if self.endpoints.is_empty() {
             return None;
         }
-        let path = Target::parse(&request.method, &request.target).path?;
+        let path = canonical_path(Target::parse(&request.method, &request.target).path?);
         self.endpoints
             .iter()
             .filter(|watched| watched.endpoint.port == port)
-            .filter(|watched| path.starts_with(watched.endpoint.path_prefix.as_bytes()))
-            .max_by_key(|watched| watched.endpoint.path_prefix.len())
+            .filter(|watched| path.starts_with(&watched.path_prefix))
+            .max_by_key(|watched| watched.path_prefix.len())
     }
 }
 
@@ -147,11 +151,19 @@ pub(super) fn public_url(endpoint: &Endpoint, method: &[u8], target: &[u8]) -> S
         return String::new();
     }
     let parts = Target::parse(method, target);
-    let path = parts.path.unwrap_or_default();
-    let rest = path.get(endpoint.path_prefix.len()..).unwrap_or_default();
-    let rest = String::from_utf8_lossy(rest);
+    let rest = rest_of(parts.path.unwrap_or_default(), &endpoint.path_prefix);
+    let rest = String::from_utf8_lossy(&rest);
     let query = parts.query.map(|query| format!("?{}", String::from_utf8_lossy(query)));
     format!("{}{rest}{}", base(endpoint, &rest), query.unwrap_or_default())
+}
+
+/// What follows `prefix` in `path`, which may spell it otherwise.
+fn rest_of<'p>(path: &'p [u8], prefix: &str) -> Cow<'p, [u8]> {
+    if let Some(rest) = path.strip_prefix(prefix.as_bytes()) {
+        return Cow::Borrowed(rest);
+    }
+    let (path, prefix) = (canonical_path(path), canonical_path(prefix.as_bytes()));
+    Cow::Owned(path.get(prefix.len()..).unwrap_or_default().to_vec())
 }
 
 /// The public URL as it stands before the `rest` of a path: with one slash between the two, whichever
@@ -207,6 +219,8 @@ mod tests {
         check("/", "https://h/", "/", "https://h/");
         check("/in", "https://h/in", "/in-2", "https://h/in-2");
         check("/in", "https://h/in", "http://proxy/in/x", "https://h/in/x");
+        check("/in", "https://h/in", "/%69n/x%20y", "https://h/in/x y");
+        check("/in", "https://h/in", "/in/x%20y", "https://h/in/x%20y");
         check("/in", "", "/in", "");
     }
 }

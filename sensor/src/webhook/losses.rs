@@ -106,6 +106,18 @@ fn statuses(wire: &Wire, kept: usize, is_configured: bool) -> Vec<Status> {
     found
 }
 
+#[test]
+fn what_was_sent_twice_and_differs_is_not_vouched_for() {
+    let whole = delivery(40, false, true);
+    let (head, body) = whole.split_at(whole.len() - 40);
+    let sent = |again: &[u8]| {
+        let wire = Wire::open().client(head).client(body).again(again);
+        statuses(&wire.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").close(), 300, true)
+    };
+    assert_eq!(sent(body), [Status::Valid]);
+    assert_eq!(sent(&body.to_ascii_lowercase()), [Status::Unverifiable]);
+}
+
 proptest! {
     #[test]
     fn what_is_genuine_is_never_called_forged(

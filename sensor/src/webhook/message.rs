@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::config::{Mark, Source};
-use crate::http::{Coverage, Exchange, Headers, Request};
+use crate::http::{Anomaly, Coverage, Exchange, Headers, Request};
 
 use super::{form, json};
 
@@ -39,6 +39,9 @@ pub enum NoContent {
     CutHead,
     /// Its connection was not being copied up.
     Sampled,
+    /// Segments that contradict each other carried it, and which of them the server took is not
+    /// known (RFC 9293 leaves that to it).
+    Disputed,
 }
 
 impl<'a> Message<'a> {
@@ -49,7 +52,7 @@ impl<'a> Message<'a> {
             method: &request.method,
             target: &request.target,
             headers: &request.headers,
-            content: content(request, exchange.coverage),
+            content: content(request, exchange),
         }
     }
 
@@ -86,9 +89,10 @@ impl<'a> Message<'a> {
     }
 }
 
-fn content(request: &Request, coverage: Coverage) -> Result<&[u8], NoContent> {
-    let body = &request.body;
+fn content<'r>(request: &'r Request, exchange: &Exchange) -> Result<&'r [u8], NoContent> {
+    let (body, coverage) = (&request.body, exchange.coverage);
     match &body.content {
+        _ if exchange.anomalies.contains(&Anomaly::ConflictingSegments) => Err(NoContent::Disputed),
         _ if may_lack_fields(request, coverage) => Err(NoContent::CutHead),
         Some(content) if !body.truncated => Ok(content),
         _ if coverage.has(Coverage::GAP) || coverage.has(Coverage::MIDSTREAM) => {

@@ -176,9 +176,6 @@ impl Webhooks {
         message: &Message<'_>,
         request: &Request,
     ) -> Option<Replay> {
-        if delivery.handshake {
-            return None;
-        }
         let provider = delivery.provider.as_ref()?;
         let signature = delivery.signature.as_ref().map(|signature| signature.status);
         let body = name_of_body(provider, message, request, signature);

@@ -114,6 +114,14 @@ fn a_ping_is_a_handshake_and_an_event_is_none() {
 }
 
 #[test]
+fn a_handshake_is_remembered_for_its_name_is_not_signed() {
+    let ping = exchange("/", "X-GitHub-Event: ping\nX-GitHub-Delivery: 72d3162e");
+    let delivery = deliver(ping);
+    assert!(delivery.handshake);
+    assert_eq!(delivery.replay, Some(Replay::First));
+}
+
+#[test]
 fn the_built_in_table_is_whole() {
     let table = Table::new(&[]);
     assert!(table.providers().len() >= 26);
@@ -213,6 +221,9 @@ fn the_longest_prefix_names_the_endpoint() {
     check("/hooks/github/a?x=/", Some("github"));
     check("http://example.com/hooks/github", Some("github"));
     check("/hooks", Some("all"));
+    check("/%68ooks/github", Some("github"));
+    check("//hooks/x/../github", Some("github"));
+    check("/hooks/github/../x", Some("all"));
     check("*", None);
 }
 

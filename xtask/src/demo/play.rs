@@ -3,6 +3,7 @@
 //!
 //! It must not know how anything is drawn.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -105,7 +106,10 @@ impl Stage<'_> {
     fn flood(&mut self, act: &'static str, client: &Client, seconds: u64) -> Result<Flooded> {
         let enforced = self.agent.status()?["enforce"] == true;
         let rate = if enforced { ENFORCED_RATE } else { SIMULATED_RATE };
-        let flood = Flood::new(client, traffic::server(SERVER_V4), rate);
+        // A source that never completed a handshake would be held to its limit, and not banned.
+        let target = traffic::server(SERVER_V4);
+        client.namespace.run(|| TcpStream::connect_timeout(&target, SETTLE))??;
+        let flood = Flood::new(client, target, rate);
         let before = self.figures()?;
         let stop = AtomicBool::new(false);
         let (report, noticed) = thread::scope(|scope| {

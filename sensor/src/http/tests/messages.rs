@@ -1,6 +1,7 @@
 //! Messages that follow the grammar, and where each of them ends.
 
 use super::{check, fields, replay};
+use crate::config::ClientHeader;
 use crate::http::{BodyPolicies, BodyPolicy, Options, PortFilter, TrustedProxies, Version};
 use crate::tcp::wire::Wire;
 
@@ -213,7 +214,10 @@ fn bodies_are_kept_as_the_policy_says() {
 fn the_client_behind_trusted_proxies_is_named() {
     let get = "GET / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n";
     let header = "PROXY TCP4 192.0.2.9 10.0.0.2 5000 80\r\n";
-    let trust = |net: &str| TrustedProxies(vec![net.parse().unwrap()]);
+    let trust = |net: &str| TrustedProxies {
+        networks: vec![net.parse().unwrap()],
+        header: ClientHeader::XForwardedFor,
+    };
     let table = [
         (trust("10.0.0.1/32"), get.to_owned(), "192.0.2.7"),
         (trust("172.16.0.0/12"), get.to_owned(), "10.0.0.1"),

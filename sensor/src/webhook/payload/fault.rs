@@ -137,6 +137,7 @@ impl Unjudged {
             Self::Body(NoContent::Cut) => "its body was cut",
             Self::Body(NoContent::Gap) => "its body has a gap",
             Self::Body(NoContent::Sampled) => "its connection was not copied whole",
+            Self::Body(NoContent::Disputed) => "segments of it contradict each other",
             Self::Empty => "it has no body",
             Self::Coding => "its content coding is not known here",
             Self::TooLarge => "it is larger than is looked at",

@@ -85,6 +85,11 @@ impl Check {
         if !self.has_secrets {
             return Signature::new(Status::Unchecked, Reason::NoSecret, Some(name));
         }
+        // The head is disputed with the body, so that not even a token proves what the server read.
+        if trial.message.content == Err(NoContent::Disputed) {
+            let reason = Reason::Body(NoContent::Disputed);
+            return Signature::new(Status::Unverifiable, reason, Some(name));
+        }
         let mut result = match trial.result() {
             Ok(key) => {
                 let mut valid = Signature::new(Status::Valid, None, Some(name));
@@ -156,9 +161,10 @@ impl Trial<'_, '_> {
 fn absent(schemes: &[Scheme], message: &Message<'_>) -> Signature {
     let in_body = schemes.iter().all(|scheme| !matches!(scheme.signature, Source::Header(_)));
     match message.content {
-        Err(why) if in_body || why == NoContent::CutHead => {
+        Err(why @ (NoContent::CutHead | NoContent::Disputed)) => {
             Signature::new(Status::Unverifiable, Reason::Body(why), None)
         }
+        Err(why) if in_body => Signature::new(Status::Unverifiable, Reason::Body(why), None),
         _ => Signature::new(Status::Missing, None, None),
     }
 }

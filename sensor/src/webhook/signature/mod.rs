@@ -117,6 +117,9 @@ impl fmt::Display for Reason {
                 f.write_str("nothing of the body was seen, and fields of the head may be missing")
             }
             Self::Body(NoContent::Sampled) => f.write_str("the body was sampled out"),
+            Self::Body(NoContent::Disputed) => {
+                f.write_str("segments of the request contradict each other")
+            }
             Self::NoPublicUrl => {
                 f.write_str("the signature covers the URL; the endpoint needs public_url")
             }
