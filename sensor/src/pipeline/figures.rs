@@ -17,6 +17,7 @@ pub(super) fn streams(stages: &Stages) -> StreamFigures {
         ("stray_segments", tcp.stray_segments),
         ("late_segments", tcp.late_segments),
         ("implausible_segments", tcp.implausible_segments),
+        ("doubtful_segments", tcp.doubtful_segments),
         ("connections_opened", tcp.opened),
         ("connections_midstream", tcp.midstream),
         ("connections_evicted", tcp.closed_evicted + http.head_evictions),

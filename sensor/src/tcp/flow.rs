@@ -7,6 +7,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 use super::assembler::Piece;
 use super::key::Key;
 use super::stream::{Blocker, Fin, Stream};
+use super::successor::Doubtful;
 use super::{Counters, EventKind, Opening, Side};
 
 /// Receives the events of one connection, each with the time of the packet behind it.
@@ -36,7 +37,9 @@ pub(super) struct Flow {
     sampling: u32,
     /// Whether [`EventKind::Opened`] was handed on.
     announced: bool,
-    streams: [Stream; 2],
+    /// What may begin the next connection between the endpoints.
+    pub(super) doubtful: Option<Box<Doubtful>>,
+    pub(super) streams: [Stream; 2],
 }
 
 impl Flow {
@@ -57,18 +60,8 @@ impl Flow {
             interface: segment.interface,
             sampling: segment.sampling,
             announced: false,
+            doubtful: None,
             streams: [Stream::default(), Stream::default()],
-        }
-    }
-
-    /// Whether `segment` starts another connection with the same endpoints.
-    pub(super) fn is_replaced_by(&self, sender: Side, segment: &Segment<'_>) -> bool {
-        let first = segment.sequence.wrapping_add(1);
-        let stream = &self.streams[sender.index()];
-        match (segment.flags.has(TcpFlags::SYN), segment.flags.has(TcpFlags::ACK)) {
-            (false, _) => false,
-            (true, true) => self.closed && stream.origin != Some(first),
-            (true, false) => stream.origin.is_some_and(|origin| origin != first),
         }
     }
 

@@ -11,6 +11,7 @@ use super::flow::{Flow, Sink};
 use super::key::{Key, Seed};
 use super::lists::{List, Lists};
 use super::recent::{Owner, Recent};
+use super::successor::Relation;
 use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Place, Side};
 
 /// How long octets that the receiver has acknowledged are waited for: packets of one connection
@@ -107,26 +108,7 @@ impl Table {
         self.counters.segments += 1;
         self.tick(segment.time, sink);
         let (key, sender) = Key::new(segment.source, segment.destination);
-        let known = self.index.get(&key).copied();
-        let slot = match known {
-            Some(slot) if self.is_over(slot, sender, segment) => {
-                self.close(slot, CloseReason::Reused, sink);
-                self.forget(slot);
-                None
-            }
-            known => known,
-        };
-        let slot = match slot {
-            Some(slot) => slot,
-            None if starts_connection(segment) => {
-                self.make_room(sink);
-                self.open(Flow::new(key, sender, segment))
-            }
-            None => {
-                self.counters.stray_segments += 1;
-                return;
-            }
-        };
+        let Some(slot) = self.find(key, sender, segment, sink) else { return };
         if self.flows[slot as usize].closed {
             self.counters.late_segments += 1;
             return;
@@ -212,11 +194,50 @@ impl Table {
         (self.clock.nanoseconds_since(since) >= patience).then_some(slot)
     }
 
-    /// Whether a known connection cannot be the one that `segment` belongs to.
-    fn is_over(&self, slot: u32, sender: Side, segment: &Segment<'_>) -> bool {
-        let flow = &self.flows[slot as usize];
-        flow.is_replaced_by(sender, segment)
-            || (flow.closed && flow.survived_reset(sender, segment))
+    /// The connection that `segment` belongs to, taken in where it is new; `None` where there is
+    /// none, which is counted.
+    fn find(
+        &mut self,
+        key: Key,
+        sender: Side,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Option<u32> {
+        if let Some(slot) = self.index.get(&key).copied() {
+            match self.flows[slot as usize].relate(sender, segment) {
+                Relation::Own => return Some(slot),
+                Relation::Doubtful => {
+                    self.counters.doubtful_segments += 1;
+                    return None;
+                }
+                Relation::Next(syn) => {
+                    self.close(slot, CloseReason::Reused, sink);
+                    self.forget(slot);
+                    if let Some(syn) = syn {
+                        return Some(self.begin(key, sender.peer(), &syn, sink));
+                    }
+                }
+            }
+        }
+        if !starts_connection(segment) {
+            self.counters.stray_segments += 1;
+            return None;
+        }
+        self.make_room(sink);
+        Some(self.open(Flow::new(key, sender, segment)))
+    }
+
+    /// Takes in a connection whose SYN was kept until it was answered.
+    fn begin(
+        &mut self,
+        key: Key,
+        sender: Side,
+        syn: &Segment<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> u32 {
+        let slot = self.open(Flow::new(key, sender, syn));
+        self.with(slot, sink, |flow, counters, sink| flow.accept(sender, syn, counters, sink));
+        slot
     }
 
     fn open(&mut self, flow: Flow) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::wire::{From, Wire};
+use super::wire::{From, Packet, Wire};
 use super::{Event, EventKind, Limits, Side, Table};
 use crate::capture::{TcpFlags, Timestamp};
 
@@ -176,20 +176,68 @@ fn a_reset_ends_a_connection_unless_it_goes_on() {
     check(&forged.client("cd"), ">open >ab >cd Drained");
 }
 
-#[test]
-fn ports_used_again_are_another_connection() {
-    let mut wire = Wire::open().client("ab");
-    let mut second = wire.packets.clone();
-    for packet in &mut second {
-        let own = if packet.from == From::Client { 5000 } else { 7000 };
-        let other = 12_000 - own;
+/// The packets of a connection over the same ports, with sequence numbers far from those before.
+fn over_again(wire: &Wire) -> Vec<Packet> {
+    let mut packets = wire.packets.clone();
+    for packet in &mut packets {
+        let (client, server) = (0x4000_0000, 0x5000_0000);
+        let (own, other) =
+            if packet.from == From::Client { (client, server) } else { (server, client) };
         packet.sequence = packet.sequence.wrapping_add(own);
         if packet.flags & TcpFlags::ACK != 0 {
             packet.acknowledgement = packet.acknowledgement.wrapping_add(other);
         }
     }
-    wire.packets.extend(second);
-    check(&wire, ">open >ab Reused>open >ab Drained");
+    packets
+}
+
+#[test]
+fn ports_used_again_are_another_connection() {
+    let first = Wire::open().client("ab");
+    let twice = |wire: &Wire| first.with([first.packets.clone(), over_again(wire)].concat());
+    check(&twice(&first), ">open >ab Reused>open >ab Drained");
+    let mut unanswered = Wire::open().client("ab").server("xy");
+    unanswered.packets.remove(1);
+    check(&twice(&unanswered), ">open >ab Reused>open >[2] <xy Drained");
+    let mut refused = Wire::midstream();
+    refused.push(From::Client, TcpFlags::SYN, b"");
+    refused.push(From::Server, TcpFlags::RST | TcpFlags::ACK, b"");
+    check(&twice(&refused), ">open >ab Reused");
+    let mut early = Wire::midstream();
+    early.push(From::Client, TcpFlags::SYN, b"early");
+    early.push(From::Server, TcpFlags::SYN | TcpFlags::ACK, b"");
+    check(&twice(&early.client("late")), ">open >ab Reused>open >[5] >late Drained");
+}
+
+#[test]
+fn a_syn_that_nobody_answers_ends_nothing() {
+    let said = Wire::open().client("ab").server("xy");
+    let rest = said.clone().client("cd").server("zw").close();
+    for far in [1, 3, 70_000, 0x1234_5678, u32::MAX / 2, u32::MAX - 70_000, u32::MAX - 3] {
+        for from in [From::Client, From::Server] {
+            let mut packets = rest.packets.clone();
+            let mut syn = packets[usize::from(from == From::Server)].clone();
+            syn.sequence = syn.sequence.wrapping_add(far);
+            syn.flags = TcpFlags::SYN;
+            let mut answer = packets[4 + usize::from(from == From::Client)].clone();
+            answer.payload.clear();
+            answer.payload_length = 0;
+            answer.flags = TcpFlags::ACK;
+            answer.acknowledgement = packets[4 + usize::from(from == From::Server)].sequence;
+            let mut data = syn.clone();
+            data.sequence = data.sequence.wrapping_add(1);
+            data.flags = TcpFlags::ACK;
+            data.payload = b"data".to_vec();
+            data.payload_length = 4;
+            let is_far = (1 << 24..u32::MAX - (1 << 24)).contains(&far);
+            let doubtful = if is_far { vec![syn, answer, data] } else { vec![syn, answer] };
+            let count = doubtful.len() as u64;
+            packets.splice(4..4, doubtful);
+            let (log, table) = run(&rest.with(packets), Limits::default());
+            assert_eq!(log, ">open >ab <xy >cd <zw >. <. Finished", "{far} {from:?}");
+            assert_eq!(table.counters().doubtful_segments, count - 1);
+        }
+    }
 }
 
 #[test]
