@@ -82,8 +82,8 @@ impl Claims {
     }
 
     fn is_news(&mut self, key: Key, quiet: Duration, time: Timestamp) -> bool {
-        let is_quiet =
-            |said: &Timestamp| u128::from(time.nanoseconds_since(*said)) < quiet.as_nanos();
+        // What was said later was said before the clock was set back.
+        let is_quiet = |said: &Timestamp| u128::from(time.0.abs_diff(said.0)) < quiet.as_nanos();
         if self.said.get(&key).is_some_and(is_quiet) {
             return false;
         }
@@ -262,6 +262,19 @@ mod tests {
         check("fd00::1", "fd00::1", 200, &[]);
         // A proxy that is trusted told who the client is.
         check(public, "203.0.113.9", 200, &[]);
+    }
+
+    #[test]
+    fn a_clock_set_back_ends_the_silence() {
+        let mut claims = Claims::new();
+        let mut is_news = |second: u64| {
+            let key = ("a-rule", About::Source([192, 0, 2, 1].into()), 80);
+            claims.is_news(key, QUIET, Timestamp(second * 1_000_000_000))
+        };
+        for (second, news) in [(7200, true), (7190, false), (3600, true), (3659, false)] {
+            assert_eq!(is_news(second), news, "{second}");
+        }
+        assert!(is_news(3660));
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl Sustained {
         }
         let fresh = Spell { since: time, last: time };
         let spell = self.sources.get_or_insert_mut((source, port), || fresh);
-        if passed(spell.last, time) > SILENCE {
+        let is_set_back = passed(time, spell.last) > SILENCE;
+        if is_set_back || passed(spell.last, time) > SILENCE {
             *spell = fresh;
         }
         spell.last = time;

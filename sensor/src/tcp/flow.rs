@@ -74,6 +74,12 @@ impl Flow {
         self.resetting && segment.payload_length > 0 && end > stream.next.cast_signed()
     }
 
+    /// Forgets what it saw later than `now`, to which the clock was set back.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.active = self.active.min(now);
+        self.waiting_since = self.waiting_since.min(now);
+    }
+
     pub(super) fn is_midstream(&self) -> bool {
         self.initiator.is_none()
     }
@@ -150,7 +156,7 @@ impl Flow {
     pub(super) fn held_since(&self) -> Option<Timestamp> {
         let (side, _) = self.blocked()?;
         let held = self.streams[side.index()].held.as_ref()?;
-        Some(held.assembler.first().map_or(self.active, |chunk| chunk.time))
+        Some(held.assembler.first().map_or(self.active, |chunk| chunk.time.min(self.active)))
     }
 
     /// Declares what blocks a stream a gap; `false` when nothing is blocked.

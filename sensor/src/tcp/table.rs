@@ -121,6 +121,9 @@ impl Table {
 
     /// Lets time pass: gives up what was waited for too long, forgets what was silent too long.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(Event<'_>)) {
+        if self.clock.nanoseconds_since(now) > nanoseconds(RETRANSMISSION_WINDOW) {
+            self.set_back(now);
+        }
         self.clock = self.clock.max(now);
         while let Some(slot) = self.due(List::Stalled, REORDER_WINDOW) {
             self.unblock(slot, sink);
@@ -185,13 +188,22 @@ impl Table {
         &self.counters
     }
 
+    /// Goes on from `now` after the clock was set back by more than segments come out of order, so
+    /// that no connection is taken for one that has waited since.
+    fn set_back(&mut self, now: Timestamp) {
+        self.counters.clock_setbacks += 1;
+        self.clock = now;
+        for flow in &mut self.flows {
+            flow.set_back(now);
+        }
+    }
+
     /// The longest waiting slot of `list`, if its time is up.
     fn due(&self, list: List, patience: Duration) -> Option<u32> {
         let slot = self.lists.first(list)?;
         let flow = &self.flows[slot as usize];
         let since = if list == List::Stalled { flow.waiting_since } else { flow.active };
-        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        (self.clock.nanoseconds_since(since) >= patience).then_some(slot)
+        (self.clock.nanoseconds_since(since) >= nanoseconds(patience)).then_some(slot)
     }
 
     /// The connection that `segment` belongs to, taken in where it is new; `None` where there is
@@ -288,8 +300,8 @@ impl Table {
     /// Decides on a connection that has waited for the reorder window.
     fn unblock(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
         let flow = &self.flows[slot as usize];
-        let patience = u64::try_from(RETRANSMISSION_WINDOW.as_nanos()).unwrap_or(u64::MAX);
-        let hopeless = self.clock.nanoseconds_since(flow.active) >= patience;
+        let silent = self.clock.nanoseconds_since(flow.active);
+        let hopeless = silent >= nanoseconds(RETRANSMISSION_WINDOW);
         if flow.is_lost() || hopeless {
             self.give_up(slot, sink);
         }
@@ -306,7 +318,7 @@ impl Table {
     /// nobody will send again.
     fn has_waited(&self, slot: u32) -> bool {
         let flow = &self.flows[slot as usize];
-        let window = u64::try_from(REORDER_WINDOW.as_nanos()).unwrap_or(u64::MAX);
+        let window = nanoseconds(REORDER_WINDOW);
         let is_over = |since| self.clock.nanoseconds_since(since) >= window;
         flow.is_lost() && flow.held_since().is_some_and(is_over)
     }
@@ -380,4 +392,8 @@ impl Table {
 fn starts_connection(segment: &Segment<'_>) -> bool {
     let reset = segment.flags.has(TcpFlags::RST);
     !reset && (segment.flags.has(TcpFlags::SYN) || segment.payload_length > 0)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

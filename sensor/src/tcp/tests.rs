@@ -281,6 +281,26 @@ fn silent_connections_leave() {
 }
 
 #[test]
+fn a_clock_set_back_takes_no_connection_for_an_old_one() {
+    let second = 1_000_000_000;
+    for back in [31, 301, 86_400] {
+        let mut wire = Wire::open().client("ab").server("xy").client("late!").client("cd");
+        wire.packets[..3].iter_mut().for_each(|packet| packet.time += back * second);
+        let mut late = wire.packets.remove(4);
+        late.time += second / 10;
+        wire.packets.push(late);
+        let (mut table, mut log) = (Table::new(Limits::default(), 0), String::new());
+        for segment in wire.segments() {
+            table.segment(&segment, &mut |event| note(&mut log, event));
+        }
+        assert_eq!(log, ">open >ab <xy >late! >cd", "{back}");
+        assert_eq!(table.counters().clock_setbacks, 1);
+        table.tick(Timestamp(302 * second), &mut |event| note(&mut log, event));
+        assert_eq!(table.open_connections(), 0, "{back}");
+    }
+}
+
+#[test]
 fn held_data_stays_within_its_limits() {
     let mut wire = Wire::open().client("start").client("hole").lose();
     for _ in 0..3000 {
