@@ -62,6 +62,15 @@ impl Flow {
         }
     }
 
+    /// Whether `segment` carries new octets although a reset should have ended the connection.
+    fn survived_reset(&self, sender: Side, segment: &Segment<'_>) -> bool {
+        let stream = &self.streams[sender.index()];
+        let end = stream
+            .position(segment.sequence)
+            .map_or(i64::MAX, |start| start.saturating_add(i64::from(segment.payload_length)));
+        self.resetting && segment.payload_length > 0 && end > stream.next.cast_signed()
+    }
+
     /// Whether `segment` acknowledges the doubtful SYN, and nothing of this connection.
     fn is_answer(&self, sender: Side, segment: &Segment<'_>) -> bool {
         let Some(doubtful) = self.doubtful.as_deref().filter(|other| other.sender != sender) else {

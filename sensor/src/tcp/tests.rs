@@ -280,6 +280,61 @@ fn silent_connections_leave() {
     assert_eq!((log.as_str(), table.open_connections()), (">open >ab Idle", 0));
 }
 
+/// Hands a segment on in the midst of a connection, half a minute before it goes on, and expects
+/// that it changes nothing.
+#[track_caller]
+fn check_ignored(flags: u8, ahead: u32, acknowledged: u32, octets: &[u8], copies: u32) {
+    let start = Wire::open().client("ab").server("xy");
+    let rest = start.clone().wait(31_000_000_000).client("cd").server("zw").close();
+    let next = rest.packets[4].clone();
+    let foreign = (0..copies).map(|copy| Packet {
+        time: start.packets[3].time + 1,
+        sequence: next.sequence.wrapping_add(ahead).wrapping_add(2 * copy),
+        acknowledgement: next.acknowledgement.wrapping_add(acknowledged),
+        flags: flags | TcpFlags::ACK,
+        payload: octets.to_vec(),
+        payload_length: u32::try_from(octets.len()).unwrap(),
+        ..next
+    });
+    let mut packets = rest.packets.clone();
+    packets.splice(4..4, foreign);
+    let (log, table) = run(&rest.with(packets), Limits::default());
+    assert_eq!(log, ">open >ab <xy >cd <zw >. <. Finished", "{ahead} {acknowledged} {copies}");
+    assert_eq!(table.counters().implausible_segments, u64::from(copies));
+}
+
+#[test]
+fn what_a_receiver_drops_changes_nothing() {
+    let far = 16 << 20;
+    check_ignored(0, far, 0, b"x", 1);
+    check_ignored(0, 1 << 28, 0, b"x", 520);
+    check_ignored(TcpFlags::FIN, far, 0, b"", 1);
+    check_ignored(TcpFlags::FIN, 1_u32.wrapping_neg(), 0, b"", 1);
+    check_ignored(0, 0, far, b"x", 1);
+}
+
+#[test]
+fn a_fin_may_come_after_its_acknowledgement() {
+    let mut wire = Wire::open().client("ab").client("lost!").lose().close();
+    let last = wire.packets.len() - 1;
+    wire.packets[last].time += 600_000_000;
+    wire.packets.swap(last - 2, last - 1);
+    let fin = wire.packets.remove(last - 1);
+    wire.packets.push(Packet { time: fin.time + 700_000_000, ..fin });
+    check(&wire, ">open >ab >[6] <. >. Finished");
+}
+
+#[test]
+fn what_both_sides_say_is_believed_however_far() {
+    let lost = "x".repeat(16 << 20);
+    let upload = Wire::open().client("ab").client(&lost).lose().client("cd").server("ok");
+    check(&upload.close(), ">open >ab >[16777216] >cd <ok >. <. Finished");
+    let download = Wire::open().client("ab").server(&lost).lose().server("xy").client("cd");
+    check(&download.close(), ">open >ab <[16777216] <xy >cd >. <. Finished");
+    let alone = Wire::open().lose().client("ab").server(&lost).lose().client("cd");
+    check(&alone, ">open >ab <[16777216] >cd Drained");
+}
+
 #[test]
 fn a_clock_set_back_takes_no_connection_for_an_old_one() {
     let second = 1_000_000_000;
