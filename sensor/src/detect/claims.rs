@@ -93,8 +93,8 @@ impl Claims {
         out: &mut impl FnMut(Finding),
     ) {
         let time = finding.time;
-        let is_quiet =
-            |said: &Timestamp| u128::from(time.nanoseconds_since(*said)) < quiet.as_nanos();
+        // What was said later was said before the clock was set back.
+        let is_quiet = |said: &Timestamp| u128::from(time.0.abs_diff(said.0)) < quiet.as_nanos();
         if !self.said.get(&key).is_some_and(is_quiet) && self.quota.admits(&mut finding) {
             self.said.put(key, time);
             out(finding);
@@ -290,6 +290,24 @@ mod tests {
         assert_eq!(told("2001:db8:0:1::1"), 1);
         assert_eq!(told("198.51.100.1"), 1);
         assert_eq!(told("198.51.100.2"), 1);
+    }
+
+    #[test]
+    fn a_clock_set_back_ends_the_silence() {
+        let mut claims = Claims::new();
+        let mut is_news = |second: u64| {
+            let (time, source) = (Timestamp(second * 1_000_000_000), [192, 0, 2, 1].into());
+            let finding = Finding::new(RULES[0].0, time, source, 80, String::new(), Vec::new());
+            let mut told = false;
+            claims.tell(("a-rule", About::Source(source.into()), 80), QUIET, finding, &mut |_| {
+                told = true
+            });
+            told
+        };
+        for (second, news) in [(7200, true), (7190, false), (3600, true), (3659, false)] {
+            assert_eq!(is_news(second), news, "{second}");
+        }
+        assert!(is_news(3660));
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Failures {
         let source = exchange.client;
         let time = response.started;
         let recent = self.sources.get_or_insert_mut(one_host(source), VecDeque::new);
-        while recent.front().is_some_and(|old| is_older(old.time, time, self.window)) {
+        while recent.front().is_some_and(|old| is_apart(old.time, time, self.window)) {
             recent.pop_front();
         }
         recent.push_back(Failure { time, delivery: delivery.id });
@@ -91,6 +91,7 @@ fn is_from_expected_provider(delivery: &Delivery) -> bool {
     told.name == endpoint.provider && told.networks.iter().any(|network| network.contains(&client))
 }
 
-fn is_older(time: Timestamp, now: Timestamp, window: Duration) -> bool {
-    u128::from(now.nanoseconds_since(time)) > window.as_nanos()
+/// What is later than `now` was seen before the clock was set back.
+fn is_apart(time: Timestamp, now: Timestamp, window: Duration) -> bool {
+    u128::from(now.0.abs_diff(time.0)) > window.as_nanos()
 }

@@ -56,7 +56,9 @@ impl Sustained {
         }
         let fresh = Spell { since: time, last: time, told: None };
         let spell = self.sources.get_or_insert_mut((source, port), || fresh);
-        if passed(spell.last, time) > SILENCE {
+        if passed(time, spell.last) > SILENCE {
+            *spell = fresh;
+        } else if passed(spell.last, time) > SILENCE {
             *spell = Spell { told: spell.told, ..fresh };
         }
         spell.last = time;

@@ -84,6 +84,10 @@ fn failures_are_counted_by_source_code_and_window() {
     check("one IPv6 subnet", &[(c, 1, 401), (d, 2, 401), (c, 3, 401)], &[&[0, 1, 2]]);
     check("our own failures", &[(a, 1, 500), (a, 2, 502), (a, 3, 503)], &[]);
     check("successes", &[(a, 1, 200), (a, 2, 204), (a, 3, 302)], &[]);
+    let before = [(a, 100, 401), (a, 101, 401), (a, 50, 401)];
+    check("before the clock was set back", &before, &[]);
+    let after = [&before[..], &[(a, 51, 401), (a, 52, 401)]].concat();
+    check("after the clock was set back", &after, &[&[2, 3, 4]]);
     check(
         "each finding needs failures of its own",
         &[(a, 1, 401), (a, 2, 401), (a, 3, 401), (a, 4, 401), (a, 5, 401), (a, 6, 401)],
@@ -157,6 +161,8 @@ fn a_flood_is_found_when_it_lasts() {
     check_sustained("four seconds", true, &steady, &[21, 41]);
     check_sustained("a burst", true, &[1, 2, 3, 4, 5], &[]);
     check_sustained("bursts with silence between", true, &[1, 5, 16, 20, 31, 35], &[]);
+    let set_back: Vec<_> = (1001..=1010).chain(1..=25).collect();
+    check_sustained("a clock set back", true, &set_back, &[21]);
     check_sustained("two ends with nothing between", true, &[1, 30], &[]);
 }
 

@@ -17,6 +17,8 @@ pub(super) fn streams(stages: &Stages) -> StreamFigures {
         ("stray_segments", tcp.stray_segments),
         ("late_segments", tcp.late_segments),
         ("implausible_segments", tcp.implausible_segments),
+        ("doubtful_segments", tcp.doubtful_segments),
+        ("clock_setbacks", tcp.clock_setbacks),
         ("connections_opened", tcp.opened),
         ("connections_midstream", tcp.midstream),
         ("connections_evicted", tcp.closed_evicted + http.head_evictions),

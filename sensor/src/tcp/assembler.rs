@@ -132,6 +132,10 @@ impl Assembler {
         overlap
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
     pub(super) fn first(&self) -> Option<&Chunk> {
         self.chunks.front()
     }

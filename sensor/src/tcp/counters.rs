@@ -15,6 +15,11 @@ pub struct Counters {
     pub late_segments: u64,
     /// Segments too far from what their stream had reached to belong to it.
     pub implausible_segments: u64,
+    /// Segments of another connection between the endpoints of one under way, which goes on until
+    /// their SYN is answered.
+    pub doubtful_segments: u64,
+    /// Times the clock was set back by more than segments come out of order.
+    pub clock_setbacks: u64,
     /// Connections taken into the table.
     pub opened: u64,
     /// Of these, the ones that were under way when first seen.

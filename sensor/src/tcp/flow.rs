@@ -7,6 +7,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 use super::assembler::Piece;
 use super::key::Key;
 use super::stream::{Blocker, Fin, Stream};
+use super::successor::Doubtful;
 use super::{Counters, EventKind, Opening, Side};
 
 /// Receives the events of one connection, each with the time of the packet behind it.
@@ -36,7 +37,9 @@ pub(super) struct Flow {
     sampling: u32,
     /// Whether [`EventKind::Opened`] was handed on.
     announced: bool,
-    streams: [Stream; 2],
+    /// What may begin the next connection between the endpoints.
+    pub(super) doubtful: Option<Box<Doubtful>>,
+    pub(super) streams: [Stream; 2],
 }
 
 impl Flow {
@@ -57,28 +60,15 @@ impl Flow {
             interface: segment.interface,
             sampling: segment.sampling,
             announced: false,
+            doubtful: None,
             streams: [Stream::default(), Stream::default()],
         }
     }
 
-    /// Whether `segment` starts another connection with the same endpoints.
-    pub(super) fn is_replaced_by(&self, sender: Side, segment: &Segment<'_>) -> bool {
-        let first = segment.sequence.wrapping_add(1);
-        let stream = &self.streams[sender.index()];
-        match (segment.flags.has(TcpFlags::SYN), segment.flags.has(TcpFlags::ACK)) {
-            (false, _) => false,
-            (true, true) => self.closed && stream.origin != Some(first),
-            (true, false) => stream.origin.is_some_and(|origin| origin != first),
-        }
-    }
-
-    /// Whether `segment` carries new octets although a reset should have ended the connection.
-    pub(super) fn survived_reset(&self, sender: Side, segment: &Segment<'_>) -> bool {
-        let stream = &self.streams[sender.index()];
-        let end = stream
-            .position(segment.sequence)
-            .map_or(i64::MAX, |start| start.saturating_add(i64::from(segment.payload_length)));
-        self.resetting && segment.payload_length > 0 && end > stream.next.cast_signed()
+    /// Forgets what it saw later than `now`, to which the clock was set back.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.active = self.active.min(now);
+        self.waiting_since = self.waiting_since.min(now);
     }
 
     pub(super) fn is_midstream(&self) -> bool {
@@ -128,7 +118,7 @@ impl Flow {
         self.skip_unseen_peer(side, piece, counters, sink);
         self.take(side, piece, counters, sink);
         if segment.flags.has(TcpFlags::FIN) {
-            self.take_fin(side, piece);
+            self.take_fin(side, piece, counters);
         }
         self.drain(segment.time, counters, sink);
         if !was_waiting {
@@ -157,7 +147,7 @@ impl Flow {
     pub(super) fn held_since(&self) -> Option<Timestamp> {
         let (side, _) = self.blocked()?;
         let held = self.streams[side.index()].held.as_ref()?;
-        Some(held.assembler.first().map_or(self.active, |chunk| chunk.time))
+        Some(held.assembler.first().map_or(self.active, |chunk| chunk.time.min(self.active)))
     }
 
     /// Declares what blocks a stream a gap; `false` when nothing is blocked.
@@ -169,6 +159,11 @@ impl Flow {
     ) -> bool {
         let Some((side, blocker)) = self.blocked() else { return false };
         let (side, end) = match blocker {
+            Blocker::Hole(end) if self.is_incredible(side, end) => {
+                counters.implausible_segments += self.streams[side.index()].discard();
+                self.drain(now, counters, sink);
+                return true;
+            }
             Blocker::Hole(end) => (side, end),
             Blocker::Peer(end) => {
                 let first_held = self.streams[side.peer().index()].held_start().unwrap_or(end);
@@ -179,6 +174,7 @@ impl Flow {
         if stream.next + 1 == end && stream.held.is_none() {
             // One number acknowledged beyond all that was sent is nearly always a FIN.
             stream.next = end;
+            stream.fin_unseen = true;
             if self.announced {
                 sink.event(now, EventKind::Finished { side });
             }
@@ -218,13 +214,18 @@ impl Flow {
             Some(position) if segment.flags.has(TcpFlags::ACK) => position.max(0).cast_unsigned(),
             _ => 0,
         };
+        // RFC 9293, section 3.10.7.4: what acknowledges something not yet sent is dropped.
+        if peer.seen && peer.is_unsent(acknowledged) {
+            return None;
+        }
         peer.acknowledged = peer.acknowledged.max(acknowledged);
         let syn = segment.flags.has(TcpFlags::SYN);
-        let stream = &self.streams[side.index()];
+        let stream = &mut self.streams[side.index()];
         let start = stream.position(segment.sequence.wrapping_add(u32::from(syn)))?;
         let (length, octets) = (i64::from(segment.payload_length), segment.payload);
         // What lies before position 0 was sent before the connection was picked up.
         let before = start.min(0).abs().min(length);
+        stream.sent = stream.sent.max((start + length).max(0).cast_unsigned());
         let before_octets = usize::try_from(before).unwrap_or(usize::MAX);
         Some(Piece {
             start: start.max(0).cast_unsigned(),
@@ -304,12 +305,24 @@ impl Flow {
         }
     }
 
-    fn take_fin(&mut self, side: Side, piece: Piece<'_>) {
+    fn take_fin(&mut self, side: Side, piece: Piece<'_>, counters: &mut Counters) {
+        let is_far = self.is_incredible(side, piece.end());
         let stream = &mut self.streams[side.index()];
-        if !stream.finished {
+        if stream.finished {
+            return;
+        }
+        if is_far || !stream.may_end_at(piece.end()) {
+            counters.implausible_segments += 1;
+        } else {
             let fin = Fin { position: piece.end(), acknowledged: piece.acknowledged };
             stream.held.get_or_insert_default().fin.get_or_insert(fin);
         }
+    }
+
+    /// Whether `side` alone says that it sent something at `position`, farther than any window, and
+    /// its peer would have to say so too.
+    fn is_incredible(&self, side: Side, position: u64) -> bool {
+        self.streams[side.peer().index()].seen && self.streams[side.index()].is_incredible(position)
     }
 
     /// Hands on whatever the progress of either side has freed.
@@ -381,7 +394,9 @@ impl Flow {
         sink: &mut impl Sink,
     ) {
         self.announce(sink);
-        self.streams[side.index()].next += piece.octets.len() as u64;
+        let stream = &mut self.streams[side.index()];
+        stream.next += piece.octets.len() as u64;
+        stream.fin_unseen = false;
         counters.delivered_octets += piece.octets.len() as u64;
         if !piece.octets.is_empty() {
             let Piece { start: position, acknowledged, octets, time, disputed, .. } = piece;
@@ -408,6 +423,7 @@ impl Flow {
         sink: &mut impl Sink,
     ) {
         let (position, length) = self.pass(side, end, sink);
+        self.streams[side.index()].fin_unseen = true;
         lose(side, position, length, time, counters, sink);
     }
 

@@ -10,6 +10,7 @@ mod lists;
 mod recent;
 mod seq;
 mod stream;
+mod successor;
 mod table;
 #[cfg(test)]
 mod tests;

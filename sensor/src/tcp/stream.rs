@@ -9,6 +9,11 @@ use super::seq;
 /// negotiated (RFC 7323, section 2.3). Anything farther was not sent by a peer of this connection.
 const MAX_DISTANCE: i64 = 1 << 30;
 
+/// How far one side's word alone is taken: how far data may run ahead of what its receiver has
+/// acknowledged, and an acknowledgement ahead of what was seen sent. Linux opens no larger window
+/// unless told to (`net.ipv4.tcp_rmem`, 6 MiB); what a capture lost at once counts to it too.
+const CREDIT: u64 = 8 << 20;
+
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -18,6 +23,10 @@ pub(super) struct Stream {
     pub(super) next: u64,
     /// Highest position the other side acknowledged.
     pub(super) acknowledged: u64,
+    /// Position behind the farthest octet that a segment of this side was seen to carry.
+    pub(super) sent: u64,
+    /// Whether `next` lies behind octets that were not captured, the last of which may be a FIN.
+    pub(super) fin_unseen: bool,
     /// Whether any segment of this side was captured.
     pub(super) seen: bool,
     pub(super) finished: bool,
@@ -52,6 +61,31 @@ impl Stream {
         let position = seq::position(self.origin?, self.next, sequence);
         let distance = position - self.next.cast_signed();
         (distance.abs() <= MAX_DISTANCE).then_some(position)
+    }
+
+    /// Whether data at `position` needs its receiver's word to be believed.
+    pub(super) fn is_incredible(&self, position: u64) -> bool {
+        position > self.next.max(self.acknowledged) + CREDIT
+    }
+
+    /// Whether an acknowledgement of `position` needs its sender's word to be believed.
+    pub(super) fn is_unsent(&self, position: u64) -> bool {
+        position > self.next.max(self.acknowledged).max(self.sent) + CREDIT
+    }
+
+    /// Whether a FIN at `position` can be the end: a receiver that has more drops it.
+    pub(super) fn may_end_at(&self, position: u64) -> bool {
+        position + u64::from(self.fin_unseen) >= self.next
+    }
+
+    /// Forgets the data that is held; how many segments of it.
+    pub(super) fn discard(&mut self) -> u64 {
+        let Some(held) = self.held.as_mut() else { return 0 };
+        let discarded = std::mem::take(&mut held.assembler);
+        if held.fin.is_none() {
+            self.held = None;
+        }
+        discarded.len() as u64
     }
 
     /// Sequence number of a position, once it is known.

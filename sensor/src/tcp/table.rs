@@ -11,6 +11,7 @@ use super::flow::{Flow, Sink};
 use super::key::{Key, Seed};
 use super::lists::{List, Lists};
 use super::recent::{Owner, Recent};
+use super::successor::Relation;
 use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Place, Side};
 
 /// How long octets that the receiver has acknowledged are waited for: packets of one connection
@@ -107,26 +108,7 @@ impl Table {
         self.counters.segments += 1;
         self.tick(segment.time, sink);
         let (key, sender) = Key::new(segment.source, segment.destination);
-        let known = self.index.get(&key).copied();
-        let slot = match known {
-            Some(slot) if self.is_over(slot, sender, segment) => {
-                self.close(slot, CloseReason::Reused, sink);
-                self.forget(slot);
-                None
-            }
-            known => known,
-        };
-        let slot = match slot {
-            Some(slot) => slot,
-            None if starts_connection(segment) => {
-                self.make_room(sink);
-                self.open(Flow::new(key, sender, segment))
-            }
-            None => {
-                self.counters.stray_segments += 1;
-                return;
-            }
-        };
+        let Some(slot) = self.find(key, sender, segment, sink) else { return };
         if self.flows[slot as usize].closed {
             self.counters.late_segments += 1;
             return;
@@ -139,6 +121,9 @@ impl Table {
 
     /// Lets time pass: gives up what was waited for too long, forgets what was silent too long.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(Event<'_>)) {
+        if self.clock.nanoseconds_since(now) > nanoseconds(RETRANSMISSION_WINDOW) {
+            self.set_back(now);
+        }
         self.clock = self.clock.max(now);
         while let Some(slot) = self.due(List::Stalled, REORDER_WINDOW) {
             self.unblock(slot, sink);
@@ -203,20 +188,68 @@ impl Table {
         &self.counters
     }
 
+    /// Goes on from `now` after the clock was set back by more than segments come out of order, so
+    /// that no connection is taken for one that has waited since.
+    fn set_back(&mut self, now: Timestamp) {
+        self.counters.clock_setbacks += 1;
+        self.clock = now;
+        for flow in &mut self.flows {
+            flow.set_back(now);
+        }
+    }
+
     /// The longest waiting slot of `list`, if its time is up.
     fn due(&self, list: List, patience: Duration) -> Option<u32> {
         let slot = self.lists.first(list)?;
         let flow = &self.flows[slot as usize];
         let since = if list == List::Stalled { flow.waiting_since } else { flow.active };
-        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        (self.clock.nanoseconds_since(since) >= patience).then_some(slot)
+        (self.clock.nanoseconds_since(since) >= nanoseconds(patience)).then_some(slot)
     }
 
-    /// Whether a known connection cannot be the one that `segment` belongs to.
-    fn is_over(&self, slot: u32, sender: Side, segment: &Segment<'_>) -> bool {
-        let flow = &self.flows[slot as usize];
-        flow.is_replaced_by(sender, segment)
-            || (flow.closed && flow.survived_reset(sender, segment))
+    /// The connection that `segment` belongs to, taken in where it is new; `None` where there is
+    /// none, which is counted.
+    fn find(
+        &mut self,
+        key: Key,
+        sender: Side,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Option<u32> {
+        if let Some(slot) = self.index.get(&key).copied() {
+            match self.flows[slot as usize].relate(sender, segment) {
+                Relation::Own => return Some(slot),
+                Relation::Doubtful => {
+                    self.counters.doubtful_segments += 1;
+                    return None;
+                }
+                Relation::Next(syn) => {
+                    self.close(slot, CloseReason::Reused, sink);
+                    self.forget(slot);
+                    if let Some(syn) = syn {
+                        return Some(self.begin(key, sender.peer(), &syn, sink));
+                    }
+                }
+            }
+        }
+        if !starts_connection(segment) {
+            self.counters.stray_segments += 1;
+            return None;
+        }
+        self.make_room(sink);
+        Some(self.open(Flow::new(key, sender, segment)))
+    }
+
+    /// Takes in a connection whose SYN was kept until it was answered.
+    fn begin(
+        &mut self,
+        key: Key,
+        sender: Side,
+        syn: &Segment<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> u32 {
+        let slot = self.open(Flow::new(key, sender, syn));
+        self.with(slot, sink, |flow, counters, sink| flow.accept(sender, syn, counters, sink));
+        slot
     }
 
     fn open(&mut self, flow: Flow) -> u32 {
@@ -267,8 +300,8 @@ impl Table {
     /// Decides on a connection that has waited for the reorder window.
     fn unblock(&mut self, slot: u32, sink: &mut impl FnMut(Event<'_>)) {
         let flow = &self.flows[slot as usize];
-        let patience = u64::try_from(RETRANSMISSION_WINDOW.as_nanos()).unwrap_or(u64::MAX);
-        let hopeless = self.clock.nanoseconds_since(flow.active) >= patience;
+        let silent = self.clock.nanoseconds_since(flow.active);
+        let hopeless = silent >= nanoseconds(RETRANSMISSION_WINDOW);
         if flow.is_lost() || hopeless {
             self.give_up(slot, sink);
         }
@@ -285,7 +318,7 @@ impl Table {
     /// nobody will send again.
     fn has_waited(&self, slot: u32) -> bool {
         let flow = &self.flows[slot as usize];
-        let window = u64::try_from(REORDER_WINDOW.as_nanos()).unwrap_or(u64::MAX);
+        let window = nanoseconds(REORDER_WINDOW);
         let is_over = |since| self.clock.nanoseconds_since(since) >= window;
         flow.is_lost() && flow.held_since().is_some_and(is_over)
     }
@@ -359,4 +392,8 @@ impl Table {
 fn starts_connection(segment: &Segment<'_>) -> bool {
     let reset = segment.flags.has(TcpFlags::RST);
     !reset && (segment.flags.has(TcpFlags::SYN) || segment.payload_length > 0)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

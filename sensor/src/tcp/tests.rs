@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::wire::{From, Wire};
+use super::wire::{From, Packet, Wire};
 use super::{Event, EventKind, Limits, Side, Table};
 use crate::capture::{TcpFlags, Timestamp};
 
@@ -176,20 +176,68 @@ fn a_reset_ends_a_connection_unless_it_goes_on() {
     check(&forged.client("cd"), ">open >ab >cd Drained");
 }
 
-#[test]
-fn ports_used_again_are_another_connection() {
-    let mut wire = Wire::open().client("ab");
-    let mut second = wire.packets.clone();
-    for packet in &mut second {
-        let own = if packet.from == From::Client { 5000 } else { 7000 };
-        let other = 12_000 - own;
+/// The packets of a connection over the same ports, with sequence numbers far from those before.
+fn over_again(wire: &Wire) -> Vec<Packet> {
+    let mut packets = wire.packets.clone();
+    for packet in &mut packets {
+        let (client, server) = (0x4000_0000, 0x5000_0000);
+        let (own, other) =
+            if packet.from == From::Client { (client, server) } else { (server, client) };
         packet.sequence = packet.sequence.wrapping_add(own);
         if packet.flags & TcpFlags::ACK != 0 {
             packet.acknowledgement = packet.acknowledgement.wrapping_add(other);
         }
     }
-    wire.packets.extend(second);
-    check(&wire, ">open >ab Reused>open >ab Drained");
+    packets
+}
+
+#[test]
+fn ports_used_again_are_another_connection() {
+    let first = Wire::open().client("ab");
+    let twice = |wire: &Wire| first.with([first.packets.clone(), over_again(wire)].concat());
+    check(&twice(&first), ">open >ab Reused>open >ab Drained");
+    let mut unanswered = Wire::open().client("ab").server("xy");
+    unanswered.packets.remove(1);
+    check(&twice(&unanswered), ">open >ab Reused>open >[2] <xy Drained");
+    let mut refused = Wire::midstream();
+    refused.push(From::Client, TcpFlags::SYN, b"");
+    refused.push(From::Server, TcpFlags::RST | TcpFlags::ACK, b"");
+    check(&twice(&refused), ">open >ab Reused");
+    let mut early = Wire::midstream();
+    early.push(From::Client, TcpFlags::SYN, b"early");
+    early.push(From::Server, TcpFlags::SYN | TcpFlags::ACK, b"");
+    check(&twice(&early.client("late")), ">open >ab Reused>open >[5] >late Drained");
+}
+
+#[test]
+fn a_syn_that_nobody_answers_ends_nothing() {
+    let said = Wire::open().client("ab").server("xy");
+    let rest = said.clone().client("cd").server("zw").close();
+    for far in [1, 3, 70_000, 0x1234_5678, u32::MAX / 2, u32::MAX - 70_000, u32::MAX - 3] {
+        for from in [From::Client, From::Server] {
+            let mut packets = rest.packets.clone();
+            let mut syn = packets[usize::from(from == From::Server)].clone();
+            syn.sequence = syn.sequence.wrapping_add(far);
+            syn.flags = TcpFlags::SYN;
+            let mut answer = packets[4 + usize::from(from == From::Client)].clone();
+            answer.payload.clear();
+            answer.payload_length = 0;
+            answer.flags = TcpFlags::ACK;
+            answer.acknowledgement = packets[4 + usize::from(from == From::Server)].sequence;
+            let mut data = syn.clone();
+            data.sequence = data.sequence.wrapping_add(1);
+            data.flags = TcpFlags::ACK;
+            data.payload = b"data".to_vec();
+            data.payload_length = 4;
+            let is_far = (1 << 24..u32::MAX - (1 << 24)).contains(&far);
+            let doubtful = if is_far { vec![syn, answer, data] } else { vec![syn, answer] };
+            let count = doubtful.len() as u64;
+            packets.splice(4..4, doubtful);
+            let (log, table) = run(&rest.with(packets), Limits::default());
+            assert_eq!(log, ">open >ab <xy >cd <zw >. <. Finished", "{far} {from:?}");
+            assert_eq!(table.counters().doubtful_segments, count - 1);
+        }
+    }
 }
 
 #[test]
@@ -230,6 +278,81 @@ fn silent_connections_leave() {
     assert_eq!((log.as_str(), table.open_connections()), (">open >ab", 1));
     table.tick(Timestamp(wire.packets[0].time + 6 * minute), &mut |event| note(&mut log, event));
     assert_eq!((log.as_str(), table.open_connections()), (">open >ab Idle", 0));
+}
+
+/// Hands a segment on in the midst of a connection, half a minute before it goes on, and expects
+/// that it changes nothing.
+#[track_caller]
+fn check_ignored(flags: u8, ahead: u32, acknowledged: u32, octets: &[u8], copies: u32) {
+    let start = Wire::open().client("ab").server("xy");
+    let rest = start.clone().wait(31_000_000_000).client("cd").server("zw").close();
+    let next = rest.packets[4].clone();
+    let foreign = (0..copies).map(|copy| Packet {
+        time: start.packets[3].time + 1,
+        sequence: next.sequence.wrapping_add(ahead).wrapping_add(2 * copy),
+        acknowledgement: next.acknowledgement.wrapping_add(acknowledged),
+        flags: flags | TcpFlags::ACK,
+        payload: octets.to_vec(),
+        payload_length: u32::try_from(octets.len()).unwrap(),
+        ..next
+    });
+    let mut packets = rest.packets.clone();
+    packets.splice(4..4, foreign);
+    let (log, table) = run(&rest.with(packets), Limits::default());
+    assert_eq!(log, ">open >ab <xy >cd <zw >. <. Finished", "{ahead} {acknowledged} {copies}");
+    assert_eq!(table.counters().implausible_segments, u64::from(copies));
+}
+
+#[test]
+fn what_a_receiver_drops_changes_nothing() {
+    let far = 16 << 20;
+    check_ignored(0, far, 0, b"x", 1);
+    check_ignored(0, 1 << 28, 0, b"x", 520);
+    check_ignored(TcpFlags::FIN, far, 0, b"", 1);
+    check_ignored(TcpFlags::FIN, 1_u32.wrapping_neg(), 0, b"", 1);
+    check_ignored(0, 0, far, b"x", 1);
+}
+
+#[test]
+fn a_fin_may_come_after_its_acknowledgement() {
+    let mut wire = Wire::open().client("ab").client("lost!").lose().close();
+    let last = wire.packets.len() - 1;
+    wire.packets[last].time += 600_000_000;
+    wire.packets.swap(last - 2, last - 1);
+    let fin = wire.packets.remove(last - 1);
+    wire.packets.push(Packet { time: fin.time + 700_000_000, ..fin });
+    check(&wire, ">open >ab >[6] <. >. Finished");
+}
+
+#[test]
+fn what_both_sides_say_is_believed_however_far() {
+    let lost = "x".repeat(16 << 20);
+    let upload = Wire::open().client("ab").client(&lost).lose().client("cd").server("ok");
+    check(&upload.close(), ">open >ab >[16777216] >cd <ok >. <. Finished");
+    let download = Wire::open().client("ab").server(&lost).lose().server("xy").client("cd");
+    check(&download.close(), ">open >ab <[16777216] <xy >cd >. <. Finished");
+    let alone = Wire::open().lose().client("ab").server(&lost).lose().client("cd");
+    check(&alone, ">open >ab <[16777216] >cd Drained");
+}
+
+#[test]
+fn a_clock_set_back_takes_no_connection_for_an_old_one() {
+    let second = 1_000_000_000;
+    for back in [31, 301, 86_400] {
+        let mut wire = Wire::open().client("ab").server("xy").client("late!").client("cd");
+        wire.packets[..3].iter_mut().for_each(|packet| packet.time += back * second);
+        let mut late = wire.packets.remove(4);
+        late.time += second / 10;
+        wire.packets.push(late);
+        let (mut table, mut log) = (Table::new(Limits::default(), 0), String::new());
+        for segment in wire.segments() {
+            table.segment(&segment, &mut |event| note(&mut log, event));
+        }
+        assert_eq!(log, ">open >ab <xy >late! >cd", "{back}");
+        assert_eq!(table.counters().clock_setbacks, 1);
+        table.tick(Timestamp(302 * second), &mut |event| note(&mut log, event));
+        assert_eq!(table.open_connections(), 0, "{back}");
+    }
 }
 
 #[test]

@@ -299,7 +299,9 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange(context.proxies);
-            if self.queue.has_lost_requests() {
+            // Whoever answers has read a request, which then is missing.
+            let is_idle = self.requests.state() == State::Head && !self.requests.is_reading();
+            if self.queue.has_lost_requests() || (is_idle && !unprompted) {
                 orphan.coverage.add(Coverage::GAP);
             } else if self.requests.state() == State::Search
                 && self.requests.position() > self.requests.message_end()

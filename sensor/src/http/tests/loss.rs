@@ -27,6 +27,14 @@ fn a_lost_request_leaves_the_others_their_answers() {
 }
 
 #[test]
+fn an_answer_to_nothing_lacks_its_request() {
+    let timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+    let wire = Wire::open().client(get(1)).server(ok(1)).server(ok(2)).server(timeout).close();
+    let expected = ["GET /1 0/19 -> 201 2/40", "- -> 202 2/40 ?gap", "- -> 408 0/51"];
+    check(&wire, &expected);
+}
+
+#[test]
 fn a_lost_response_leaves_the_others_theirs() {
     let wire = Wire::open()
         .client(get(1))
