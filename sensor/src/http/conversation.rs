@@ -290,17 +290,10 @@ impl Conversation {
         self.announce_cut(context);
     }
 
-    /// The side that asks, by what `side` sends, else by who opened the connection, else by port.
+    /// The side that asks: who opened the connection; where that was not seen, by what `side` sends,
+    /// else by port. What a side says is its own choice and never overrules who it is.
     fn find_client(&mut self, side: Side, input: Input<'_>, ports: &PortFilter) -> Option<Side> {
-        let line = input.octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let client = if start_line::request_line(line).is_some() {
-            Some(side)
-        } else if start_line::status_line(line).is_some() {
-            Some(side.peer())
-        } else {
-            self.opening.initiator
-        };
+        let client = self.opening.initiator.or_else(|| client_by_line(side, input.octets));
         self.settle_client(client, ports)
     }
 
@@ -371,6 +364,17 @@ impl Conversation {
             let front = self.queue.pop_front().expect("the front was just looked at");
             emit(front.exchange, context);
         }
+    }
+}
+
+/// The side that asks, where the first line that `side` sends tells.
+fn client_by_line(side: Side, octets: &[u8]) -> Option<Side> {
+    let line = octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if start_line::request_line(line).is_some() {
+        Some(side)
+    } else {
+        start_line::status_line(line).map(|_| side.peer())
     }
 }
 

@@ -6,6 +6,7 @@ mod loss;
 mod messages;
 mod opaque;
 mod properties;
+mod roles;
 mod skips;
 
 use std::fmt::Write;
