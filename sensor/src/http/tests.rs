@@ -8,6 +8,7 @@ mod opaque;
 mod properties;
 mod roles;
 mod skips;
+mod starts;
 
 use std::fmt::Write;
 
