@@ -12,7 +12,7 @@ use super::body::note;
 use super::counters::Counters;
 use super::opaque::{self, Opaque, Protocol};
 use super::proxy;
-use super::queue::Queue;
+use super::queue::{Queue, Unseen};
 use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
 use super::{
@@ -270,7 +270,7 @@ impl Conversation {
                 self.responses.move_to(end);
             }
             None => {
-                self.queue.hide_requests(position, position, true);
+                self.queue.hide_requests(position, position, Unseen::LostWithin);
                 self.queue.hide_responses(true);
             }
         }

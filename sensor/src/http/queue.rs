@@ -15,8 +15,19 @@ pub(super) struct Pending {
     pub(super) start: Mark,
     /// Whether all of the request was read.
     pub(super) request_done: bool,
-    /// Position in the stream of responses when requests before this one may have been lost.
-    hidden_before: Option<u64>,
+    /// Position in the stream of responses when requests before this one may have been lost, and why.
+    hidden_before: Option<(u64, Unseen)>,
+}
+
+/// Why requests may go unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// What is there is not understood.
+    NotUnderstood,
+    /// Segments are missing from within a request on, and perhaps no more than that request.
+    LostWithin,
+    /// Segments are missing where a request was due.
+    LostRequest,
 }
 
 /// Requests that may have been lost after the last one in the queue.
@@ -26,8 +37,7 @@ struct Hidden {
     position: u64,
     /// Position in the stream of responses then.
     answered: u64,
-    /// Whether that is for want of segments.
-    lost: bool,
+    why: Unseen,
 }
 
 /// Which request a response answers.
@@ -52,6 +62,16 @@ pub(super) struct Queue {
     responses_lost: bool,
     /// Whether the last response could not be told to belong to one request.
     unclear: bool,
+    /// Whether there was a request, and how much the client had received when it sent the last one.
+    asked: bool,
+    received: u64,
+    /// Whether the client was seen to send a request before the one before it was answered.
+    pipelines: bool,
+    /// Whether more responses may come to requests that are no longer here. Of a client that
+    /// pipelines it is never known again which one is the last of them.
+    astray: bool,
+    /// Position after the last response that was given to its request.
+    answered: u64,
 }
 
 impl Queue {
@@ -62,16 +82,26 @@ impl Queue {
             self.responses_hidden = false;
             self.responses_lost = false;
         }
-        let hidden_before = self.hidden.take().map(|hidden| hidden.answered);
+        self.pipelines |= self.asked && start.acknowledged <= self.received;
+        self.asked = true;
+        self.received = start.acknowledged;
+        let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
     }
 
     /// Takes note that requests may go unseen from `position` on, while responses up to `answered`
-    /// were seen; whether because segments were `lost`.
-    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, lost: bool) {
-        let hidden = self.hidden.get_or_insert(Hidden { position, answered, lost });
-        hidden.lost |= lost;
+    /// were seen.
+    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, why: Unseen) {
+        let hidden = self.hidden.get_or_insert(Hidden { position, answered, why });
+        if hidden.why == Unseen::NotUnderstood {
+            hidden.why = why;
+        }
+    }
+
+    /// Takes note that a response was given to its request, and ended at `position`.
+    pub(super) fn answer_until(&mut self, position: u64) {
+        self.answered = position;
     }
 
     /// Takes note that responses may go unseen; whether because segments were `lost`.
@@ -108,10 +138,12 @@ impl Queue {
     }
 
     /// Takes out the first exchange if its response was lost: the client, which had sent it before
-    /// it received up to `received`, sends another request now.
+    /// it received up to `received`, sends another request now. Of a client that pipelines that says
+    /// nothing of which of its requests was answered.
     pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
         let first = self.entries.front()?;
         let unseen = self.responses_lost
+            && !self.pipelines
             && first.request_done
             && first.exchange.response.is_none()
             && first.start.acknowledged < received;
@@ -120,7 +152,9 @@ impl Queue {
 
     /// Whether a response without a request is one because segments are missing.
     pub(super) fn has_lost_requests(&self) -> bool {
-        self.unclear || self.hidden.is_some_and(|hidden| hidden.lost)
+        self.unclear
+            || self.astray
+            || self.hidden.is_some_and(|hidden| hidden.why != Unseen::NotUnderstood)
     }
 
     pub(super) fn has_lost_responses(&self) -> bool {
@@ -147,8 +181,9 @@ impl Queue {
             .count();
         let choice = match candidates {
             0 => return Choice::Nobody,
+            _ if self.astray => Choice::Unclear(candidates),
             _ if self.responses_hidden => self.choose_after_loss(candidates, response),
-            _ if self.entries.front().is_some_and(Pending::may_not_be_next) => {
+            _ if self.entries.front().is_some_and(|front| self.may_not_be_next(front)) => {
                 Choice::Unclear(candidates)
             }
             _ => Choice::After(0),
@@ -156,6 +191,7 @@ impl Queue {
         self.responses_hidden = false;
         self.responses_lost = false;
         self.unclear = matches!(choice, Choice::Unclear(_));
+        self.astray |= self.unclear && self.pipelines;
         choice
     }
 
@@ -163,22 +199,27 @@ impl Queue {
     /// so the last candidate is the one that is waiting.
     fn choose_after_loss(&self, candidates: usize, response: Mark) -> Choice {
         let Some(last) = self.entries.get(candidates - 1) else { return Choice::Nobody };
-        let before = candidates.checked_sub(2).and_then(|index| self.entries.get(index));
-        let pipelined =
-            before.is_some_and(|before| before.start.acknowledged >= last.start.acknowledged);
         let later_one_hidden = candidates == self.entries.len()
             && self.hidden.is_some_and(|hidden| hidden.position < response.acknowledged);
-        if pipelined || later_one_hidden || last.may_not_be_next() {
+        let pipelined = self.pipelines && candidates > 1;
+        if pipelined || later_one_hidden || self.may_not_be_next(last) {
             Choice::Unclear(candidates)
         } else {
             Choice::After(candidates - 1)
         }
     }
-}
 
-impl Pending {
     /// Whether a lost request before this one may still have been unanswered when it was sent.
-    fn may_not_be_next(&self) -> bool {
-        self.hidden_before.is_some_and(|answered| self.start.acknowledged <= answered)
+    ///
+    /// A request that was lost where one was due is answered after those before it: what the client
+    /// had received goes beyond their responses, or the lost one was not answered.
+    fn may_not_be_next(&self, pending: &Pending) -> bool {
+        pending.hidden_before.is_some_and(|(answered, why)| {
+            let answered = match why {
+                Unseen::LostRequest => answered.max(self.answered),
+                Unseen::LostWithin | Unseen::NotUnderstood => answered,
+            };
+            self.pipelines || pending.start.acknowledged <= answered
+        })
     }
 }

@@ -179,7 +179,10 @@ impl Conversation {
         }
         match self.orphan.take() {
             Some(orphan) => emit(orphan, context),
-            None => self.emit_complete(context),
+            None => {
+                self.queue.answer_until(self.responses.message_end());
+                self.emit_complete(context);
+            }
         }
     }
 
