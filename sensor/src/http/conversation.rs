@@ -89,10 +89,12 @@ impl Conversation {
         }
     }
 
-    /// Octets of memory that incomplete heads take.
+    /// Octets of memory that heads take: incomplete ones, and those of exchanges under way.
     pub(super) fn buffered(&self) -> usize {
         let preface = self.preface.as_ref().map_or(0, |preface| preface.octets.capacity());
-        self.requests.buffered() + self.responses.buffered() + preface
+        let incomplete = self.requests.buffered() + self.responses.buffered() + preface;
+        let orphan = self.orphan.as_ref().map_or(0, |orphan| orphan.head_octets());
+        incomplete + self.queue.octets() + orphan
     }
 
     /// Takes note that the next octets of a side may not be those its peer received.

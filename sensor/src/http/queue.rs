@@ -114,6 +114,13 @@ impl Queue {
         self.entries.len()
     }
 
+    /// Octets of memory that the requests take, but for the place that every connection has for one.
+    pub(super) fn octets(&self) -> usize {
+        const PLACE: usize = size_of::<Pending>() + size_of::<Exchange>();
+        let heads = self.entries.iter().map(|pending| pending.exchange.head_octets());
+        self.len().saturating_sub(1) * PLACE + heads.sum::<usize>()
+    }
+
     pub(super) fn front_mut(&mut self) -> Option<&mut Pending> {
         self.entries.front_mut()
     }
