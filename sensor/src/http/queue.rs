@@ -154,7 +154,14 @@ impl Queue {
             && first.request_done
             && first.exchange.response.is_none()
             && first.start.acknowledged < received;
-        if unseen { self.pop_front().map(|pending| pending.exchange) } else { None }
+        if !unseen {
+            return None;
+        }
+        // All that it had received may have been the one response.
+        if let Some(hidden) = self.hidden.as_mut().filter(|h| h.why == Unseen::LostRequest) {
+            hidden.answered = hidden.answered.max(received);
+        }
+        self.pop_front().map(|pending| pending.exchange)
     }
 
     /// Whether a response without a request is one because segments are missing.

@@ -231,6 +231,26 @@ fn a_lost_request_is_answered_after_those_before_it() {
     let seen = ["GET /1 0/19 -> 201 2/40", "GET /2 0/19 -> 202 2/40"];
     let astray = ["GET /4 0/19 -> - ?gap", "- -> 203 2/40 ?gap", "- -> 204 0/38 ?gap"];
     check(&wire, &[&seen[..], &astray[..]].concat());
+    // The first answer is lost behind an interim one, and all of it was received before the third request.
+    let wire = Wire::open()
+        .client(get(1))
+        .server("HTTP/1.1 103 E\r\n\r\n")
+        .server(ok(1))
+        .lose()
+        .client(get(2))
+        .lose()
+        .client(get(3))
+        .server(ok(2))
+        .server(ok(3));
+    check(
+        &wire,
+        &[
+            "GET /1 0/19 -> - ?gap",
+            "GET /3 0/19 -> - ?gap",
+            "- -> 202 2/40 ?gap",
+            "- -> 203 2/40 ?gap",
+        ],
+    );
     // Nothing but the order of what came tells here that the client pipelines.
     let wire = Wire::open()
         .client(get(1))
