@@ -40,6 +40,21 @@ struct Hidden {
     why: Unseen,
 }
 
+/// How a client waits for answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Habit {
+    /// It sent nothing yet.
+    #[default]
+    Unknown,
+    /// It sends a request when it has the answer to the one before, as far as was seen.
+    Waits,
+    /// It does not.
+    Pipelines,
+    /// It does not, and responses may come to requests that are no longer here. It is never known
+    /// again which one is the last of them.
+    Astray,
+}
+
 /// Which request a response answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -62,14 +77,9 @@ pub(super) struct Queue {
     responses_lost: bool,
     /// Whether the last response could not be told to belong to one request.
     unclear: bool,
-    /// Whether there was a request, and how much the client had received when it sent the last one.
-    asked: bool,
+    habit: Habit,
+    /// How much the client had received when it sent the last request.
     received: u64,
-    /// Whether the client was seen to send a request before the one before it was answered.
-    pipelines: bool,
-    /// Whether more responses may come to requests that are no longer here. Of a client that
-    /// pipelines it is never known again which one is the last of them.
-    astray: bool,
     /// Position after the last response that was given to its request.
     answered: u64,
 }
@@ -82,8 +92,12 @@ impl Queue {
             self.responses_hidden = false;
             self.responses_lost = false;
         }
-        self.pipelines |= self.asked && start.acknowledged <= self.received;
-        self.asked = true;
+        let habit = match self.habit {
+            Habit::Unknown => Habit::Waits,
+            Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
+            known => known,
+        };
+        self.habit = habit;
         self.received = start.acknowledged;
         let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
         let pending = Pending { exchange, start, request_done: false, hidden_before };
@@ -150,7 +164,7 @@ impl Queue {
     pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
         let first = self.entries.front()?;
         let unseen = self.responses_lost
-            && !self.pipelines
+            && !self.pipelines()
             && first.request_done
             && first.exchange.response.is_none()
             && first.start.acknowledged < received;
@@ -167,7 +181,7 @@ impl Queue {
     /// Whether a response without a request is one because segments are missing.
     pub(super) fn has_lost_requests(&self) -> bool {
         self.unclear
-            || self.astray
+            || self.habit == Habit::Astray
             || self.hidden.is_some_and(|hidden| hidden.why != Unseen::NotUnderstood)
     }
 
@@ -195,7 +209,7 @@ impl Queue {
             .count();
         let choice = match candidates {
             0 => return Choice::Nobody,
-            _ if self.astray => Choice::Unclear(candidates),
+            _ if self.habit == Habit::Astray => Choice::Unclear(candidates),
             _ if self.responses_hidden => self.choose_after_loss(candidates, response),
             _ if self.entries.front().is_some_and(|front| self.may_not_be_next(front)) => {
                 Choice::Unclear(candidates)
@@ -205,7 +219,9 @@ impl Queue {
         self.responses_hidden = false;
         self.responses_lost = false;
         self.unclear = matches!(choice, Choice::Unclear(_));
-        self.astray |= self.unclear && self.pipelines;
+        if self.unclear && self.pipelines() {
+            self.habit = Habit::Astray;
+        }
         choice
     }
 
@@ -215,12 +231,16 @@ impl Queue {
         let Some(last) = self.entries.get(candidates - 1) else { return Choice::Nobody };
         let later_one_hidden = candidates == self.entries.len()
             && self.hidden.is_some_and(|hidden| hidden.position < response.acknowledged);
-        let pipelined = self.pipelines && candidates > 1;
+        let pipelined = self.pipelines() && candidates > 1;
         if pipelined || later_one_hidden || self.may_not_be_next(last) {
             Choice::Unclear(candidates)
         } else {
             Choice::After(candidates - 1)
         }
+    }
+
+    fn pipelines(&self) -> bool {
+        matches!(self.habit, Habit::Pipelines | Habit::Astray)
     }
 
     /// Whether a lost request before this one may still have been unanswered when it was sent.
@@ -233,7 +253,7 @@ impl Queue {
                 Unseen::LostRequest => answered.max(self.answered),
                 Unseen::LostWithin | Unseen::NotUnderstood => answered,
             };
-            self.pipelines || pending.start.acknowledged <= answered
+            self.pipelines() || pending.start.acknowledged <= answered
         })
     }
 }
