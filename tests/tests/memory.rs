@@ -11,7 +11,7 @@ use hooksensor::capture::{Segment, TcpFlags, Timestamp};
 use hooksensor::http::{Engine, Observation, Options};
 
 /// What an engine may take with its default limits: 200 000 connections of some 250 octets with
-/// their index, and 32 MiB each of data out of order and of incomplete heads.
+/// their index, and 32 MiB each of data out of order and of heads.
 const BUDGET: u64 = 128 << 20;
 
 /// Half-open connections, five times as many as are remembered.

@@ -12,7 +12,7 @@ use super::body::note;
 use super::counters::Counters;
 use super::opaque::{self, Opaque, Protocol};
 use super::proxy;
-use super::queue::Queue;
+use super::queue::{Queue, Unseen};
 use super::reader::{Input, Mark, Reader, Role, State};
 use super::start_line;
 use super::{
@@ -39,6 +39,14 @@ pub(super) enum Interest {
     Opaque,
 }
 
+/// First octets of a client that are kept until it is clear what they start.
+#[derive(Debug, Default)]
+struct Preface {
+    octets: Vec<u8>,
+    /// Of the first octet behind a proxy's header, as far as one is known to be there.
+    start: Mark,
+}
+
 /// One HTTP connection.
 #[derive(Debug)]
 pub(super) struct Conversation {
@@ -53,7 +61,7 @@ pub(super) struct Conversation {
     responses: Reader,
     queue: Queue,
     /// First octets of the client, while a proxy's header may stand there.
-    preface: Option<Vec<u8>>,
+    preface: Option<Preface>,
     /// The client that a proxy's header named.
     proxied: Option<IpAddr>,
     /// A response under way that answers no known request.
@@ -74,17 +82,19 @@ impl Conversation {
             requests: Reader::new(Role::Requests, state),
             responses: Reader::new(Role::Responses, state),
             queue: Queue::default(),
-            preface: opening.initiator.map(|_| Vec::new()),
+            preface: opening.initiator.map(|_| Preface::default()),
             proxied: None,
             orphan: None,
             interim: None,
         }
     }
 
-    /// Octets of memory that incomplete heads take.
+    /// Octets of memory that heads take: incomplete ones, and those of exchanges under way.
     pub(super) fn buffered(&self) -> usize {
-        let preface = self.preface.as_ref().map_or(0, Vec::capacity);
-        self.requests.buffered() + self.responses.buffered() + preface
+        let preface = self.preface.as_ref().map_or(0, |preface| preface.octets.capacity());
+        let incomplete = self.requests.buffered() + self.responses.buffered() + preface;
+        let orphan = self.orphan.as_ref().map_or(0, |orphan| orphan.head_octets());
+        incomplete + self.queue.octets() + orphan
     }
 
     /// Takes note that the next octets of a side may not be those its peer received.
@@ -132,42 +142,49 @@ impl Conversation {
     /// Reads octets of the client, after the header of a proxy if there is one.
     fn client_octets<S: FnMut(Observation)>(
         &mut self,
-        input: Input<'_>,
+        mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
         let Some(mut preface) = self.preface.take() else {
             return self.request_octets(input, context);
         };
-        let before = preface.len();
+        let before = preface.octets.len();
         if before == 0 && start_line::is_known_method(first_word(input.octets)) {
             return self.request_octets(input, context);
         }
-        preface.extend_from_slice(input.octets);
-        let header = match proxy::start(&preface) {
+        preface.octets.extend_from_slice(input.octets);
+        let start = proxy::start(&preface.octets);
+        let header = if let proxy::Start::Header(length, _) = start { length } else { 0 };
+        if before <= header {
+            let position = input.mark.position + (header - before) as u64;
+            preface.start = Mark { position, ..input.mark };
+        }
+        match start {
             proxy::Start::Partial => return self.wait(preface),
-            proxy::Start::Other => 0,
-            proxy::Start::Header(length, client) => {
-                self.proxied = client;
-                length
-            }
-        };
-        match opaque::start(&preface[header..]) {
+            proxy::Start::Header(_, client) => self.proxied = client,
+            proxy::Start::Other => {}
+        }
+        match opaque::start(&preface.octets[header..]) {
             opaque::Start::Partial => self.wait(preface),
             opaque::Start::Known(protocol) => {
-                context.counters.opaque_octets += preface.len() as u64;
+                context.counters.opaque_octets += preface.octets.len() as u64;
                 self.announce(protocol, context);
                 Interest::Opaque
             }
             opaque::Start::Other => {
-                let position = input.mark.position + header as u64 - before as u64;
-                let mark = Mark { position, ..input.mark };
-                self.request_octets(Input { octets: &preface[header..], mark }, context)
+                input.take(header.saturating_sub(before));
+                let kept = &preface.octets[header.min(before)..before];
+                let kept = Input { octets: kept, mark: preface.start };
+                match self.request_octets(kept, context) {
+                    Interest::Keep => self.request_octets(input, context),
+                    Interest::Opaque => Interest::Opaque,
+                }
             }
         }
     }
 
     /// Keeps first octets until there are enough to tell what they start.
-    fn wait(&mut self, preface: Vec<u8>) -> Interest {
+    fn wait(&mut self, preface: Preface) -> Interest {
         self.preface = Some(preface);
         Interest::Keep
     }
@@ -182,7 +199,7 @@ impl Conversation {
     /// Puts out what the connection speaks, where its first octets end before they say all.
     fn announce_cut<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
         let preface = self.preface.take().unwrap_or_default();
-        if let Some(protocol) = opaque::cut_short(&preface) {
+        if let Some(protocol) = opaque::cut_short(&preface.octets) {
             self.announce(protocol, context);
         } else if self.spoke_no_http(context.ports) {
             self.announce(Protocol::Unknown, context);
@@ -244,7 +261,7 @@ impl Conversation {
         match client {
             Some(client) if side == client => {
                 let preface = self.preface.take().unwrap_or_default();
-                if let Some(protocol) = opaque::cut_short(&preface) {
+                if let Some(protocol) = opaque::cut_short(&preface.octets) {
                     self.announce(protocol, context);
                 }
                 self.request_gap(length, context);
@@ -255,7 +272,7 @@ impl Conversation {
                 self.responses.move_to(end);
             }
             None => {
-                self.queue.hide_requests(position, position, true);
+                self.queue.hide_requests(position, position, Unseen::LostWithin);
                 self.queue.hide_responses(true);
             }
         }
@@ -290,17 +307,10 @@ impl Conversation {
         self.announce_cut(context);
     }
 
-    /// The side that asks, by what `side` sends, else by who opened the connection, else by port.
+    /// The side that asks: who opened the connection; where that was not seen, by what `side` sends,
+    /// else by port. What a side says is its own choice and never overrules who it is.
     fn find_client(&mut self, side: Side, input: Input<'_>, ports: &PortFilter) -> Option<Side> {
-        let line = input.octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let client = if start_line::request_line(line).is_some() {
-            Some(side)
-        } else if start_line::status_line(line).is_some() {
-            Some(side.peer())
-        } else {
-            self.opening.initiator
-        };
+        let client = self.opening.initiator.or_else(|| client_by_line(side, input.octets));
         self.settle_client(client, ports)
     }
 
@@ -371,6 +381,17 @@ impl Conversation {
             let front = self.queue.pop_front().expect("the front was just looked at");
             emit(front.exchange, context);
         }
+    }
+}
+
+/// The side that asks, where the first line that `side` sends tells.
+fn client_by_line(side: Side, octets: &[u8]) -> Option<Side> {
+    let line = octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if start_line::request_line(line).is_some() {
+        Some(side)
+    } else {
+        start_line::status_line(line).map(|_| side.peer())
     }
 }
 

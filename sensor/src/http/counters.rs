@@ -43,7 +43,7 @@ pub struct Counters {
     pub opaque_octets: u64,
     /// Connections that left HTTP or never spoke it.
     pub opaque_connections: u64,
-    /// Connections that made room because incomplete heads took too much memory.
+    /// Connections that made room because heads took too much memory.
     pub head_evictions: u64,
     /// Requests whose trusted proxy sent something that is no address where one was due.
     pub bad_forwarding: u64,

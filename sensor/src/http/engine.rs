@@ -28,7 +28,7 @@ struct Conversations {
     bodies: BodyPolicies,
     allowance: Allowance,
     proxies: TrustedProxies,
-    /// Octets of memory that incomplete heads take, and may take.
+    /// Octets of memory that heads of messages and exchanges under way take, and may take.
     buffered: usize,
     buffer_limit: usize,
     counters: Counters,
@@ -123,7 +123,7 @@ impl Engine {
         self.table.open_connections()
     }
 
-    /// Octets of memory that incomplete heads take.
+    /// Octets of memory that heads of messages and exchanges under way take.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.conversations.buffered
@@ -141,7 +141,7 @@ impl Engine {
         self.table.counters()
     }
 
-    /// Ends the connections silent longest while incomplete heads take too much memory.
+    /// Ends the connections silent longest while heads take too much memory.
     fn shed(&mut self, sink: &mut impl FnMut(Observation)) {
         let Self { table, conversations } = self;
         while conversations.buffered > conversations.buffer_limit {

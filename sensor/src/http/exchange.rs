@@ -50,6 +50,15 @@ pub struct Exchange {
     pub anomalies: Vec<Anomaly>,
 }
 
+impl Exchange {
+    /// Octets of memory that its heads take.
+    pub(super) fn head_octets(&self) -> usize {
+        let request = self.request.as_ref().map_or(0, |request| request.headers.octets());
+        let response = self.response.as_ref().map_or(0, |response| response.headers.octets());
+        request + response
+    }
+}
+
 /// The connection that carried an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {

@@ -33,6 +33,11 @@ impl Headers {
         self.fields.iter().map(|(name, value)| (part(&self.head, name), part(&self.head, value)))
     }
 
+    /// Octets of memory that they take.
+    pub(super) fn octets(&self) -> usize {
+        self.head.len() + self.fields.capacity() * size_of::<(Range<u32>, Range<u32>)>()
+    }
+
     /// The values of every field of this name, compared without case (RFC 9110, section 5.1).
     #[inline]
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {

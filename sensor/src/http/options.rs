@@ -62,7 +62,8 @@ impl BodyPolicy {
 pub struct Limits {
     /// Bounds of the stage below.
     pub tcp: tcp::Limits,
-    /// Octets of message heads that are not complete yet, over all connections.
+    /// Octets of message heads that are not complete yet or whose exchange is not, over all
+    /// connections.
     pub head_octets: usize,
 }
 

@@ -15,8 +15,19 @@ pub(super) struct Pending {
     pub(super) start: Mark,
     /// Whether all of the request was read.
     pub(super) request_done: bool,
-    /// Position in the stream of responses when requests before this one may have been lost.
-    hidden_before: Option<u64>,
+    /// Position in the stream of responses when requests before this one may have been lost, and why.
+    hidden_before: Option<(u64, Unseen)>,
+}
+
+/// Why requests may go unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// What is there is not understood.
+    NotUnderstood,
+    /// Segments are missing from within a request on, and perhaps no more than that request.
+    LostWithin,
+    /// Segments are missing where a request was due.
+    LostRequest,
 }
 
 /// Requests that may have been lost after the last one in the queue.
@@ -26,8 +37,22 @@ struct Hidden {
     position: u64,
     /// Position in the stream of responses then.
     answered: u64,
-    /// Whether that is for want of segments.
-    lost: bool,
+    why: Unseen,
+}
+
+/// How a client waits for answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Habit {
+    /// It sent nothing yet.
+    #[default]
+    Unknown,
+    /// It sends a request when it has the answer to the one before, as far as was seen.
+    Waits,
+    /// It does not.
+    Pipelines,
+    /// It does not, and responses may come to requests that are no longer here. It is never known
+    /// again which one is the last of them.
+    Astray,
 }
 
 /// Which request a response answers.
@@ -52,6 +77,11 @@ pub(super) struct Queue {
     responses_lost: bool,
     /// Whether the last response could not be told to belong to one request.
     unclear: bool,
+    habit: Habit,
+    /// How much the client had received when it sent the last request.
+    received: u64,
+    /// Position after the last response that was given to its request.
+    answered: u64,
 }
 
 impl Queue {
@@ -62,16 +92,30 @@ impl Queue {
             self.responses_hidden = false;
             self.responses_lost = false;
         }
-        let hidden_before = self.hidden.take().map(|hidden| hidden.answered);
+        let habit = match self.habit {
+            Habit::Unknown => Habit::Waits,
+            Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
+            known => known,
+        };
+        self.habit = habit;
+        self.received = start.acknowledged;
+        let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
     }
 
     /// Takes note that requests may go unseen from `position` on, while responses up to `answered`
-    /// were seen; whether because segments were `lost`.
-    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, lost: bool) {
-        let hidden = self.hidden.get_or_insert(Hidden { position, answered, lost });
-        hidden.lost |= lost;
+    /// were seen.
+    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, why: Unseen) {
+        let hidden = self.hidden.get_or_insert(Hidden { position, answered, why });
+        if hidden.why == Unseen::NotUnderstood {
+            hidden.why = why;
+        }
+    }
+
+    /// Takes note that a response was given to its request, and ended at `position`.
+    pub(super) fn answer_until(&mut self, position: u64) {
+        self.answered = position;
     }
 
     /// Takes note that responses may go unseen; whether because segments were `lost`.
@@ -82,6 +126,13 @@ impl Queue {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Octets of memory that the requests take, but for the place that every connection has for one.
+    pub(super) fn octets(&self) -> usize {
+        const PLACE: usize = size_of::<Pending>() + size_of::<Exchange>();
+        let heads = self.entries.iter().map(|pending| pending.exchange.head_octets());
+        self.len().saturating_sub(1) * PLACE + heads.sum::<usize>()
     }
 
     pub(super) fn front_mut(&mut self) -> Option<&mut Pending> {
@@ -108,19 +159,30 @@ impl Queue {
     }
 
     /// Takes out the first exchange if its response was lost: the client, which had sent it before
-    /// it received up to `received`, sends another request now.
+    /// it received up to `received`, sends another request now. Of a client that pipelines that says
+    /// nothing of which of its requests was answered.
     pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
         let first = self.entries.front()?;
         let unseen = self.responses_lost
+            && !self.pipelines()
             && first.request_done
             && first.exchange.response.is_none()
             && first.start.acknowledged < received;
-        if unseen { self.pop_front().map(|pending| pending.exchange) } else { None }
+        if !unseen {
+            return None;
+        }
+        // All that it had received may have been the one response.
+        if let Some(hidden) = self.hidden.as_mut().filter(|h| h.why == Unseen::LostRequest) {
+            hidden.answered = hidden.answered.max(received);
+        }
+        self.pop_front().map(|pending| pending.exchange)
     }
 
     /// Whether a response without a request is one because segments are missing.
     pub(super) fn has_lost_requests(&self) -> bool {
-        self.unclear || self.hidden.is_some_and(|hidden| hidden.lost)
+        self.unclear
+            || self.habit == Habit::Astray
+            || self.hidden.is_some_and(|hidden| hidden.why != Unseen::NotUnderstood)
     }
 
     pub(super) fn has_lost_responses(&self) -> bool {
@@ -147,8 +209,9 @@ impl Queue {
             .count();
         let choice = match candidates {
             0 => return Choice::Nobody,
+            _ if self.habit == Habit::Astray => Choice::Unclear(candidates),
             _ if self.responses_hidden => self.choose_after_loss(candidates, response),
-            _ if self.entries.front().is_some_and(Pending::may_not_be_next) => {
+            _ if self.entries.front().is_some_and(|front| self.may_not_be_next(front)) => {
                 Choice::Unclear(candidates)
             }
             _ => Choice::After(0),
@@ -156,6 +219,9 @@ impl Queue {
         self.responses_hidden = false;
         self.responses_lost = false;
         self.unclear = matches!(choice, Choice::Unclear(_));
+        if self.unclear && self.pipelines() {
+            self.habit = Habit::Astray;
+        }
         choice
     }
 
@@ -163,22 +229,31 @@ impl Queue {
     /// so the last candidate is the one that is waiting.
     fn choose_after_loss(&self, candidates: usize, response: Mark) -> Choice {
         let Some(last) = self.entries.get(candidates - 1) else { return Choice::Nobody };
-        let before = candidates.checked_sub(2).and_then(|index| self.entries.get(index));
-        let pipelined =
-            before.is_some_and(|before| before.start.acknowledged >= last.start.acknowledged);
         let later_one_hidden = candidates == self.entries.len()
             && self.hidden.is_some_and(|hidden| hidden.position < response.acknowledged);
-        if pipelined || later_one_hidden || last.may_not_be_next() {
+        let pipelined = self.pipelines() && candidates > 1;
+        if pipelined || later_one_hidden || self.may_not_be_next(last) {
             Choice::Unclear(candidates)
         } else {
             Choice::After(candidates - 1)
         }
     }
-}
 
-impl Pending {
+    fn pipelines(&self) -> bool {
+        matches!(self.habit, Habit::Pipelines | Habit::Astray)
+    }
+
     /// Whether a lost request before this one may still have been unanswered when it was sent.
-    fn may_not_be_next(&self) -> bool {
-        self.hidden_before.is_some_and(|answered| self.start.acknowledged <= answered)
+    ///
+    /// A request that was lost where one was due is answered after those before it: what the client
+    /// had received goes beyond their responses, or the lost one was not answered.
+    fn may_not_be_next(&self, pending: &Pending) -> bool {
+        pending.hidden_before.is_some_and(|(answered, why)| {
+            let answered = match why {
+                Unseen::LostRequest => answered.max(self.answered),
+                Unseen::LostWithin | Unseen::NotUnderstood => answered,
+            };
+            self.pipelines() || pending.start.acknowledged <= answered
+        })
     }
 }

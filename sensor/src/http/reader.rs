@@ -355,6 +355,7 @@ impl Reader {
         if let Some(end) = end {
             input.take(end - before);
             self.buffer.truncate(end);
+            self.buffer.shrink_to_fit();
             self.scanned = 0;
             return Found::Head(std::mem::take(&mut self.buffer).into());
         }

@@ -6,7 +6,9 @@ mod loss;
 mod messages;
 mod opaque;
 mod properties;
+mod roles;
 mod skips;
+mod starts;
 
 use std::fmt::Write;
 

@@ -6,6 +6,7 @@ use super::{Context, Conversation, Interest, emit};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::head::{self, RequestHead, Tolerance};
 use crate::http::options::MAX_PIPELINED;
+use crate::http::queue::Unseen;
 use crate::http::reader::{Found, GapIn, Input, State};
 use crate::http::start_line;
 use crate::http::{Anomaly, Body, Coverage, Observation, PortFilter, Request};
@@ -27,7 +28,7 @@ impl Conversation {
                         if self.never_spoke_http(context.ports) {
                             return Interest::Opaque;
                         }
-                        self.miss_requests(false);
+                        self.miss_requests(Unseen::NotUnderstood);
                     }
                 }
                 State::Body(_) => match self.requests.body(&mut input) {
@@ -35,7 +36,7 @@ impl Conversation {
                     Progress::Done => self.end_request(true, 0, Coverage::FULL, context),
                     Progress::Broken => {
                         self.end_request(false, 0, Coverage::TRUNCATED, context);
-                        self.miss_requests(false);
+                        self.miss_requests(Unseen::NotUnderstood);
                     }
                 },
                 State::Search => {
@@ -56,7 +57,7 @@ impl Conversation {
         if let GapIn::Body(Skip::Past(_, surplus)) = self.requests.gap(length) {
             self.end_request(true, surplus, Coverage::FULL, context);
             if surplus > 0 {
-                self.miss_requests(true);
+                self.miss_requests(Unseen::LostRequest);
             }
         }
     }
@@ -68,11 +69,11 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         match self.requests.gap(length) {
-            GapIn::Nothing => self.miss_requests(true),
+            GapIn::Nothing => self.miss_requests(Unseen::LostRequest),
             GapIn::Head(head) => {
                 let head = head::request(&head, Tolerance::Understandable);
                 self.cut_request(head, Coverage::GAP, context);
-                self.miss_requests(true);
+                self.miss_requests(Unseen::LostWithin);
             }
             GapIn::Body(Skip::Within(_)) => {
                 if let Some(pending) = self.queue.back_mut() {
@@ -83,12 +84,12 @@ impl Conversation {
                 let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
                 self.end_request(true, surplus, coverage, context);
                 if surplus > 0 {
-                    self.miss_requests(true);
+                    self.miss_requests(Unseen::LostRequest);
                 }
             }
             GapIn::Body(Skip::Lost) => {
                 self.end_request(false, length, Coverage::GAP, context);
-                self.miss_requests(true);
+                self.miss_requests(Unseen::LostWithin);
             }
         }
     }
@@ -215,12 +216,11 @@ impl Conversation {
         self.emit_complete(context);
     }
 
-    /// Requests may go unseen from here on: for want of segments, so that the next octets may start
-    /// one, or because what is there is not understood.
-    fn miss_requests(&mut self, lost: bool) {
+    /// Requests may go unseen from here on. Where segments are missing, the next octets may start one.
+    fn miss_requests(&mut self, why: Unseen) {
         let unread = self.requests.message_end();
-        self.queue.hide_requests(unread, self.responses.position(), lost);
-        self.requests.lose_track(lost);
+        self.queue.hide_requests(unread, self.responses.position(), why);
+        self.requests.lose_track(why != Unseen::NotUnderstood);
     }
 
     /// Puts out requests whose responses the client has received and the capture has not.

@@ -177,9 +177,11 @@ impl Conversation {
             response.body = ended.body;
             response.wire_bytes = ended.wire_bytes;
         }
-        match self.orphan.take() {
-            Some(orphan) => emit(orphan, context),
-            None => self.emit_complete(context),
+        if let Some(orphan) = self.orphan.take() {
+            emit(orphan, context);
+        } else {
+            self.queue.answer_until(self.responses.message_end());
+            self.emit_complete(context);
         }
     }
 

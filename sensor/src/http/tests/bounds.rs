@@ -38,6 +38,32 @@ fn heads_that_never_end_make_room_for_those_that_do() {
     assert_eq!(engine.counters().head_evictions, exchanges);
 }
 
+/// Whole heads, of which a body or an answer is awaited that never comes: one a connection, many, and
+/// many that are small.
+#[test]
+fn heads_that_wait_make_room_for_those_that_do_not() {
+    let limits = Limits { head_octets: 1 << 20, ..Limits::default() };
+    let long = format!("X: {}\r\n", "y".repeat(30_000));
+    let post = format!("POST / HTTP/1.1\r\nContent-Length: 1000\r\n{long}\r\n");
+    let get = format!("GET / HTTP/1.1\r\n{long}\r\n");
+    for (request, pipelined) in [(&*post, 1), (&*get, 100), ("GET / HTTP/1.1\r\n\r\n", 100)] {
+        let mut engine = Engine::new(Options { limits, ..Options::default() });
+        let mut exchanges = 0;
+        for port in 1..100 {
+            let mut wire = Wire::open();
+            wire.client.set_port(port);
+            let wire = (0..pipelined).fold(wire, |wire, _| wire.client(request));
+            for segment in wire.segments() {
+                engine.segment(&segment, &mut |_| exchanges += 1);
+                assert!(engine.buffered() <= 1 << 20, "{}", engine.buffered());
+            }
+        }
+        assert!(engine.counters().head_evictions > 0 && exchanges > 50, "{exchanges}");
+        engine.finish(&mut |_| exchanges += 1);
+        assert_eq!((exchanges, engine.buffered()), (99 * pipelined, 0));
+    }
+}
+
 #[test]
 fn chunk_extensions_and_trailers_without_end_break_the_body() {
     let head = "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -79,7 +105,7 @@ fn a_body_of_any_length_takes_no_memory() {
             engine.segment(&segment, &mut sink);
         }
     }
-    assert_eq!(engine.buffered(), 0);
+    assert_eq!(engine.buffered(), 51 + 16, "the head and where its field is");
     assert_eq!(engine.tcp_counters().delivered_octets, 100_001_000 + 51);
 }
 

@@ -31,7 +31,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     prop_oneof![Just(Shape::None), Just(Shape::Length), Just(Shape::Chunked)]
 }
 
-fn plans() -> impl Strategy<Value = Vec<Plan>> {
+fn plan() -> impl Strategy<Value = Plan> {
     let plan = (
         any::<bool>(),
         (shape(), 0_usize..200),
@@ -39,14 +39,17 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
         (shape(), 0_usize..200),
         prop_oneof![Just(200_u16), Just(204), Just(404), Just(500)],
     );
-    let plan = plan.prop_map(|(post, request, interim, response, status)| Plan {
+    plan.prop_map(|(post, request, interim, response, status)| Plan {
         post,
         request,
         interim,
         response,
         status,
-    });
-    prop::collection::vec(plan, 1..6)
+    })
+}
+
+fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    prop::collection::vec(plan(), 1..6)
 }
 
 /// A field and the body it announces. The body looks like requests, to tempt a reader who lost its
@@ -107,6 +110,29 @@ fn wire(plans: &[Plan], pipelined: bool, cuts: &[Index]) -> Wire {
         for (id, plan) in plans.iter().enumerate() {
             wire = say(wire, From::Client, &request(id, plan), cuts);
             wire = say(wire, From::Server, &response(id, plan), cuts);
+        }
+    }
+    wire.close()
+}
+
+/// Two requests, then at each of the `turns` a request, or a response to one that waits for it; each
+/// in a segment.
+fn crossing(plans: &[Plan], turns: &[bool]) -> Wire {
+    let mut wire = Wire::open();
+    let (mut asked, mut answered) = (0, 0);
+    let turns = [true, true].iter().chain(turns).chain([&false].into_iter().cycle());
+    for ask in turns {
+        if *ask && asked < plans.len() {
+            wire = wire.client(request(asked, &plans[asked]));
+            asked += 1;
+        } else if answered < asked {
+            wire = wire.server(response(answered, &plans[answered]));
+            answered += 1;
+        } else if asked == plans.len() {
+            break;
+        } else {
+            wire = wire.client(request(asked, &plans[asked]));
+            asked += 1;
         }
     }
     wire.close()
@@ -196,30 +222,54 @@ proptest! {
         lost in prop::collection::vec(any::<Index>(), 1..8),
     ) {
         let whole = wire(&plans, pipelined, &cuts);
-        let truth = exchanges(&whole);
-        let (mut packets, mut rest) = after_handshake(&whole);
-        for index in lost {
-            if !rest.is_empty() {
-                rest.remove(index.index(rest.len()));
-            }
-        }
-        packets.extend(rest);
-        let left = whole.with(packets);
-        let all: Vec<String> = exchanges(&left).iter().map(line).collect();
-        for seen in exchanges(&left) {
-            let (request, response) = id_of(&seen);
-            if let (Some(request), Some(response)) = (&request, &response) {
-                prop_assert_eq!(request, response, "{:#?}", all);
-            }
-            let id = request.or(response);
-            let original = id.and_then(|id| truth.iter().find(|t| id_of(t).0.as_ref() == Some(&id)));
-            if let Some(original) = original {
-                prop_assert!(is_part_of(&seen, original), "{} of {}", line(&seen), line(original));
-            } else {
-                prop_assert!(seen.coverage.has(Coverage::GAP), "{}", line(&seen));
-            }
+        let (handshake, mut rest) = after_handshake(&whole);
+        lose(&mut rest, &lost);
+        let left = whole.with([handshake, rest].concat());
+        check_part(&exchanges(&left), &exchanges(&whole))?;
+    }
+
+    /// Of a client that was seen to pipeline, while requests and responses cross in any way.
+    #[test]
+    fn loss_gives_no_request_the_answer_to_another(
+        plans in prop::collection::vec(plan(), 3..12),
+        turns in prop::collection::vec(any::<bool>(), 0..30),
+        lost in prop::collection::vec(any::<Index>(), 1..4),
+    ) {
+        let whole = crossing(&plans, &turns);
+        let (kept, rest) = whole.packets.split_at(4);
+        let mut rest = rest.to_vec();
+        lose(&mut rest, &lost);
+        let left = whole.with([kept, &rest].concat());
+        check_part(&exchanges(&left), &exchanges(&whole))?;
+    }
+}
+
+/// Takes packets out.
+fn lose(packets: &mut Vec<Packet>, lost: &[Index]) {
+    for index in lost {
+        if !packets.is_empty() {
+            packets.remove(index.index(packets.len()));
         }
     }
+}
+
+/// Whether what was seen of a conversation of which packets were lost is part of the `truth`.
+fn check_part(left: &[Exchange], truth: &[Exchange]) -> Result<(), TestCaseError> {
+    let all: Vec<String> = left.iter().map(line).collect();
+    for seen in left {
+        let (request, response) = id_of(seen);
+        if let (Some(request), Some(response)) = (&request, &response) {
+            prop_assert_eq!(request, response, "{:#?}", all);
+        }
+        let id = request.or(response);
+        let original = id.and_then(|id| truth.iter().find(|t| id_of(t).0.as_ref() == Some(&id)));
+        if let Some(original) = original {
+            prop_assert!(is_part_of(seen, original), "{} of {}", line(seen), line(original));
+        } else {
+            prop_assert!(seen.coverage.has(Coverage::GAP), "{}", line(seen));
+        }
+    }
+    Ok(())
 }
 
 /// Octets that are HTTP in places.

@@ -1,0 +1,37 @@
+//! When a message starts, however it was cut into segments.
+
+use super::{line, replay};
+use crate::http::{Options, TrustedProxies};
+use crate::tcp::wire::Wire;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+const SECOND: u64 = 1_000_000_000;
+
+/// `expected` is when the request of a connection started, in seconds after its first packet.
+#[track_caller]
+fn check_started(wire: &Wire, expected: u64) {
+    let proxies = TrustedProxies(vec!["10.0.0.1/32".parse().unwrap()]);
+    let (exchanges, _) = replay(wire, Options { proxies, ..Options::default() });
+    assert_eq!(exchanges.len(), 1);
+    let request = exchanges[0].request.as_ref().unwrap();
+    let after = request.started.0 - wire.packets[0].time;
+    assert_eq!(after / SECOND, expected, "{}", line(&exchanges[0]));
+}
+
+/// A proxy's header and HTTP/2 begin as requests may, and are waited for.
+#[test]
+fn a_request_starts_with_its_first_octet() {
+    let get = "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+    for cut in 1..get.len() {
+        let wire = Wire::open().wait(SECOND).client(&get[..cut]).wait(5 * SECOND);
+        check_started(&wire.client(&get[cut..]).server(OK).close(), 1);
+    }
+    let header = "PROXY TCP4 192.0.2.1 10.0.0.2 5000 80\r\n";
+    let all = format!("{header}{get}");
+    for cut in 1..all.len() {
+        let wire = Wire::open().wait(SECOND).client(&all[..cut]).wait(5 * SECOND);
+        let started = if cut <= header.len() { 6 } else { 1 };
+        check_started(&wire.client(&all[cut..]).server(OK).close(), started);
+    }
+}
