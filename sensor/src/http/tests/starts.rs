@@ -11,7 +11,10 @@ const SECOND: u64 = 1_000_000_000;
 /// `expected` is when the request of a connection started, in seconds after its first packet.
 #[track_caller]
 fn check_started(wire: &Wire, expected: u64) {
-    let proxies = TrustedProxies(vec!["10.0.0.1/32".parse().unwrap()]);
+    let proxies = TrustedProxies {
+        networks: vec!["10.0.0.1/32".parse().unwrap()],
+        ..TrustedProxies::default()
+    };
     let (exchanges, _) = replay(wire, Options { proxies, ..Options::default() });
     assert_eq!(exchanges.len(), 1);
     let request = exchanges[0].request.as_ref().unwrap();
