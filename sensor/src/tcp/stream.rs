@@ -78,12 +78,12 @@ impl Stream {
         position + u64::from(self.fin_unseen) >= self.next
     }
 
-    /// Forgets the data that is held; how many segments of it.
+    /// Forgets the data that is held, and a FIN as far away; how many segments of data it was.
     pub(super) fn discard(&mut self) -> u64 {
-        let Some(held) = self.held.as_mut() else { return 0 };
+        let Some(mut held) = self.held.take() else { return 0 };
         let discarded = std::mem::take(&mut held.assembler);
-        if held.fin.is_none() {
-            self.held = None;
+        if held.fin.is_some_and(|fin| !self.is_incredible(fin.position)) {
+            self.held = Some(held);
         }
         discarded.len() as u64
     }
