@@ -300,7 +300,7 @@ mod tests {
             let finding = Finding::new(RULES[0].0, time, source, 80, String::new(), Vec::new());
             let mut told = false;
             claims.tell(("a-rule", About::Source(source.into()), 80), QUIET, finding, &mut |_| {
-                told = true
+                told = true;
             });
             told
         };
