@@ -38,6 +38,6 @@ pub use identity::TrustedProxies;
 pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};
 pub use policies::BodyPolicies;
-pub use spelling::canonical_path;
+pub use spelling::{canonical_path, unescape};
 pub use target::{Target, host_of};
 pub use tls::ClientHello;

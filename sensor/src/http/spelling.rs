@@ -25,12 +25,19 @@ pub fn canonical_path(path: &[u8]) -> Cow<'_, [u8]> {
 fn decode(path: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
-    while let [first, after @ ..] = rest {
-        let (octet, left) = escaped(rest).unwrap_or((*first, after));
+    while let Some((octet, after)) = unescape(rest) {
         decoded.push(octet);
-        rest = left;
+        rest = after;
     }
     decoded
+}
+
+/// The octet that `text` starts with, decoded where it is escaped (RFC 3986, section 2.1), and what
+/// follows it; `None` where there is none.
+#[must_use]
+pub fn unescape(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (first, after) = text.split_first()?;
+    Some(escaped(text).unwrap_or((*first, after)))
 }
 
 /// The octet that an escape at the start of `text` stands for, and what follows it.

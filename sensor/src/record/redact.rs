@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
+use crate::http::unescape;
 use crate::webhook::{HeaderRole, Roles};
 
 /// What stands in the place of a secret.
@@ -148,19 +149,12 @@ fn is_secret_parameter(name: &[u8]) -> bool {
 fn decode(name: &[u8], plain: &mut [u8; MAX_NAME_BYTES]) -> Option<usize> {
     let mut length = 0;
     let mut rest = name;
-    while let Some((&first, after)) = rest.split_first() {
-        let decoded = if first == b'%' { hexadecimal(after) } else { None };
-        *plain.get_mut(length)? = decoded.unwrap_or(first).to_ascii_lowercase();
-        rest = if decoded.is_some() { &after[2..] } else { after };
+    while let Some((octet, after)) = unescape(rest) {
+        *plain.get_mut(length)? = octet.to_ascii_lowercase();
+        rest = after;
         length += 1;
     }
     Some(length)
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let value = digit(*digits.first()?)? * 16 + digit(*digits.get(1)?)?;
-    u8::try_from(value).ok()
 }
 
 /// Whether `name`, in lower case, is one that secrets have.

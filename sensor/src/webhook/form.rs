@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::http::unescape;
+
 /// Every field of `body` as (name, value), decoded, in the order sent.
 pub(super) fn fields(body: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     body.split(|b| *b == b'&').filter(|field| !field.is_empty()).map(|field| {
@@ -19,17 +21,9 @@ fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        let (octet, used) = match (first, tail) {
-            (b'+', _) => (b' ', 1),
-            (b'%', [high, low, ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, 3),
-                _ => (b'%', 1),
-            },
-            _ => (*first, 1),
-        };
-        decoded.push(octet);
-        rest = &rest[used..];
+    while let Some((octet, after)) = unescape(rest) {
+        decoded.push(if rest[0] == b'+' { b' ' } else { octet });
+        rest = after;
     }
     Cow::Owned(decoded)
 }
