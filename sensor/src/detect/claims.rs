@@ -94,7 +94,7 @@ impl Claims {
     ) {
         let time = finding.time;
         // What was said later was said before the clock was set back.
-        let is_quiet = |said: &Timestamp| u128::from(time.0.abs_diff(said.0)) < quiet.as_nanos();
+        let is_quiet = |said: &Timestamp| time.distance(*said) < quiet;
         if !self.said.get(&key).is_some_and(is_quiet) && self.quota.admits(&mut finding) {
             self.said.put(key, time);
             out(finding);
