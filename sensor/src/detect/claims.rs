@@ -106,8 +106,11 @@ pub(super) const fn rule(id: &'static str) -> Rule {
     Rule { id, version: 1, consequence: Consequence::Alert }
 }
 
+/// A proof of ownership may be signed wrongly on purpose, as Discord does to see it refused.
 fn forged(delivery: &Delivery) -> Option<String> {
-    with_status(delivery, Status::Invalid)
+    let is_refused = matches!(delivery.answer(), Some((400..500, _)));
+    let is_probe = delivery.handshake && is_refused;
+    with_status(delivery, Status::Invalid).filter(|_| !is_probe)
 }
 
 fn stale(delivery: &Delivery) -> Option<String> {
@@ -308,6 +311,26 @@ mod tests {
             assert_eq!(is_news(second), news, "{second}");
         }
         assert!(is_news(3660));
+    }
+
+    #[test]
+    fn a_probe_that_was_refused_is_not_told() {
+        use crate::webhook::fixture::answered;
+        use crate::webhook::{Reason, Signature};
+        let told = |handshake, status| {
+            let head = "X-Signature-Ed25519: 00";
+            let mut delivery =
+                deliver_to(answered(exchange("/", head), Timestamp(1), status), Vec::new());
+            delivery.handshake = handshake;
+            let reason = Some(Reason::Mismatch);
+            let (status, scheme) = (Status::Invalid, None);
+            delivery.signature =
+                Some(Signature { status, reason, scheme, key_id: None, skew_ms: None });
+            forged(&delivery).is_some()
+        };
+        let (refused, taken) = (Some((401, 1)), Some((200, 1)));
+        assert!(told(true, taken) && told(true, None));
+        assert!(told(false, refused) && !told(true, refused));
     }
 
     #[test]
