@@ -34,6 +34,9 @@ const RULES: [(Rule, Claim, Duration); 6] = [
     (MISPLACED, misplaced, QUIET),
 ];
 
+/// The rules that are about how a receiver and its sender are set up.
+const RULES_OF_SETUP: [(Rule, Claim); 2] = [(PLAINTEXT, plaintext), payload::RULE_OF_SETUP];
+
 /// How long a rule says nothing more about the same host and port: one wrong secret fails every
 /// delivery, and a person needs to hear of it once.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
@@ -59,8 +62,8 @@ type Key = (&'static str, About, u16);
 enum About {
     /// All addresses that one host may have: otherwise a /64 of them would be told of one by one.
     Source(IpNet),
-    /// How a receiver is set up: no source can make it worth telling again.
-    Setup(Place),
+    /// How a receiver is set up, in these words: no source can make it worth telling again.
+    Setup(Place, String),
 }
 
 impl Claims {
@@ -78,10 +81,12 @@ impl Claims {
             let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
             self.tell(key, quiet, finding, out);
         }
-        let Some(reason) = plaintext(delivery) else { return };
-        let key = (PLAINTEXT.id, About::Setup(place(delivery)), port);
-        let finding = Finding::new(PLAINTEXT, time, source, port, reason, vec![delivery.id]);
-        self.tell(key, QUIET_OF_SETUP, finding, out);
+        for (rule, claim) in RULES_OF_SETUP {
+            let Some(reason) = claim(delivery) else { continue };
+            let key = (rule.id, About::Setup(place(delivery), reason.clone()), port);
+            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
+            self.tell(key, QUIET_OF_SETUP, finding, out);
+        }
     }
 
     /// Tells of `finding`, if it is news and there is room for it.
