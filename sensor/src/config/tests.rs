@@ -155,6 +155,11 @@ fn bad_values() {
         "[[endpoint]]\nname = \"a\"\nport = 1",
         &["t.toml:1: endpoint: missing field `path_prefix`"],
     );
+    // What was refused is not missing as well.
+    check(
+        "[[endpoint]]\nname = \"a\"\nport = 0\npath_prefix = \"/\"",
+        &["t.toml:3: endpoint.port: 0 is out of range; a TCP port is 1 to 65535"],
+    );
     check(
         "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nschemas = \"/a\"",
         &["t.toml:6: endpoint.schemas: this holds names with their values; \
