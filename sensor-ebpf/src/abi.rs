@@ -5,7 +5,7 @@
 
 pub use address::Address;
 pub use reason::Reason;
-pub use ring::wakes_at;
+pub use ring::{is_due, wakes_at};
 pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 
