@@ -8,6 +8,7 @@ pub mod curl;
 pub mod flood;
 pub mod link;
 pub mod load;
+pub mod loss;
 pub mod metrics;
 pub mod namespace;
 pub mod network;

@@ -23,7 +23,8 @@ const LINKER: [&str; 6] =
     ["g++", "libpolly-22-dev", "libxml2-dev", "libzstd-dev", "llvm-22-dev", "zlib1g-dev"];
 
 /// What the tests and the demo run.
-const TOOLS: [&str; 6] = ["curl", "ethtool", "iproute2", "nginx-light", "prometheus", "tcpdump"];
+const TOOLS: [&str; 7] =
+    ["curl", "ethtool", "iproute2", "nftables", "nginx-light", "prometheus", "tcpdump"];
 
 /// Services that packages of [`TOOLS`] would start now and at every boot.
 const SERVICES: [(&str, &str); 2] =
