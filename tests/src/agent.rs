@@ -145,11 +145,28 @@ impl<'a> Agent<'a> {
     /// # Errors
     /// When it ends or is not ready in time, with what it logged.
     pub fn resume(&mut self) -> Result<()> {
+        self.launch()?;
+        self.wait_until_ready()
+    }
+
+    /// Starts the agent without waiting for it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn launch(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(self.folder.join(LOG));
         let mut run = Command::new(&self.binary);
         run.arg("run").arg("--config").arg(self.config());
         run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.context("cannot log")?);
         self.child = Some(self.namespace.spawn(&mut run)?);
+        Ok(())
+    }
+
+    /// Waits until an agent that was started is ready.
+    ///
+    /// # Errors
+    /// When it ends or is not ready in time, with what it logged.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
         let ready = eventually(START, "the agent is ready", || {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             match ended {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
 use harness::network::{Network, SERVER_V4};
-use harness::patient;
 use harness::server::Server;
+use harness::{eventually, patient};
 use hooksensor::config::{self, XdpMode};
 use hooksensor::kernel::Kernel;
 use nix::sys::signal::Signal;
@@ -17,6 +17,9 @@ const PORT: u16 = 8080;
 
 /// How long a connection that is dropped takes to be given up.
 const CONNECT: Duration = Duration::from_millis(700);
+
+/// How long the agent takes to say in its log what it does.
+const SAID: Duration = Duration::from_secs(10);
 
 fn settings(network: &Network) -> Settings {
     Settings { enforce: true, stay_attached: true, ..Settings::new(network.interfaces(), PORT) }
@@ -90,4 +93,19 @@ fn another_versions_pins_are_refused_and_left_alone() {
     let (done, said) = run(&agent, &["detach", "--config", agent.config().to_str().unwrap()]);
     assert!(done, "{said}");
     assert!(!other.exists());
+}
+
+/// As logrotate sends one at any moment, and `systemctl reload` behind a restart.
+#[test]
+fn a_hangup_during_the_start_ends_nothing() {
+    let network = Network::new(1).unwrap();
+    let settings = Settings::new(network.interfaces(), PORT);
+    let mut agent = Agent::prepare(&binary().unwrap(), &network.server, &settings).unwrap();
+    agent.launch().unwrap();
+    let begun = || agent.log().contains("serving /metrics").then_some(());
+    eventually(SAID, "the start", begun).unwrap();
+    agent.signal(Signal::SIGHUP).unwrap();
+    agent.wait_until_ready().unwrap();
+    let read = || agent.log().contains("configuration read again").then_some(());
+    eventually(SAID, "the reload", read).unwrap();
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::common::Common;
@@ -56,6 +56,8 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     check_privileges()?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    // Before anything that takes time: a hangup would end an agent that does not listen for it.
+    let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let knowledge = Arc::new(know(&config)?);
     let (questions, asked) = mpsc::channel(WAITING_QUESTIONS);
     let _socket = open_doors(&config, &questions).await?;
@@ -67,7 +69,7 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let (desk, shards) = begin(config, knowledge, source, state, outlets, &stop)?;
     let (close, closing) = watch::channel(false);
     let desk = tokio::spawn(desk.run(asked, found, closing));
-    tokio::spawn(reload_on_hangup(questions));
+    tokio::spawn(reload_on_hangup(hangup, questions));
     tracing::info!("ready");
     tokio::select! {
         _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
@@ -190,11 +192,7 @@ fn announce(attachment: &Attachment) {
     );
 }
 
-async fn reload_on_hangup(desk: mpsc::Sender<Question>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::warn!("cannot listen for SIGHUP; use the verb reload");
-        return;
-    };
+async fn reload_on_hangup(mut hangup: Signal, desk: mpsc::Sender<Question>) {
     while hangup.recv().await.is_some() {
         match control::put(control::Request::Reload, &desk).await {
             control::Reply::Failed(error) => {
