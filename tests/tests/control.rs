@@ -56,6 +56,7 @@ fn wrong_usage_ends_with_2() {
         &["ban"][..],
         &["ban", "not-an-address", "--duration", "1h", "--reason", "r"],
         &["ban", "192.0.2.1", "--duration", "soon", "--reason", "r"],
+        &["ban", "192.0.2.1", "--duration", "1h", "--reason", ""],
         &["status", "-o", "yaml"],
         &["dance"],
     ] {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use ipnet::IpNet;
 
@@ -25,7 +26,7 @@ pub(super) struct BanArguments {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     duration: Duration,
     /// Why, in words that will make sense in a year.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     reason: String,
     /// Only on this watched port, instead of all of them. May be repeated.
     #[arg(long = "port", value_name = "PORT", conflicts_with = "host")]

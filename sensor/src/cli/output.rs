@@ -113,10 +113,13 @@ pub(super) fn say(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
-/// Rows under headings, in columns as wide as their widest cell.
+/// Rows under headings, in columns as wide as their widest cell. A cell drives no terminal and ends no
+/// line, whatever somebody wrote into it.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let headings: Vec<_> = headings.iter().map(|heading| (*heading).to_owned()).collect();
-    let lines = || std::iter::once(&headings).chain(rows);
+    let rows: Vec<Vec<_>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let lines = || std::iter::once(&headings).chain(&rows);
     let widths: Vec<_> = (0..headings.len())
         .map(|column| {
             lines().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -128,6 +131,19 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Control characters by their escapes, everything else as it is.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// The figures that are not zero.
@@ -152,5 +168,11 @@ mod tests {
         ];
         let expected = "TARGET       REASON\n203.0.113.9  flood\na            b";
         assert_eq!(table(&["TARGET", "REASON"], &rows), expected);
+    }
+
+    #[test]
+    fn cells_drive_no_terminal() {
+        let rows = vec![vec![String::from("tried\n\u{1b}]0;door\u{7}\u{9b}s")]];
+        assert_eq!(table(&["REASON"], &rows), "REASON\ntried\\n\\u{1b}]0;door\\u{7}\\u{9b}s");
     }
 }

@@ -63,11 +63,5 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl std::error::Error for ConfigError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source),
-            Self::Refused(_) => None,
-        }
-    }
-}
+/// What the system said is part of what it displays, and so no source of its own.
+impl std::error::Error for ConfigError {}

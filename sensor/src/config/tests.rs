@@ -236,6 +236,17 @@ fn settings_that_do_not_fit() {
 }
 
 #[test]
+fn what_a_file_can_ask_for_is_bounded() {
+    check(
+        "[kernel]\nmax_bans = 20000000\n[output.file]\nkeep = 4294967295",
+        &[
+            "t.toml:2: kernel.max_bans: 20000000 is out of range; write 1 to 16777216",
+            "t.toml:4: output.file.keep: 4294967295 files are too many; the most is 1000",
+        ],
+    );
+}
+
+#[test]
 fn every_problem_is_reported_in_the_order_of_lines() {
     let text = "ports = [0, 1, 70000]\nenforce = 1\n[kernel]\nmax_bans = 0\nx = 1\n\
                 [ban]\nwindow = \"1\"\nwidest_v4 = 0\n";

@@ -26,6 +26,11 @@ const MIN_HTTP_MEMORY: usize = 1 << 20;
 /// A file of records smaller than this would be set aside every few records.
 const MIN_FILE_BYTES: u64 = 64 << 10;
 
+/// Entries that a map of the kernel can be asked to hold: at two hundred octets each they are 3 GiB.
+const MAX_ENTRIES: u32 = 1 << 24;
+/// Files set aside that can be kept: every rotation renames each of them, while records wait.
+const MAX_KEPT: u32 = 1000;
+
 /// A setting that is refused: its key and what is wrong with it.
 pub(super) struct Refusal {
     pub(super) key: String,
@@ -106,10 +111,6 @@ impl Check {
         }
     }
 
-    fn at_least_one(&mut self, value: u32, key: &str) {
-        self.that(value > 0, key, || "0 is out of range; write at least 1".to_owned());
-    }
-
     fn absolute(&mut self, path: &Path, key: &str) {
         self.that(path.is_absolute(), key, || {
             format!("{} is not an absolute path; begin it with /", path.display())
@@ -144,10 +145,18 @@ impl Check {
         self.that((1..=MAX_PAYLOAD_BYTES).contains(&payload), "kernel.payload_bytes", || {
             format!("{payload} is out of range; write 1 to {MAX_PAYLOAD_BYTES}")
         });
-        self.at_least_one(kernel.sample_one_in, "kernel.sample_one_in");
-        self.at_least_one(kernel.max_bans, "kernel.max_bans");
-        self.at_least_one(kernel.max_cidr_bans, "kernel.max_cidr_bans");
-        self.at_least_one(kernel.max_sources, "kernel.max_sources");
+        self.that(kernel.sample_one_in > 0, "kernel.sample_one_in", || {
+            "0 is out of range; write at least 1".to_owned()
+        });
+        for (entries, key) in [
+            (kernel.max_bans, "kernel.max_bans"),
+            (kernel.max_cidr_bans, "kernel.max_cidr_bans"),
+            (kernel.max_sources, "kernel.max_sources"),
+        ] {
+            self.that((1..=MAX_ENTRIES).contains(&entries), key, || {
+                format!("{entries} is out of range; write 1 to {MAX_ENTRIES}")
+            });
+        }
         self.absolute(&kernel.pin_path, "kernel.pin_path");
     }
 
@@ -304,6 +313,9 @@ impl Check {
         });
         self.that(file.max_bytes >= MIN_FILE_BYTES, "output.file.max_bytes", || {
             format!("{} octets are too few; write at least \"64KiB\"", file.max_bytes)
+        });
+        self.that(file.keep <= MAX_KEPT, "output.file.keep", || {
+            format!("{} files are too many; the most is {MAX_KEPT}", file.keep)
         });
     }
 
