@@ -2,6 +2,8 @@
 //!
 //! It must not know the other direction, nor what heads say.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use memchr::memchr;
 
@@ -277,10 +279,11 @@ impl Reader {
         &mut self,
         framing: Framing,
         policy: BodyPolicy,
+        client: IpAddr,
         allowance: &Allowance,
     ) {
         self.state = State::Body(framing);
-        self.collector = Collector::new(policy, allowance);
+        self.collector = Collector::new(policy, client, allowance);
     }
 
     /// Ends the message being read and expects a head; `whole` says that nothing is missing at its

@@ -166,7 +166,8 @@ impl Conversation {
         let mut exchange = self.exchange(context.proxies);
         let identity = context.proxies.client(exchange.client, &headers);
         context.counters.bad_forwarding += u64::from(identity.garbage);
-        exchange.client = identity.client;
+        let client = identity.client;
+        exchange.client = client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
         let port = exchange.flow.destination.port();
@@ -181,7 +182,7 @@ impl Conversation {
             wire_bytes: 0,
         });
         self.queue.push(exchange, start, self.responses.keeps_track());
-        self.requests.expect_body(framing, policy, context.allowance);
+        self.requests.expect_body(framing, policy, client, context.allowance);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }

@@ -244,6 +244,7 @@ impl Conversation {
         self.confirmed = true;
         let started = self.interim.take().unwrap_or(start.time);
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
+        let client = exchange.client;
         let after = what_follows(exchange, &mut head);
         exchange.coverage.add(cut);
         for anomaly in head.anomalies {
@@ -262,7 +263,7 @@ impl Conversation {
             After::Opaque => Framing::Length(0),
         };
         // Nobody asks what an answer said.
-        self.responses.expect_body(framing, BodyPolicy::default(), context.allowance);
+        self.responses.expect_body(framing, BodyPolicy::default(), client, context.allowance);
         if framing == Framing::Length(0) {
             self.end_response(true, 0, Coverage::FULL, context);
         }
