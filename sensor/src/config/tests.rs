@@ -97,7 +97,7 @@ fn unknown_keys() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1\npath_prefix = \"/\"\npath = \"/\"\n",
         &["t.toml:5: unknown key \"path\" in [endpoint]; did you mean \"path_prefix\"? \
-           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, \
+           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, record_body, \
            checks, schemas, shape_after"],
     );
     let top = Config::parse("por = 1", "t.toml").unwrap_err().to_string();
