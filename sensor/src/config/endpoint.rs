@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{self, Port};
+use super::fields::{self, Port, SizeText};
 use super::secret::SecretRef;
 
 /// A named part of a watched port.
@@ -45,6 +45,11 @@ pub struct Endpoint {
     #[serde(default)]
     #[schemars(example = &"")]
     pub subscription: String,
+    /// Octets that a record shows of a body, at most "64KiB"; 0 shows nothing. A body holds what its
+    /// sender says to nobody else, and nothing in it is covered.
+    #[serde(default, with = "fields::size")]
+    #[schemars(with = "SizeText", example = &"4KiB")]
+    pub record_body: usize,
     /// What to look for in payloads: "content" that is not what is declared, "shape" that differs
     /// from earlier deliveries of the same event, signs of "injection". [] looks for nothing.
     #[serde(default)]

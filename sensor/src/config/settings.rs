@@ -283,7 +283,8 @@ pub struct Http {
     pub max_flows: usize,
     /// Memory for octets that wait for missing ones, over all connections, an equal part for each
     /// shard; and as much again for bodies that are kept while they arrive, to check their
-    /// signatures: of that, every shard may take what is left.
+    /// signatures: of that, every shard may take what is left, and one client a half with a single
+    /// body, a quarter with several.
     #[serde(with = "fields::size")]
     #[schemars(with = "SizeText")]
     pub memory: usize,

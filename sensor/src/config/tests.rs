@@ -97,7 +97,7 @@ fn unknown_keys() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1\npath_prefix = \"/\"\npath = \"/\"\n",
         &["t.toml:5: unknown key \"path\" in [endpoint]; did you mean \"path_prefix\"? \
-           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, \
+           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, record_body, \
            checks, schemas, unknown_members, shape_after"],
     );
     let top = Config::parse("por = 1", "t.toml").unwrap_err().to_string();
@@ -224,6 +224,11 @@ fn settings_that_do_not_fit() {
             "t.toml:4: endpoint[0].port: 81 is not watched; add it to ports at the top",
             "t.toml:5: endpoint[0].path_prefix: \"x\" matches no path; begin it with /",
         ],
+    );
+    check(
+        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
+        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
+           \"64KiB\""],
     );
     check(
         "interfaces = [\"eth0\", \"an-interface-name\", \"eth0\"]",

@@ -6,7 +6,7 @@ mod decision;
 mod protected;
 mod refusal;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -43,7 +43,7 @@ pub struct ChokePoint {
     protected: Protected,
     active: BTreeMap<IpNet, Decision>,
     /// Times of the automatic bans of the last minute.
-    recent: VecDeque<Timestamp>,
+    recent: Vec<Timestamp>,
 }
 
 /// What the configuration says about bans.
@@ -67,7 +67,7 @@ impl ChokePoint {
     /// A choke point with nothing in force.
     #[must_use]
     pub fn new(policy: Policy, protected: Protected) -> Self {
-        Self { policy, protected, active: BTreeMap::new(), recent: VecDeque::new() }
+        Self { policy, protected, active: BTreeMap::new(), recent: Vec::new() }
     }
 
     /// Takes on a new policy. Bans stay, but for those on ports that are no longer watched: these are
@@ -179,7 +179,7 @@ impl ChokePoint {
             Action::Ban => {
                 let is_new = !self.active.contains_key(&decision.target);
                 if is_new && matches!(decision.origin, Origin::Rule(_)) {
-                    self.recent.push_back(decision.time);
+                    self.recent.push(decision.time);
                 }
                 self.active.insert(decision.target, decision.clone());
             }
@@ -238,15 +238,13 @@ impl ChokePoint {
         self.active.values().find(covers).map_or(Ok(()), |ban| Err(Refusal::Already(ban.target)))
     }
 
+    /// What is later by more than the time that is looked at was before the clock was set back; what
+    /// is later by less may be of another shard, whose packets are ahead.
     fn check_budget(&mut self, now: Timestamp) -> Result<(), Refusal> {
-        let minute = MINUTE.as_nanos();
-        while self
-            .recent
-            .front()
-            .is_some_and(|old| u128::from(now.nanoseconds_since(*old)) > minute)
-        {
-            self.recent.pop_front();
-        }
+        self.recent.retain(|then| {
+            let apart = now.nanoseconds_since(*then).max(then.nanoseconds_since(now));
+            u128::from(apart) <= MINUTE.as_nanos()
+        });
         let most = self.policy.ban.per_minute;
         if self.recent.len() >= most as usize { Err(Refusal::Budget(most)) } else { Ok(()) }
     }

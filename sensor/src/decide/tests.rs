@@ -122,6 +122,21 @@ fn automatic_bans_keep_to_their_budget_and_do_not_repeat() {
     assert_eq!(choke_point.active().len(), 2);
 }
 
+/// Bans of before do not count against the budget until the clock is where it was.
+#[test]
+fn a_clock_set_back_leaves_the_budget() {
+    let mut choke_point = choke_point();
+    for source in ["203.0.113.1", "203.0.113.2"] {
+        let ban = choke_point.finding(&finding(source), NOW);
+        commit(&mut choke_point, ban);
+    }
+    let third = finding("203.0.113.3");
+    let set_back = |seconds| Timestamp(NOW.0 - seconds * SECOND);
+    assert_eq!(choke_point.finding(&third, set_back(1)).unwrap_err(), Refusal::Budget(2));
+    assert!(choke_point.finding(&third, set_back(3600)).is_ok());
+    assert!(choke_point.finding(&third, NOW).is_ok());
+}
+
 #[test]
 fn an_ipv6_source_is_banned_with_its_subnet() {
     let decision = choke_point().finding(&finding("2001:db8:1:2:3::4"), NOW).unwrap();

@@ -84,9 +84,7 @@ impl Share {
 
 impl Window {
     fn add(&mut self, is_wrong: bool, time: Timestamp, id: Uuid) {
-        if self.count == 0 {
-            self.began = time;
-        }
+        self.began = begun(self.count, self.began, time);
         self.count += 1;
         self.wrong += u32::from(is_wrong);
         if is_wrong && self.evidence.len() < EVIDENCE {
@@ -106,15 +104,19 @@ impl Window {
 
 impl Streak {
     fn add(&mut self, is_wrong: bool, time: Timestamp) {
-        if self.count == 0 {
-            self.began = time;
-        }
+        self.began = begun(self.count, self.began, time);
         self.count = if is_wrong { self.count.saturating_add(1) } else { 0 };
     }
 
     fn is_enough(&self, now: Timestamp) -> bool {
         self.count >= STREAK && is_past(self.began, now, STREAK_TIME)
     }
+}
+
+/// When what is counted began. After the clock was set back that is when it was: nothing would be
+/// past before the clock is where it was again.
+fn begun(count: u32, began: Timestamp, now: Timestamp) -> Timestamp {
+    if count == 0 { now } else { began.min(now) }
 }
 
 fn is_past(began: Timestamp, now: Timestamp, time: Duration) -> bool {
@@ -138,6 +140,19 @@ mod tests {
             }
         }
         assert_eq!(changes, expected, "{deliveries}");
+    }
+
+    /// Of a slow sender that fails, before and after the clock was set back by a day.
+    #[test]
+    fn a_clock_set_back_holds_nothing_up() {
+        let mut share = Share::default();
+        let day = 24 * 3600;
+        let mut told = Vec::new();
+        for (number, second) in [day, day + 10, 20, 30, 40, 50, 60].into_iter().enumerate() {
+            let time = Timestamp(second * 1_000_000_000);
+            told.extend(share.look(true, time, Uuid::nil()).map(|_| number));
+        }
+        assert_eq!(told, [5]);
     }
 
     #[test]

@@ -2,10 +2,13 @@
 //!
 //! It must not know heads beyond the fields that frame the body.
 
+use std::net::IpAddr;
+
 use sha2::{Digest, Sha256};
 
 use super::allowance::{Allowance, Loan};
 use super::chunked::{Chunked, Turn};
+use super::options::MAX_SHOWN;
 use super::start_line::trim_ows;
 use super::{Anomaly, Body, BodyPolicy, Headers, Version};
 
@@ -259,20 +262,28 @@ pub(super) struct Collector {
     loan: Loan,
     /// Whether octets are missing; a digest of the rest would be a lie.
     holed: bool,
+    /// Whether there is more content than is to be kept.
     overflowed: bool,
+    /// Whether no memory was left for the content.
+    refused: bool,
 }
 
 impl Collector {
     /// A collector, unless there is nothing to keep.
-    pub(super) fn new(policy: BodyPolicy, allowance: &Allowance) -> Option<Box<Self>> {
+    pub(super) fn new(
+        policy: BodyPolicy,
+        client: IpAddr,
+        allowance: &Allowance,
+    ) -> Option<Box<Self>> {
         policy.keeps_anything().then(|| {
             Box::new(Self {
                 policy,
                 digest: Sha256::new(),
                 content: Vec::new(),
-                loan: Loan::new(allowance),
+                loan: Loan::new(allowance, client),
                 holed: false,
                 overflowed: false,
+                refused: false,
             })
         })
     }
@@ -281,27 +292,44 @@ impl Collector {
         if self.policy.sha256 && !self.holed {
             self.digest.update(octets);
         }
-        if self.holed || self.overflowed {
+        if self.holed || self.overflowed || self.refused {
             return;
         }
         let room = self.policy.content_cap - self.content.len();
         self.overflowed = octets.len() > room;
-        self.keep(&octets[..octets.len().min(room)]);
-    }
-
-    /// Keeps octets, in memory that is asked for in ever larger pieces up to the cap.
-    fn keep(&mut self, octets: &[u8]) {
-        let capacity = self.content.capacity();
-        let length = self.content.len() + octets.len();
-        if length > capacity {
-            let larger = length.max(2 * capacity).min(self.policy.content_cap);
-            if !self.loan.grow(larger - capacity) {
-                self.overflowed = true;
-                return;
-            }
-            self.content.reserve_exact(larger - self.content.len());
+        let octets = &octets[..octets.len().min(room)];
+        self.refused = !self.has_room(octets.len());
+        if self.refused {
+            self.keep(0);
+            return;
         }
         self.content.extend_from_slice(octets);
+        if self.overflowed {
+            self.keep(MAX_SHOWN);
+        }
+    }
+
+    /// Gives back the memory of all but the first so many octets.
+    fn keep(&mut self, octets: usize) {
+        self.content.truncate(octets);
+        self.content.shrink_to_fit();
+        self.loan.keep(self.content.capacity());
+    }
+
+    /// Whether there is memory for so many octets more, which is asked for in ever larger pieces up to
+    /// the cap.
+    fn has_room(&mut self, octets: usize) -> bool {
+        let capacity = self.content.capacity();
+        let length = self.content.len() + octets;
+        if length <= capacity {
+            return true;
+        }
+        let larger = length.max(2 * capacity).min(self.policy.content_cap);
+        let granted = self.loan.grow(larger - capacity);
+        if granted {
+            self.content.reserve_exact(larger - self.content.len());
+        }
+        granted
     }
 
     pub(super) fn miss(&mut self) {
@@ -316,7 +344,8 @@ impl Collector {
         }
         if self.policy.content_cap > 0 {
             body.truncated |= self.overflowed || !complete;
-            body.content = Some(self.content.into());
+            body.unkept = self.refused;
+            body.content = (!self.refused).then(|| self.content.into());
         }
     }
 }

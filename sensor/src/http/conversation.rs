@@ -12,8 +12,9 @@ use super::body::note;
 use super::counters::Counters;
 use super::opaque::{self, Opaque, Protocol};
 use super::proxy;
-use super::queue::{Queue, Unseen};
-use super::reader::{Input, Mark, Reader, Role, State};
+use super::queue::{Doubt, Queue, Unseen};
+use super::reader::{Input, Mark, Reader, State};
+use super::start::Role;
 use super::start_line;
 use super::{
     Anomaly, BodyPolicies, Coverage, Exchange, Flow, Observation, PortFilter, TrustedProxies,
@@ -273,7 +274,7 @@ impl Conversation {
             }
             None => {
                 self.queue.hide_requests(position, position, Unseen::LostWithin);
-                self.queue.hide_responses(true);
+                self.queue.hide_responses(Doubt::Lost);
             }
         }
     }
@@ -400,6 +401,11 @@ fn first_word(octets: &[u8]) -> &[u8] {
     const LONGEST: usize = 10;
     let end = octets.iter().take(LONGEST).position(|octet| *octet == b' ');
     &octets[..end.unwrap_or_default()]
+}
+
+/// Whether there is nothing but the ends of empty lines.
+fn is_empty(octets: &[u8]) -> bool {
+    octets.iter().all(|octet| matches!(octet, b'\r' | b'\n'))
 }
 
 /// Counts an exchange and hands it on.

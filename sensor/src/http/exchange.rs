@@ -130,6 +130,8 @@ pub struct Body {
     pub content: Option<Bytes>,
     /// Whether `content` or `bytes` fall short of what the message declared.
     pub truncated: bool,
+    /// Whether no memory was left to keep the content in, where it was asked for.
+    pub unkept: bool,
 }
 
 /// Why an exchange may be incomplete, as a set.

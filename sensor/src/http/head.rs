@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::start_line::{LEAST_STATUS, MAX_METHOD};
 use super::{Anomaly, Headers, Version, lenient};
 
 /// Fields parsed by the fast path; a head with more takes the tolerant one.
@@ -53,6 +54,9 @@ pub(super) fn request(head: &Bytes, tolerance: Tolerance) -> Option<RequestHead>
             Tolerance::Understandable => lenient::request(head),
         };
     };
+    if method.len() > MAX_METHOD {
+        return None;
+    }
     let anomalies = Vec::new();
     Some(RequestHead {
         method: method_octets(head, method.as_bytes()),
@@ -80,7 +84,7 @@ pub(super) fn response(head: &Bytes, tolerance: Tolerance) -> Option<ResponseHea
             Tolerance::Understandable => lenient::response(head),
         };
     };
-    Some(ResponseHead {
+    (status >= LEAST_STATUS).then(|| ResponseHead {
         status,
         version: Version(1, minor),
         headers: headers(head, parsed.headers),

@@ -37,7 +37,8 @@ pub(super) fn response(head: &Bytes) -> Option<ResponseHead> {
     let line = first_line(&head);
     let parts = start_line::status_line(line)?;
     anomalies.add_version(parts.version);
-    if !line.get(VERSION_LENGTH).is_some_and(u8::is_ascii_whitespace) {
+    let is_short = line.get(VERSION_LENGTH).is_some_and(u8::is_ascii_whitespace);
+    if !is_short || !start_line::may_be_usual_response(line) {
         anomalies.add(Anomaly::BadVersion);
     }
     if !parts.exact {

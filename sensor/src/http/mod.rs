@@ -7,6 +7,7 @@ mod body;
 mod chunked;
 mod conversation;
 mod counters;
+mod cutter;
 mod engine;
 mod entries;
 mod exchange;
@@ -21,6 +22,7 @@ mod proxy;
 mod queue;
 mod reader;
 mod spelling;
+mod start;
 mod start_line;
 mod target;
 #[cfg(test)]

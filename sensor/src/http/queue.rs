@@ -3,9 +3,10 @@
 //! It must not know how messages are read. A response that several requests may have asked for is
 //! given to none of them.
 
-use super::Exchange;
+use super::body::note;
 use super::entries::Entries;
 use super::reader::Mark;
+use super::{Anomaly, Coverage, Exchange};
 
 /// A request whose exchange is not complete.
 #[derive(Debug)]
@@ -28,6 +29,21 @@ pub(super) enum Unseen {
     LostWithin,
     /// Segments are missing where a request was due.
     LostRequest,
+}
+
+/// Why a message may not be given to the one it belongs to; of several reasons the last stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Doubt {
+    #[default]
+    None,
+    /// Octets in place of a request are not understood.
+    Requests,
+    /// Octets in place of a response are not understood.
+    Responses,
+    /// More requests waited than are kept.
+    Limit,
+    /// Segments are missing.
+    Lost,
 }
 
 /// Requests that may have been lost after the last one in the queue.
@@ -77,6 +93,8 @@ pub(super) struct Queue {
     responses_lost: bool,
     /// Whether the last response could not be told to belong to one request.
     unclear: bool,
+    /// The gravest there ever was.
+    doubt: Doubt,
     habit: Habit,
     /// How much the client had received when it sent the last request.
     received: u64,
@@ -87,7 +105,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Adds a request that was just begun. Where responses are followed without a break since, what
     /// was lost before it was sent cannot be its response.
-    pub(super) fn push(&mut self, exchange: Box<Exchange>, start: Mark, unbroken: bool) {
+    pub(super) fn push(&mut self, mut exchange: Box<Exchange>, start: Mark, unbroken: bool) {
         if self.entries.is_empty() && unbroken {
             self.responses_hidden = false;
             self.responses_lost = false;
@@ -100,6 +118,11 @@ impl Queue {
         self.habit = habit;
         self.received = start.acknowledged;
         let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
+        if let Some((answered, Unseen::NotUnderstood)) = hidden_before
+            && start.acknowledged <= answered
+        {
+            note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
+        }
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
     }
@@ -108,9 +131,14 @@ impl Queue {
     /// were seen.
     pub(super) fn hide_requests(&mut self, position: u64, answered: u64, why: Unseen) {
         let hidden = self.hidden.get_or_insert(Hidden { position, answered, why });
+        hidden.answered = hidden.answered.max(answered);
         if hidden.why == Unseen::NotUnderstood {
             hidden.why = why;
         }
+        self.doubt = self.doubt.max(match why {
+            Unseen::NotUnderstood => Doubt::Requests,
+            Unseen::LostWithin | Unseen::LostRequest => Doubt::Lost,
+        });
     }
 
     /// Takes note that a response was given to its request, and ended at `position`.
@@ -118,10 +146,22 @@ impl Queue {
         self.answered = position;
     }
 
-    /// Takes note that responses may go unseen; whether because segments were `lost`.
-    pub(super) fn hide_responses(&mut self, lost: bool) {
+    /// Takes note that responses may go unseen, and why.
+    pub(super) fn hide_responses(&mut self, why: Doubt) {
         self.responses_hidden = true;
-        self.responses_lost |= lost;
+        self.responses_lost |= why == Doubt::Lost;
+        self.doubt = self.doubt.max(why);
+    }
+
+    /// Says on an exchange why it lacks the message that belongs to it.
+    pub(super) fn mark_unpaired(&self, exchange: &mut Exchange) {
+        match self.doubt {
+            Doubt::None => {}
+            Doubt::Requests => note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest),
+            Doubt::Responses => note(&mut exchange.anomalies, Anomaly::UnrecognisedResponse),
+            Doubt::Limit => exchange.coverage.add(Coverage::TRUNCATED),
+            Doubt::Lost => exchange.coverage.add(Coverage::GAP),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -178,8 +218,8 @@ impl Queue {
         self.pop_front().map(|pending| pending.exchange)
     }
 
-    /// Whether a response without a request is one because segments are missing.
-    pub(super) fn has_lost_requests(&self) -> bool {
+    /// Whether a response without a request may lack it by that doubt.
+    pub(super) fn may_lack_requests(&self) -> bool {
         self.unclear
             || self.habit == Habit::Astray
             || self.hidden.is_some_and(|hidden| hidden.why != Unseen::NotUnderstood)

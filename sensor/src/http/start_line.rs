@@ -11,7 +11,10 @@ pub(super) const VERSION_LENGTH: usize = 8;
 const NAME: &[u8] = b"HTTP/";
 
 /// Longest method taken; the longest registered one, `UPDATEREDIRECTREF`, has 17 octets.
-const MAX_METHOD: usize = 32;
+pub(super) const MAX_METHOD: usize = 32;
+
+/// The least status code there is (RFC 9110, section 15).
+pub(super) const LEAST_STATUS: u16 = 100;
 
 /// Methods of RFC 9110, RFC 5789, RFC 4918 and RFC 3253 that are in common use, and QUERY.
 const KNOWN_METHODS: [&[u8]; 18] = [
@@ -93,7 +96,7 @@ pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
     let ends = after.first().is_none_or(|octet| !octet.is_ascii_digit());
     let exact = after.first().is_none_or(u8::is_ascii_whitespace);
     let status = decimal(digits)?;
-    (ends && status >= 100).then_some(StatusLine { version, status, exact })
+    (ends && status >= LEAST_STATUS).then_some(StatusLine { version, status, exact })
 }
 
 /// Whether a request line may start with these octets.
@@ -107,6 +110,12 @@ pub(super) fn may_be_request(octets: &[u8]) -> bool {
 
 /// Whether a status line may start with these octets.
 pub(super) fn may_be_response(octets: &[u8]) -> bool {
+    let length = octets.len().min(NAME.len());
+    octets[..length].eq_ignore_ascii_case(&NAME[..length])
+}
+
+/// As [`may_be_response`], in the letters that servers use.
+pub(super) fn may_be_usual_response(octets: &[u8]) -> bool {
     let length = octets.len().min(NAME.len());
     octets[..length] == NAME[..length]
 }
@@ -127,11 +136,11 @@ pub(super) fn is_known_method(method: &[u8]) -> bool {
     KNOWN_METHODS.contains(&method)
 }
 
-/// Whether a line is a request line with a method in common use and nothing odd about it.
+/// Whether a line is a request line with nothing odd about its target or version.
 pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
     let is_usual =
         |parts: RequestLine<'_>| parts.exact && !parts.target.iter().any(u8::is_ascii_whitespace);
-    starts_with_known_method(line) && request_line(line).is_some_and(is_usual)
+    request_line(line).is_some_and(is_usual)
 }
 
 fn method(line: &[u8]) -> Option<&[u8]> {

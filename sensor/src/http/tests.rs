@@ -7,6 +7,7 @@ mod messages;
 mod opaque;
 mod properties;
 mod roles;
+mod segmentation;
 mod skips;
 mod starts;
 

@@ -179,13 +179,13 @@ impl Stages {
     }
 }
 
-/// What is kept of bodies: all of them where they are checked, nothing elsewhere.
+/// What is kept of bodies: all of them where they are checked, elsewhere what records show.
 fn bodies(config: &Config) -> BodyPolicies {
     let sha256 = config.http.body_sha256;
     let mut bodies = BodyPolicies::all(BodyPolicy { sha256, content_cap: 0 });
     let content = MAX_BODY_BYTES.min(config.http.memory);
     for endpoint in &config.endpoints {
-        let content_cap = if endpoint.needs_bodies() { content } else { 0 };
+        let content_cap = if endpoint.needs_bodies() { content } else { endpoint.record_body };
         let policy = BodyPolicy { sha256, content_cap };
         bodies.add(endpoint.port, endpoint.path_prefix.as_bytes(), policy);
     }

@@ -196,6 +196,15 @@ impl Hooksensor {
     }
 }
 
+/// An access that nothing that was seen refused, or one that the answer refused for who asked: RFC
+/// 9110, sections 15.5.2, 15.5.4 and 15.5.8; RFC 6585, section 4; RFC 7725, section 3.
+fn kinds(status: Option<u16>) -> &'static [Word] {
+    match status {
+        Some(401 | 403 | 407 | 429 | 451) => &[Word("access"), Word("denied")],
+        _ => &[Word("access"), Word("allowed")],
+    }
+}
+
 fn event(delivery: &Delivery) -> Event<'_> {
     let Exchange { request, response, .. } = &*delivery.exchange;
     let times = request.as_ref().zip(response.as_ref());
@@ -203,7 +212,7 @@ fn event(delivery: &Delivery) -> Event<'_> {
         id: Id(delivery.id),
         kind: Word("event"),
         category: &[Word("web"), Word("network")],
-        kinds: &[Word("access"), Word("allowed")],
+        kinds: kinds(response.as_ref().map(|response| response.status)),
         dataset: Word("hooksensor.delivery"),
         action: None,
         reason: None,

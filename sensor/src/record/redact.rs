@@ -18,11 +18,16 @@ const REDACTED: &[u8] = b"[redacted]";
 const MAX_NAME_BYTES: usize = 128;
 
 /// Parts of names, between characters that are neither letter nor digit, that tell a secret.
-const SECRET_PARTS: [&[u8]; 7] = [b"auth", b"hmac", b"jwt", b"key", b"pass", b"pwd", b"sig"];
+const SECRET_PARTS: [&[u8]; 13] = [
+    b"auth", b"bearer", b"creds", b"csrf", b"hmac", b"jwt", b"key", b"otp", b"pass", b"pwd",
+    b"sess", b"sig", b"xsrf",
+];
 
 /// Query parameters that are secrets by their whole name. A code is what OAuth trades for a token
-/// (RFC 6749, section 4.1.2); `country_code` is not one.
-const SECRET_PARAMETERS: [&[u8]; 1] = [b"code"];
+/// (RFC 6749, section 4.1.2), and an assertion or a SAML response another such (RFC 7521); `sign` is
+/// DingTalk's signature and `sid` a session. `country_code`, `account_sid` and `zodiac_sign` are none.
+const SECRET_PARAMETERS: [&[u8]; 7] =
+    [b"assertion", b"code", b"pin", b"pw", b"samlresponse", b"sid", b"sign"];
 
 /// `value` of the header `name`, which is in lower case and may have a role: covered whole when the
 /// name is that of a secret, and else where it holds a URL with one.
@@ -172,8 +177,8 @@ fn starts_with_secret_word(text: &[u8]) -> bool {
     let words: &[&[u8]] = match text.first() {
         Some(b'a') => &[b"authorization", b"apikey", b"accesskey"],
         Some(b'c') => &[b"cookie", b"credential"],
-        Some(b'p') => &[b"password", b"passwd", b"passphrase", b"privatekey"],
-        Some(b's') => &[b"secret", b"signature"],
+        Some(b'p') => &[b"passcode", b"password", b"passwd", b"passphrase", b"privatekey"],
+        Some(b's') => &[b"secret", b"sessid", b"session", b"signature"],
         Some(b't') => &[b"token"],
         _ => &[],
     };

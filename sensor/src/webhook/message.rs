@@ -34,6 +34,8 @@ pub enum NoContent {
     NotKept,
     /// It ended early, or is longer than what is kept.
     Cut,
+    /// No memory was left for it: too much of other bodies was under way.
+    NoMemory,
     /// Segments are missing.
     Gap,
     /// Nothing of it was seen, so that the head may have ended early too.
@@ -98,6 +100,7 @@ fn content<'r>(request: &'r Request, exchange: &Exchange) -> Result<&'r [u8], No
         _ if exchange.anomalies.contains(&Anomaly::ConflictingSegments) => Err(NoContent::Disputed),
         _ if may_lack_fields(request, coverage) => Err(NoContent::CutHead),
         Some(content) if !body.truncated => Ok(content),
+        None if body.unkept && !body.truncated => Err(NoContent::NoMemory),
         _ if coverage.has(Coverage::GAP) || coverage.has(Coverage::MIDSTREAM) => {
             Err(NoContent::Gap)
         }

@@ -5,13 +5,15 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
 use super::message::Message;
 use super::payload::{Origin, Payloads, Shapes, Voucher};
 use super::{Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, request_id};
 use crate::config::Provider;
-use crate::http::{Exchange, Request};
+use crate::http::{Body, Exchange, Request};
 use crate::time::Timestamp;
 
 /// Invalid signatures a second that are looked into for what they would match. A person debugs one
@@ -96,8 +98,8 @@ impl Webhooks {
         };
         if let Some(mut request) = delivery.exchange.request.take() {
             self.understand(&mut delivery, &request);
-            // Nobody after this stage may see a body, and 25 MB are too many to carry along.
-            request.body.content = None;
+            let shown = delivery.endpoint.as_ref().map_or(0, |endpoint| endpoint.record_body);
+            show(&mut request.body, shown);
             delivery.exchange.request = Some(request);
         }
         delivery
@@ -195,6 +197,16 @@ impl Webhooks {
         };
         Some(self.past.memory().judge(&seen))
     }
+}
+
+/// Leaves so many octets of a body to those who come after this stage. Nobody else may see it, and
+/// 25 MB are too many to carry along.
+fn show(body: &mut Body, octets: usize) {
+    let Some(content) = body.content.take().filter(|_| octets > 0) else { return };
+    let is_longer = content.len() > octets;
+    body.truncated |= is_longer;
+    body.content =
+        Some(if is_longer { Bytes::copy_from_slice(&content[..octets]) } else { content });
 }
 
 /// Who says that a delivery is genuine: its signature, or where that is not known, the application,

@@ -1,5 +1,6 @@
 //! Deliveries from headers, as each provider sends them.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::fixture::{deliver, deliver_to, exchange};
@@ -108,7 +109,7 @@ fn a_ping_is_a_handshake_and_an_event_is_none() {
     ] {
         let mut sent = exchange("/", "X-Signature-Ed25519: 00");
         let request = sent.request.as_mut().unwrap();
-        request.body.content = Some(bytes::Bytes::from_static(body.as_bytes()));
+        request.body.content = Some(Bytes::from_static(body.as_bytes()));
         assert_eq!(deliver(sent).handshake, expected, "{body}");
     }
 }
@@ -172,7 +173,7 @@ fn a_provider_of_the_configuration_takes_ten_lines() {
     let mut told = |lines: &str| {
         let mut exchange = exchange("/", lines);
         let body = &mut exchange.request.as_mut().unwrap().body;
-        (body.content, body.bytes) = (Some(bytes::Bytes::from_static(b"{\"id\":\"i1\"}")), 11);
+        (body.content, body.bytes) = (Some(Bytes::from_static(b"{\"id\":\"i1\"}")), 11);
         webhooks.deliver(exchange)
     };
     let delivery = told("X-Acme-Event: order\nX-Acme-Proof: sha256=ab");
@@ -252,4 +253,23 @@ proptest! {
         let lines = format!("X-Slack-Signature: x\n{name}: {value}");
         prop_assert_eq!(deliver(exchange(&value, &lines)).provider.is_some(), true);
     }
+}
+
+#[test]
+fn a_record_shows_of_a_body_what_its_endpoint_says() {
+    let shown = |record_body| {
+        let endpoint = Endpoint {
+            port: 8080,
+            path_prefix: "/".to_owned(),
+            record_body,
+            ..Endpoint::default()
+        };
+        let mut exchange = exchange("/", "");
+        exchange.request.as_mut().unwrap().body.content = Some(Bytes::from_static(b"hello"));
+        let body = deliver_to(exchange, vec![endpoint]).exchange.request.unwrap().body;
+        (body.content, body.truncated)
+    };
+    assert_eq!(shown(0), (None, false));
+    assert_eq!(shown(4), (Some(Bytes::from_static(b"hell")), true));
+    assert_eq!(shown(5), (Some(Bytes::from_static(b"hello")), false));
 }

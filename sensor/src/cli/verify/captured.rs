@@ -51,7 +51,7 @@ pub(super) fn is_capture(octets: &[u8]) -> bool {
 /// The request of a capture; says in words why there is none.
 pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<RequestFile, String> {
     let policy = BodyPolicy { sha256: false, content_cap: MAX_BODY_BYTES };
-    let contents = Allowance::new(MAX_BODY_BYTES);
+    let contents = Allowance::new(4 * MAX_BODY_BYTES);
     let bodies = BodyPolicies::all(policy);
     let mut engine = Engine::new(Options { contents, bodies, ..Options::default() });
     let (mut seen, mut found) = (0, None);

@@ -2,12 +2,13 @@
 //!
 //! It must not touch responses, except to say which requests they cannot answer.
 
-use super::{Context, Conversation, Interest, emit};
+use super::{Context, Conversation, Interest, emit, is_empty};
 use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::cutter::Found;
 use crate::http::head::{self, RequestHead, Tolerance};
 use crate::http::options::MAX_PIPELINED;
-use crate::http::queue::Unseen;
-use crate::http::reader::{Found, GapIn, Input, State};
+use crate::http::queue::{Doubt, Unseen};
+use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
 use crate::http::{Anomaly, Body, Coverage, Observation, PortFilter, Request};
 
@@ -18,17 +19,16 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
-        self.requests.allow_start();
+        self.requests.begin_segment(input.mark.acknowledged);
         while !input.octets.is_empty() {
-            let before = input.octets.len();
             match self.requests.state() {
                 State::Head => {
-                    let found = self.requests.head(&mut input);
-                    if !self.request_head(found, context) {
+                    if !self.request_head(&mut input, context) {
                         if self.never_spoke_http(context.ports) {
                             return Interest::Opaque;
                         }
-                        self.miss_requests(Unseen::NotUnderstood);
+                        self.requests.lose_track(false);
+                        self.reject_request();
                     }
                 }
                 State::Body(_) => match self.requests.body(&mut input) {
@@ -40,8 +40,11 @@ impl Conversation {
                     }
                 },
                 State::Search => {
-                    self.requests.search(&mut input);
-                    context.counters.unrecognised_octets += (before - input.octets.len()) as u64;
+                    let passed = self.requests.search(&mut input);
+                    context.counters.unrecognised_octets += passed.len() as u64;
+                    if !is_empty(passed) {
+                        self.reject_request();
+                    }
                 }
             }
         }
@@ -110,18 +113,23 @@ impl Conversation {
         *ports == PortFilter::Any && self.next_index == 0 && self.opening.initiator.is_some()
     }
 
-    /// Takes what was found where a head is due; `false` when it is none.
+    /// Reads on in a head; `false` when it is none.
     fn request_head<S: FnMut(Observation)>(
         &mut self,
-        found: Found,
+        input: &mut Input<'_>,
         context: &mut Context<'_, S>,
     ) -> bool {
-        match found {
+        let unread = *input;
+        match self.requests.head(input) {
             Found::More => true,
             Found::Nothing => false,
             Found::Head(head) => {
-                let head = head::request(&head, self.requests.tolerance());
-                head.map(|head| self.begin_request(head, Coverage::FULL, context)).is_some()
+                if let Some(head) = head::request(&head, self.requests.tolerance()) {
+                    self.begin_request(head, Coverage::FULL, context);
+                    return true;
+                }
+                self.requests.refuse_head(input, unread);
+                false
             }
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -158,7 +166,8 @@ impl Conversation {
         let mut exchange = self.exchange(context.proxies);
         let identity = context.proxies.client(exchange.client, &headers);
         context.counters.bad_forwarding += u64::from(identity.garbage);
-        exchange.client = identity.client;
+        let client = identity.client;
+        exchange.client = client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
         let port = exchange.flow.destination.port();
@@ -172,9 +181,8 @@ impl Conversation {
             body: Body::default(),
             wire_bytes: 0,
         });
-        let unbroken = self.responses.state() != State::Search;
-        self.queue.push(exchange, start, unbroken);
-        self.requests.expect_body(framing, policy, context.allowance);
+        self.queue.push(exchange, start, self.responses.keeps_track());
+        self.requests.expect_body(framing, policy, client, context.allowance);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }
@@ -216,11 +224,22 @@ impl Conversation {
         self.emit_complete(context);
     }
 
+    /// What stands in place of a request is none. Behind a gap that says nothing.
+    fn reject_request(&mut self) {
+        if !self.requests.is_after_gap() {
+            self.hide_requests(Unseen::NotUnderstood);
+        }
+    }
+
     /// Requests may go unseen from here on. Where segments are missing, the next octets may start one.
     fn miss_requests(&mut self, why: Unseen) {
+        self.hide_requests(why);
+        self.requests.lose_track(why != Unseen::NotUnderstood);
+    }
+
+    fn hide_requests(&mut self, why: Unseen) {
         let unread = self.requests.message_end();
         self.queue.hide_requests(unread, self.responses.position(), why);
-        self.requests.lose_track(why != Unseen::NotUnderstood);
     }
 
     /// Puts out requests whose responses the client has received and the capture has not.
@@ -240,10 +259,11 @@ impl Conversation {
         context.counters.pipeline_overflows += 1;
         if let (State::Body(_), None) = (self.responses.state(), &self.orphan) {
             self.end_response(false, 0, Coverage::TRUNCATED, context);
+            self.miss_responses(Doubt::Limit);
         } else if let Some(mut pending) = self.queue.pop_front() {
             pending.exchange.coverage.add(Coverage::TRUNCATED);
             emit(pending.exchange, context);
+            self.queue.hide_responses(Doubt::Limit);
         }
-        self.miss_responses(false);
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! It must not touch requests, except to put out those that nothing will answer.
 
-use super::{Context, Conversation, Interest, emit};
+use super::{Context, Conversation, Interest, emit, is_empty};
 use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::cutter::Found;
 use crate::http::head::{self, ResponseHead, Tolerance};
-use crate::http::queue::Choice;
-use crate::http::reader::{Found, GapIn, Input, State};
+use crate::http::queue::{Choice, Doubt};
+use crate::http::reader::{GapIn, Input, State};
 use crate::http::{
     Anomaly, Body, BodyPolicy, Coverage, Exchange, Observation, PortFilter, Response,
 };
@@ -30,13 +31,11 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
-        self.responses.allow_start();
+        self.responses.begin_segment(input.mark.acknowledged);
         while !input.octets.is_empty() {
-            let before = input.octets.len();
             match self.responses.state() {
                 State::Head => {
-                    let found = self.responses.head(&mut input);
-                    if self.response_head(found, context) == Interest::Opaque {
+                    if self.response_head(&mut input, context) == Interest::Opaque {
                         context.counters.opaque_octets += input.octets.len() as u64;
                         return Interest::Opaque;
                     }
@@ -46,12 +45,15 @@ impl Conversation {
                     Progress::Done => self.end_response(true, 0, Coverage::FULL, context),
                     Progress::Broken => {
                         self.end_response(false, 0, Coverage::TRUNCATED, context);
-                        self.miss_responses(false);
+                        self.miss_responses(Doubt::Responses);
                     }
                 },
                 State::Search => {
-                    self.responses.search(&mut input);
-                    context.counters.unrecognised_octets += (before - input.octets.len()) as u64;
+                    let passed = self.responses.search(&mut input);
+                    context.counters.unrecognised_octets += passed.len() as u64;
+                    if !is_empty(passed) && self.reject_response(context) == Interest::Opaque {
+                        return Interest::Opaque;
+                    }
                 }
             }
         }
@@ -67,7 +69,7 @@ impl Conversation {
         if let GapIn::Body(Skip::Past(_, surplus)) = self.responses.gap(length) {
             self.end_response(true, surplus, Coverage::FULL, context);
             if surplus > 0 {
-                self.miss_responses(true);
+                self.miss_responses(Doubt::Lost);
             }
         }
     }
@@ -79,11 +81,11 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         match self.responses.gap(length) {
-            GapIn::Nothing => self.miss_responses(true),
+            GapIn::Nothing => self.miss_responses(Doubt::Lost),
             GapIn::Head(head) => {
                 let head = head::response(&head, Tolerance::Understandable);
                 self.cut_response(head, Coverage::GAP, context);
-                self.miss_responses(true);
+                self.miss_responses(Doubt::Lost);
             }
             GapIn::Body(Skip::Within(_)) => {
                 if let Some(exchange) = self.answered() {
@@ -94,12 +96,12 @@ impl Conversation {
                 let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
                 self.end_response(true, surplus, coverage, context);
                 if surplus > 0 {
-                    self.miss_responses(true);
+                    self.miss_responses(Doubt::Lost);
                 }
             }
             GapIn::Body(Skip::Lost) => {
                 self.end_response(false, length, Coverage::GAP, context);
-                self.miss_responses(true);
+                self.miss_responses(Doubt::Lost);
             }
         }
     }
@@ -135,17 +137,19 @@ impl Conversation {
         }
     }
 
-    /// Responses may go unseen from here on: for want of segments, so that the next octets may start
-    /// one, or because what is there is not understood.
-    pub(super) fn miss_responses(&mut self, lost: bool) {
-        self.queue.hide_responses(lost);
-        self.responses.lose_track(lost);
+    /// Responses may go unseen from here on. Where segments are missing, the next octets may start one.
+    pub(super) fn miss_responses(&mut self, why: Doubt) {
+        self.queue.hide_responses(why);
+        self.responses.lose_track(why == Doubt::Lost);
         self.interim = None;
     }
 
     /// What stands in place of a response is none. Where nothing but a word, a word and a version
-    /// spoke for HTTP, that was no request then.
+    /// spoke for HTTP, that was no request then. Behind a gap it says nothing.
     fn reject_response<S>(&mut self, context: &mut Context<'_, S>) -> Interest {
+        if self.responses.is_after_gap() {
+            return Interest::Keep;
+        }
         if *context.ports == PortFilter::Any && !self.confirmed && self.opening.initiator.is_some()
         {
             let taken_back = self.queue.len() as u64;
@@ -156,7 +160,8 @@ impl Conversation {
         if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
             note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
         }
-        self.miss_responses(false);
+        self.queue.hide_responses(Doubt::Responses);
+        self.interim = None;
         Interest::Keep
     }
 
@@ -185,18 +190,27 @@ impl Conversation {
         }
     }
 
+    /// Reads on in a head.
     fn response_head<S: FnMut(Observation)>(
         &mut self,
-        found: Found,
+        input: &mut Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
-        match found {
+        let unread = *input;
+        match self.responses.head(input) {
             Found::More => Interest::Keep,
-            Found::Nothing => self.reject_response(context),
-            Found::Head(head) => match head::response(&head, self.responses.tolerance()) {
-                Some(head) => self.begin_response(head, Coverage::FULL, context),
-                None => self.reject_response(context),
-            },
+            Found::Nothing => {
+                self.responses.lose_track(false);
+                self.reject_response(context)
+            }
+            Found::Head(head) => {
+                if let Some(head) = head::response(&head, self.responses.tolerance()) {
+                    return self.begin_response(head, Coverage::FULL, context);
+                }
+                self.responses.refuse_head(input, unread);
+                self.responses.lose_track(false);
+                self.reject_response(context)
+            }
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
                 let mut head = head::response(&head, Tolerance::Understandable);
@@ -204,7 +218,7 @@ impl Conversation {
                     note(&mut head.anomalies, Anomaly::HeadTooLong);
                 }
                 self.cut_response(head, Coverage::TRUNCATED, context);
-                self.miss_responses(false);
+                self.miss_responses(Doubt::Responses);
                 Interest::Keep
             }
         }
@@ -223,12 +237,14 @@ impl Conversation {
         let start = self.responses.start();
         if is_interim(head.status) {
             self.interim.get_or_insert(start.time);
+            self.responses.expect_head();
             return Interest::Keep;
         }
         context.counters.responses += 1;
         self.confirmed = true;
         let started = self.interim.take().unwrap_or(start.time);
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
+        let client = exchange.client;
         let after = what_follows(exchange, &mut head);
         exchange.coverage.add(cut);
         for anomaly in head.anomalies {
@@ -247,7 +263,7 @@ impl Conversation {
             After::Opaque => Framing::Length(0),
         };
         // Nobody asks what an answer said.
-        self.responses.expect_body(framing, BodyPolicy::default(), context.allowance);
+        self.responses.expect_body(framing, BodyPolicy::default(), client, context.allowance);
         if framing == Framing::Length(0) {
             self.end_response(true, 0, Coverage::FULL, context);
         }
@@ -287,14 +303,14 @@ impl Conversation {
         unprompted: bool,
         context: &mut Context<'_, S>,
     ) -> &mut Exchange {
-        let (lost, known) = match self.queue.choose(self.responses.start(), unprompted) {
+        let (unpaired, known) = match self.queue.choose(self.responses.start(), unprompted) {
             Choice::After(lost) => (lost, true),
             Choice::Unclear(candidates) => (candidates, false),
             Choice::Nobody => (0, false),
         };
-        for _ in 0..lost {
+        for _ in 0..unpaired {
             if let Some(mut pending) = self.queue.pop_front() {
-                pending.exchange.coverage.add(Coverage::GAP);
+                self.queue.mark_unpaired(&mut pending.exchange);
                 emit(pending.exchange, context);
             }
         }
@@ -303,7 +319,9 @@ impl Conversation {
             let mut orphan = self.exchange(context.proxies);
             // Whoever answers has read a request, which then is missing.
             let is_idle = self.requests.state() == State::Head && !self.requests.is_reading();
-            if self.queue.has_lost_requests() || (is_idle && !unprompted) {
+            if self.queue.may_lack_requests() {
+                self.queue.mark_unpaired(&mut orphan);
+            } else if is_idle && !unprompted {
                 orphan.coverage.add(Coverage::GAP);
             } else if self.requests.state() == State::Search
                 && self.requests.position() > self.requests.message_end()

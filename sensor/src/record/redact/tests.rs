@@ -37,6 +37,8 @@ fn headers_by_name() {
         "x-auth",
         "x-functions-key",
         "x-secret",
+        "x-session-id",
+        "x-csrf",
         "x-acme-signature-v9",
         "x-acme-hmac",
         "x-user-password",
@@ -56,6 +58,8 @@ fn headers_by_name() {
         "www-authenticate",
         "x-keyboard",
         "x-compass",
+        "x-country-code",
+        "x-design",
         "",
     ] {
         assert!(!is_secret_header(name.as_bytes(), &roles), "{name}");
@@ -79,6 +83,8 @@ fn targets() {
         "/%zz?%zz=%",
         "/?country_code=ch",
         "/?monkey=1",
+        "/?account_sid=a&CallSid=b&zodiac_sign=c&pinned=1&assertions=2&possessed=3&design=4",
+        "/?hash=1&id=2&event=3&nonce=4&state=5&ticket=6",
         "",
     ] {
         check_target(same, same);
@@ -96,6 +102,32 @@ fn targets() {
         "/?key=a&api_key=b&sig=c&code=d&code=",
         "/?key=[redacted]&api_key=[redacted]&sig=[redacted]&code=[redacted]&code=[redacted]",
     );
+    for name in [
+        "session",
+        "session_id",
+        "PHPSESSID",
+        "jsessionid",
+        "sess",
+        "sid",
+        "auth",
+        "jwt",
+        "apiKey",
+        "api-key",
+        "client_secret",
+        "csrf",
+        "_xsrf",
+        "otp",
+        "pin",
+        "pw",
+        "user.passcode",
+        "bearer",
+        "creds",
+        "sign",
+        "assertion",
+        "SAMLResponse",
+    ] {
+        check_target(&format!("/?a=1&{name}=b"), &format!("/?a=1&{name}=[redacted]"));
+    }
     check_target("/a#access_token=b", "/a#access_token=[redacted]");
     check_target("/?next=http://u:p@h/?token=a", "/?next=http://[redacted]@h/?token=[redacted]");
     check_target("http://u:p@h/?a", "http://[redacted]@h/?a");

@@ -135,6 +135,7 @@ impl Unjudged {
             Self::Body(NoContent::CutHead) => "nothing of its body was seen",
             Self::Body(NoContent::NotKept) => "its body was not kept",
             Self::Body(NoContent::Cut) => "its body was cut",
+            Self::Body(NoContent::NoMemory) => "no memory was left for its body",
             Self::Body(NoContent::Gap) => "its body has a gap",
             Self::Body(NoContent::Sampled) => "its connection was not copied whole",
             Self::Body(NoContent::Disputed) => "segments of it contradict each other",

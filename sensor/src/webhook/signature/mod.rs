@@ -112,6 +112,7 @@ impl fmt::Display for Reason {
             }
             Self::Body(NoContent::NotKept) => f.write_str("the body was not kept"),
             Self::Body(NoContent::Cut) => f.write_str("the body was cut"),
+            Self::Body(NoContent::NoMemory) => f.write_str("no memory was left for the body"),
             Self::Body(NoContent::Gap) => f.write_str("segments of the body are missing"),
             Self::Body(NoContent::CutHead) => {
                 f.write_str("nothing of the body was seen, and fields of the head may be missing")

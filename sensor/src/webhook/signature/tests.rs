@@ -140,7 +140,13 @@ fn check(vector: &Vector) {
     let expected = if is_in_body { Status::Valid } else { Status::Missing };
     assert_eq!(bare.judge(&own, &[], 0).status, expected, "{what}");
 
-    for why in [NoContent::Cut, NoContent::Gap, NoContent::Sampled, NoContent::NotKept] {
+    for why in [
+        NoContent::Cut,
+        NoContent::NoMemory,
+        NoContent::Gap,
+        NoContent::Sampled,
+        NoContent::NotKept,
+    ] {
         let cut = vector.judge_content(Err(why), &own, &[], 0);
         let expected = (Status::Unverifiable, Some(Reason::Body(why)));
         assert_eq!((cut.status, cut.reason), expected, "{what}");

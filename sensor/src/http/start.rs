@@ -1,0 +1,57 @@
+//! Owns how much it takes for octets to count as the start of a message.
+//!
+//! It must not know connections, nor read more than the first line.
+
+use super::head::Tolerance;
+use super::start_line;
+
+/// What the messages of a direction are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Requests,
+    Responses,
+}
+
+/// What speaks for a message where one may start, besides what stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// The message before has ended there: a head is due.
+    Due,
+    /// Its sender began to speak there. What breaks the grammar was meant as a message all the same,
+    /// by an attacker as a rule.
+    Likely,
+    /// Nothing: it is more likely part of a body.
+    Possible,
+}
+
+impl Expected {
+    /// How much deviation a head may show there.
+    pub(super) fn tolerance(self) -> Tolerance {
+        match self {
+            Self::Due | Self::Likely => Tolerance::Understandable,
+            Self::Possible => Tolerance::Grammar,
+        }
+    }
+
+    /// Whether a first line may begin with these octets. Whatever follows them, a line that
+    /// [`Expected::takes`] begins only with octets that do.
+    pub(super) fn may_begin(self, role: Role, octets: &[u8]) -> bool {
+        match (role, self) {
+            (Role::Requests, Self::Due) => start_line::may_be_request(octets),
+            (Role::Requests, _) => start_line::starts_with_known_method(octets),
+            (Role::Responses, Self::Due) => start_line::may_be_response(octets),
+            (Role::Responses, _) => start_line::may_be_usual_response(octets),
+        }
+    }
+
+    /// Whether a line, without its LF, is a first line.
+    pub(super) fn takes(self, role: Role, line: &[u8]) -> bool {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        self.may_begin(role, line)
+            && match (role, self) {
+                (Role::Requests, Self::Possible) => start_line::is_usual_request_line(line),
+                (Role::Requests, _) => start_line::request_line(line).is_some(),
+                (Role::Responses, _) => start_line::status_line(line).is_some(),
+            }
+    }
+}
