@@ -4,12 +4,14 @@
 //! not know who reads or writes a record.
 
 pub use address::Address;
+pub use ban::{BAN_COUNTERS, Ban, BanCount};
 pub use reason::Reason;
 pub use ring::{is_due, wakes_at};
 pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 
 mod address;
+mod ban;
 mod reason;
 mod ring;
 mod skip;
@@ -17,7 +19,7 @@ mod source;
 
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -127,34 +129,6 @@ pub struct Watched {
     pub port: u32,
     /// Keeps the size a multiple of the alignment.
     pub reserved: u32,
-}
-
-/// A ban in force.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ban {
-    /// Kernel time (`CLOCK_MONOTONIC`, nanoseconds) when it ends.
-    pub expires: u64,
-    /// Bit n is set when it covers slot n.
-    pub scope: u64,
-    /// Prefix length of the entry itself, so that a CIDR lookup can go on to a wider one.
-    pub prefix_length: u32,
-    /// 1 when an address it covers may be protected; 0 saves looking.
-    pub guarded: u32,
-}
-
-impl Ban {
-    /// The scope of everything on this host.
-    pub const HOST: u64 = u64::MAX;
-    /// The scope of every watched port, whichever they are.
-    pub const WATCHED: u64 = !1;
-
-    /// Whether it covers `slot` at `now`.
-    #[inline(always)]
-    #[must_use]
-    pub const fn covers(&self, slot: u32, now: u64) -> bool {
-        self.expires > now && (self.scope >> (slot & 63)) & 1 == 1
-    }
 }
 
 /// What a request asks for, as far as counters tell methods apart.
@@ -362,6 +336,7 @@ const _: () = assert!(size_of::<Settings>() == 56);
 const _: () = assert!(size_of::<Limit>() == 16);
 const _: () = assert!(size_of::<Watched>() == 72);
 const _: () = assert!(size_of::<Ban>() == 24);
+const _: () = assert!(size_of::<BanCount>() == 16);
 const _: () = assert!(size_of::<FlowKey>() == 36);
 const _: () = assert!(size_of::<SourceKey>() == 20);
 const _: () = assert!(size_of::<SourceState>() == 136);
@@ -371,13 +346,17 @@ const _: () = assert!(Sample::SIZE == 72);
 #[cfg(feature = "user")]
 #[expect(unsafe_code, reason = "aya's typed maps ask for this marker")]
 mod user {
-    use super::{Address, Ban, Counters, FlowKey, Settings, SourceKey, SourceState, Watched};
+    use super::{
+        Address, Ban, BanCount, Counters, FlowKey, Settings, SourceKey, SourceState, Watched,
+    };
 
     // SAFETY: each is `repr(C)` or `repr(transparent)`, `Copy`, of integers only, and has no
     // padding: the size asserts above compare against the sum of the fields.
     unsafe impl aya::Pod for Address {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Ban {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for BanCount {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Counters {}
     // SAFETY: as above.
@@ -402,17 +381,6 @@ mod tests {
             assert_eq!(reason as usize, code);
             assert_eq!(Reason::ALL.iter().filter(|other| other.name() == reason.name()).count(), 1);
         }
-    }
-
-    #[test]
-    fn a_ban_covers_its_slots_until_it_expires() {
-        let ban = Ban { expires: 10, scope: 1 << 3, prefix_length: 32, guarded: 0 };
-        assert!(ban.covers(3, 9));
-        assert!(!ban.covers(3, 10));
-        assert!(!ban.covers(2, 9));
-        assert!(!Ban { scope: Ban::WATCHED, ..ban }.covers(0, 9));
-        assert!(Ban { scope: Ban::WATCHED, ..ban }.covers(63, 9));
-        assert!(Ban { scope: Ban::HOST, ..ban }.covers(0, 9));
     }
 
     #[test]

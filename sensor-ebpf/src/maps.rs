@@ -9,7 +9,8 @@ use aya_ebpf::btf_maps::{ArrayOfMaps, RingBuf};
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray};
 use hooksensor_ebpf::abi::{
-    Ban, Counters, FlowKey, MAX_SHARDS, SLOTS, SourceKey, SourceState, Watched,
+    BAN_COUNTERS, Ban, BanCount, Counters, FlowKey, MAX_SHARDS, SLOTS, SourceKey, SourceState,
+    Watched,
 };
 
 use crate::ctx::low32;
@@ -61,6 +62,11 @@ pub(crate) static CIDR_BANS_V6: LpmTrie<[u32; 4], Ban> = LpmTrie::pinned(10_000,
 /// replaces is looked up again.
 #[map]
 pub(crate) static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(PLACES, 0);
+
+/// Counter of a ban -> what it met, per CPU. The agent gives the counters to bans and sets them to
+/// zero, the programs write, the agent reads and sums.
+#[map]
+pub(crate) static BAN_COUNTS: PerCpuArray<BanCount> = PerCpuArray::pinned(BAN_COUNTERS, 0);
 
 /// Source and slot -> the state of a source that completed a handshake. The programs write; the
 /// least recently used is evicted, which forgives a source at worst. *Configured.*

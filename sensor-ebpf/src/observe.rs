@@ -89,6 +89,16 @@ pub(crate) fn arrival(slot: u32, reason: Reason, length: usize) -> Reason {
     reason
 }
 
+/// Counts a packet that a ban met, by the ban's counter.
+#[inline(always)]
+pub(crate) fn met(counter: u32, length: usize) {
+    // SAFETY: as in `counters`.
+    if let Some(count) = maps::BAN_COUNTS.get_ptr_mut(counter).map(|count| unsafe { &mut *count }) {
+        count.packets += 1;
+        count.bytes += length as u64;
+    }
+}
+
 /// Counts a segment to a watched port, its SYN and its request line.
 #[inline(always)]
 pub(crate) fn segment(

@@ -8,7 +8,6 @@ use hooksensor_ebpf::abi::{Address, Method, Reason, Settings};
 use hooksensor_ebpf::packet::{self, Network, Transport};
 
 use crate::ctx::{self, Frame};
-use crate::policy::Banned;
 use crate::recent::Moment;
 use crate::{global, observe, policy, sample};
 
@@ -26,7 +25,8 @@ const NOTHING_KNOWN: Transport = Transport {
 struct Segment {
     transport: Transport,
     slot: u32,
-    banned: Banned,
+    /// What a ban that covers it, and does not drop it, makes of it.
+    met: Option<Reason>,
     /// Octets of its frame.
     length: usize,
 }
@@ -91,18 +91,19 @@ fn meet(
         return Err(observe::arrival(0, Reason::NotWatched, length));
     }
     let moment = Moment::now();
-    if !moment.has_dropped(source, slot) {
+    if let Some(counter) = moment.dropped_for(source, slot) {
+        observe::met(counter, length);
+    } else {
         let banned = policy::banned(settings, source, slot);
-        let met = match banned {
-            Banned::No => Reason::NotWatched,
-            _ => policy::against(settings, source, banned, Reason::DropBanned),
-        };
-        if met.drops() {
-            moment.dropped(source, slot);
-        } else if slot == 0 {
-            return Err(observe::arrival(slot, met, length));
-        } else {
-            return Ok(Segment { transport: transport(), slot, banned, length });
+        let met = banned.map(|banned| policy::met(settings, source, banned, length));
+        match (banned, met) {
+            (Some(banned), Some(Reason::DropBanned)) => {
+                moment.dropped(source, slot, banned.counter)
+            }
+            _ if slot == 0 => {
+                return Err(observe::arrival(0, met.unwrap_or(Reason::NotWatched), length));
+            }
+            _ => return Ok(Segment { transport: transport(), slot, met, length }),
         }
     }
     // Its payload stays unread: that would cost a banned source's packet a tenth more.
@@ -129,7 +130,7 @@ fn portless<F: Frame>(
     reason: Reason,
     length: usize,
 ) -> Reason {
-    let judged = policy::portless(settings, network, reason);
+    let judged = policy::portless(settings, network, reason, length);
     if judged != reason || network.transport != Reason::Clean {
         return observe::arrival(0, judged, length);
     }
@@ -146,12 +147,12 @@ fn portless<F: Frame>(
 /// Takes a segment from what its source is allowed, counts it and copies it up.
 #[inline(always)]
 fn take<F: Frame>(frame: &F, settings: &Settings, network: &Network, segment: &Segment) -> Reason {
-    let Segment { transport, slot, banned, length } = segment;
+    let Segment { transport, slot, met, length } = segment;
     let (slot, length) = (*slot, *length);
     let method = observe::method(frame, network, transport);
-    let reason = match banned {
-        Banned::No => policy::limited(settings, network, transport, slot, length, method),
-        _ => policy::against(settings, &network.source, *banned, Reason::DropBanned),
+    let reason = match met {
+        None => policy::limited(settings, network, transport, slot, length, method),
+        Some(met) => *met,
     };
     observe::segment(slot, reason, length, transport, method);
     if !reason.drops() {

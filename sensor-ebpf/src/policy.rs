@@ -18,10 +18,11 @@ const NOTICE_INTERVAL: u64 = 100_000_000;
 
 const ALL_SLOTS: u32 = u32::MAX;
 
-/// [`Banned`] as a function that stands apart returns it.
+/// [`Banned`] as a function that stands apart returns it: nothing, or these bits below its counter.
 const NO: u32 = 0;
 const YES: u32 = 1;
 const GUARDED: u32 = 2;
+const COUNTER_SHIFT: u32 = 2;
 
 /// Traits of a segment.
 const OPENS: u32 = 1;
@@ -44,26 +45,41 @@ struct Segment<'a> {
     acknowledgement: u32,
 }
 
-/// What the maps of bans say of a source.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Banned {
-    No,
-    Yes,
-    /// Unless it is protected.
-    Guarded,
+/// What a ban says of a source it covers.
+#[derive(Clone, Copy)]
+pub(crate) struct Banned {
+    /// Which counter the ban has.
+    pub(crate) counter: u32,
+    /// Whether the source may be protected.
+    guarded: bool,
 }
 
 /// A packet with a source and no port: banned on any port is banned, for the rest of a datagram
 /// would otherwise slip by.
 #[inline(always)]
-pub(crate) fn portless(settings: &Settings, network: &Network, reason: Reason) -> Reason {
+pub(crate) fn portless(
+    settings: &Settings,
+    network: &Network,
+    reason: Reason,
+    length: usize,
+) -> Reason {
     if is_beyond_bans(settings, reason) {
         return reason;
     }
-    match banned(settings, &network.source, if is_no_tcp(reason) { 0 } else { ALL_SLOTS }) {
-        Banned::No => reason,
-        banned => against(settings, &network.source, banned, Reason::DropBanned),
+    let slot = if is_no_tcp(reason) { 0 } else { ALL_SLOTS };
+    banned(settings, &network.source, slot)
+        .map_or(reason, |banned| met(settings, &network.source, banned, length))
+}
+
+/// What becomes of a packet of a source that a ban covers, counted by that ban unless the source is
+/// protected.
+#[inline(always)]
+pub(crate) fn met(settings: &Settings, source: &Address, banned: Banned, length: usize) -> Reason {
+    let reason = against(settings, source, banned.guarded, Reason::DropBanned);
+    if !matches!(reason, Reason::Protected) {
+        observe::met(banned.counter, length);
     }
+    reason
 }
 
 /// Whether no ban can be on a packet that has this reason for its ports not to be known.
@@ -80,14 +96,9 @@ const fn is_no_tcp(reason: Reason) -> bool {
 /// What becomes of a packet with something against it. Looking up protection only here keeps it
 /// off the path of clean packets, and changes nothing for protected ones.
 #[inline(always)]
-pub(crate) fn against(
-    settings: &Settings,
-    source: &Address,
-    banned: Banned,
-    reason: Reason,
-) -> Reason {
+fn against(settings: &Settings, source: &Address, guarded: bool, reason: Reason) -> Reason {
     let protected = || maps::PROTECTED.get(Key::new(128, source.words())).is_some();
-    if banned != Banned::Yes && protected() {
+    if guarded && protected() {
         Reason::Protected
     } else if settings.enforce == 1 {
         reason
@@ -98,16 +109,16 @@ pub(crate) fn against(
 
 /// What stands in the maps of bans of a source.
 #[inline(always)]
-pub(crate) fn banned(settings: &Settings, source: &Address, slot: u32) -> Banned {
+pub(crate) fn banned(settings: &Settings, source: &Address, slot: u32) -> Option<Banned> {
     if let Some(word) = source.as_v4() {
         match in_force(maps::BANS_V4.get_ptr(word), slot) {
-            Banned::No if settings.cidr_bans_v4 != 0 => in_network(source, slot),
+            None if settings.cidr_bans_v4 != 0 => in_network(source, slot),
             banned => banned,
         }
     } else {
         let words = source.words();
         match in_force(maps::BANS_V6.get_ptr(words), slot) {
-            Banned::No if settings.cidr_bans_v6 != 0 => in_network(source, slot),
+            None if settings.cidr_bans_v6 != 0 => in_network(source, slot),
             banned => banned,
         }
     }
@@ -115,13 +126,12 @@ pub(crate) fn banned(settings: &Settings, source: &Address, slot: u32) -> Banned
 
 /// What stands in the maps of networks of a source.
 #[inline(always)]
-fn in_network(source: &Address, slot: u32) -> Banned {
+fn in_network(source: &Address, slot: u32) -> Option<Banned> {
     // A copy, so that what is looked up before need not lie in memory.
     let source = *source;
     match hooksensor_networks(&raw const source, slot) {
-        NO => Banned::No,
-        YES => Banned::Yes,
-        _ => Banned::Guarded,
+        NO => None,
+        banned => Some(Banned { counter: banned >> COUNTER_SHIFT, guarded: banned & GUARDED != 0 }),
     }
 }
 
@@ -136,43 +146,40 @@ extern "C" fn hooksensor_networks(source: *const Address, slot: u32) -> u32 {
         Some(word) => cidr(&maps::CIDR_BANS_V4, word, 32, slot),
         None => cidr(&maps::CIDR_BANS_V6, source.words(), 128, slot),
     };
-    match banned {
-        Banned::No => NO,
-        Banned::Yes => YES,
-        Banned::Guarded => GUARDED,
-    }
+    banned.map_or(NO, |Banned { counter, guarded }| {
+        counter << COUNTER_SHIFT | if guarded { YES | GUARDED } else { YES }
+    })
 }
 
 #[inline(always)]
-fn cidr<K: Copy>(bans: &LpmTrie<K, Ban>, address: K, width: u32, slot: u32) -> Banned {
+fn cidr<K: Copy>(bans: &LpmTrie<K, Ban>, address: K, width: u32, slot: u32) -> Option<Banned> {
     let mut length = width;
     for _ in 0..NESTED_BANS {
-        let Some(ban) = bans.get(Key::new(length, address)) else { return Banned::No };
+        let ban = bans.get(Key::new(length, address))?;
         if covers(ban, slot) {
-            return degree(ban);
+            return Some(said(ban));
         }
-        if ban.prefix_length == 0 || ban.prefix_length > length {
-            return Banned::No;
+        let prefix_length = u32::from(ban.prefix_length);
+        if prefix_length == 0 || prefix_length > length {
+            return None;
         }
-        length = ban.prefix_length - 1;
+        length = prefix_length - 1;
     }
-    Banned::No
+    None
 }
 
 #[inline(always)]
 #[expect(unsafe_code, reason = "a map value is behind a pointer")]
-fn in_force(ban: Option<*const Ban>, slot: u32) -> Banned {
+fn in_force(ban: Option<*const Ban>, slot: u32) -> Option<Banned> {
     // SAFETY: the kernel hands out pointers to values that stay readable while the program runs;
     // the agent replaces an entry whole and never changes one in place.
-    match ban.map(|ban| unsafe { &*ban }) {
-        Some(ban) if covers(ban, slot) => degree(ban),
-        _ => Banned::No,
-    }
+    let ban = unsafe { &*ban? };
+    covers(ban, slot).then(|| said(ban))
 }
 
 #[inline(always)]
-fn degree(ban: &Ban) -> Banned {
-    if ban.guarded == 0 { Banned::Yes } else { Banned::Guarded }
+fn said(ban: &Ban) -> Banned {
+    Banned { counter: ban.counter, guarded: ban.guarded != 0 }
 }
 
 #[inline(always)]
@@ -205,10 +212,10 @@ pub(crate) fn limited(
         transport.acknowledgement,
     ) {
         CLEAN => Reason::Clean,
-        PACKETS => against(settings, &network.source, Banned::Guarded, Reason::DropLimited),
-        CONNECTIONS => against(settings, &network.source, Banned::Guarded, Reason::DropConnections),
-        REQUESTS => against(settings, &network.source, Banned::Guarded, Reason::DropRequests),
-        _ => against(settings, &network.source, Banned::Guarded, Reason::DropNewSource),
+        PACKETS => against(settings, &network.source, true, Reason::DropLimited),
+        CONNECTIONS => against(settings, &network.source, true, Reason::DropConnections),
+        REQUESTS => against(settings, &network.source, true, Reason::DropRequests),
+        _ => against(settings, &network.source, true, Reason::DropNewSource),
     }
 }
 

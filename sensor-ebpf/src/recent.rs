@@ -22,7 +22,8 @@ const TICK_BITS: u32 = 40;
 pub(crate) struct Recent {
     moment: u64,
     source: [u64; 2],
-    slot: u64,
+    slot: u32,
+    counter: u32,
 }
 
 /// A tick in which the agent has changed nothing: bans do not end within one, for their clock goes
@@ -40,20 +41,21 @@ impl Moment {
         Self(tick.wrapping_add(global::generation() << TICK_BITS))
     }
 
-    /// Whether this processor has dropped the source on this slot.
+    /// The counter of the ban for which this processor has dropped the source on this slot.
     #[inline(always)]
-    pub(crate) fn has_dropped(self, source: &Address, slot: u32) -> bool {
-        let Some(place) = place(source) else { return false };
+    pub(crate) fn dropped_for(self, source: &Address, slot: u32) -> Option<u32> {
+        let place = place(source)?;
         // SAFETY: the value is this processor's own, and the programs run with preemption off.
         let known = unsafe { &*place };
-        known.moment == self.0 && known.source == halves(source) && known.slot == u64::from(slot)
+        let is_it = known.moment == self.0 && known.source == halves(source) && known.slot == slot;
+        is_it.then_some(known.counter)
     }
 
-    /// Remembers that the source was dropped on this slot.
+    /// Remembers that the source was dropped on this slot for the ban that has this counter.
     #[inline(always)]
-    pub(crate) fn dropped(self, source: &Address, slot: u32) {
+    pub(crate) fn dropped(self, source: &Address, slot: u32, counter: u32) {
         let Some(place) = place(source) else { return };
-        let recent = Recent { moment: self.0, source: halves(source), slot: slot.into() };
+        let recent = Recent { moment: self.0, source: halves(source), slot, counter };
         // SAFETY: as above.
         unsafe { place.write(recent) };
     }

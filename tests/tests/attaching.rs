@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
+use harness::namespace::ip;
 use harness::network::{Network, SERVER_V4};
 use harness::server::Server;
 use harness::{eventually, patient};
@@ -59,6 +60,20 @@ fn where_xdp_is_taken_a_classifier_drops() {
     agent.done(&["ban", &client, "--duration", "1h", "--reason", "test"]).unwrap();
     assert!(!connects(&network), "a ban drops behind XDP too");
     network.server.run(|| other.detach()).unwrap().unwrap();
+}
+
+#[test]
+fn an_end_of_a_veth_with_too_few_queues_is_said_to_have_them() {
+    let network = Network::new(0).unwrap();
+    let two = "link add even numtxqueues 2 numrxqueues 2 type veth";
+    let one = "peer name uneven numtxqueues 1 numrxqueues 1";
+    let words = [two, one].into_iter().flat_map(|words| words.split(' '));
+    ip(["-netns", network.server.name()].into_iter().chain(words)).unwrap();
+    let settings = Settings::new(vec![String::from("uneven")], PORT);
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let interface = &agent.status().unwrap()["interfaces"][0];
+    assert_eq!(interface["mode"], "generic", "{interface}");
+    assert!(interface["why"].as_str().unwrap().contains("fewer receive queues"), "{interface}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use harness::load::{Load, Progress};
 use harness::network::{Client, Network, SERVER_V4, SERVER_V6};
 use harness::server::{LOCATIONS, Server};
 use harness::{eventually, patient};
+use ipnet::IpNet;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -149,6 +150,46 @@ fn a_banned_flood_is_dropped_to_the_last_packet() {
     eventually(SETTLE, "all are counted", || (dropped() >= sent).then_some(())).unwrap();
     assert_eq!(dropped(), sent);
     assert_eq!(deliveries.latencies.len(), 300, "{:?}", deliveries.errors);
+}
+
+/// What a ban dropped is known to the packet, over a kill and a restart of the agent.
+#[test]
+fn what_a_ban_dropped_is_listed_with_it() {
+    const FRAMES: u64 = 50_000;
+    // An Ethernet, an IPv4 and a TCP header.
+    const LENGTH: u64 = 54;
+    let network = Network::new(1).unwrap();
+    let (_server, mut agent) = start(&network, &settings(&network, true));
+    let banned = &network.clients[0];
+    ban(&agent, &banned.v6.to_string(), "10m");
+    ban(&agent, &banned.v4.to_string(), "10m");
+    let listed = |agent: &Agent<'_>| {
+        let listed = agent.done(&["decisions", "list", "-o", "json"]).unwrap();
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let v4 = IpNet::from(IpAddr::from(banned.v4)).to_string();
+        let found = listed.as_array().unwrap().iter().find(|one| one["target"] == v4).unwrap();
+        ["packets", "bytes"].map(|name| found[name].as_u64().unwrap())
+    };
+    let all_of = |agent: &Agent<'_>, frames: u64| {
+        eventually(SETTLE, "all are counted", || (listed(agent)[0] >= frames).then_some(()))
+            .unwrap();
+        assert_eq!(listed(agent), [frames, frames * LENGTH]);
+    };
+    assert_eq!(listed(&agent), [0, 0]);
+    assert_eq!(flood(banned, 400_000, FRAMES).sent, FRAMES);
+    all_of(&agent, FRAMES);
+    agent.stop(Signal::SIGKILL).unwrap();
+    assert_eq!(flood(banned, 400_000, FRAMES).sent, FRAMES);
+    agent.resume().unwrap();
+    all_of(&agent, 2 * FRAMES);
+    ban(&agent, &banned.v4.to_string(), "20m");
+    assert_eq!(flood(banned, 400_000, FRAMES).sent, FRAMES);
+    all_of(&agent, 3 * FRAMES);
+    let shown = agent.done(&["decisions", "list"]).unwrap();
+    assert!(shown.contains(&(3 * FRAMES).to_string()), "{shown}");
+    agent.done(&["unban", &banned.v4.to_string()]).unwrap();
+    let said = format!("packets={}", 3 * FRAMES);
+    assert!(agent.log().contains(&said), "{}", agent.log());
 }
 
 #[test]

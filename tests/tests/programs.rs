@@ -15,7 +15,9 @@ use harness::packet::{Packet, flag};
 use harness::{emulated, patient};
 use hooksensor::config;
 use hooksensor::kernel::{BanError, Clock, Entry, Kernel, Ring};
-use hooksensor_ebpf::abi::{Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind};
+use hooksensor_ebpf::abi::{
+    BAN_COUNTERS, Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind,
+};
 use ipnet::IpNet;
 
 /// The limit that so many events pass, and no more before any test has ended.
@@ -439,6 +441,88 @@ fn a_ban_ends_on_time_in_the_midst_of_a_flood() {
         }
         assert!(before <= expires + 2 * TICK, "{} late", before - expires);
     }
+}
+
+#[test]
+fn what_a_ban_meets_is_counted_by_that_ban() {
+    let mut programs = Programs::load();
+    let count = |programs: &Programs, target: &str| {
+        let count = programs.ban_count(&target.parse().unwrap()).unwrap();
+        count.map(|count| (count.packets, count.bytes))
+    };
+    let udp = |packet: Packet| packet.protocol(UDP);
+    for (inside, wide, narrow, source) in [
+        ("192.0.2.0/24", "192.0.0.0/16", "192.0.2.1/32", CLEAN_V4),
+        ("2001:db8::/64", "2001:db8::/48", "2001:db8::1/128", CLEAN_V6),
+    ] {
+        let server = if source == CLEAN_V4 { SERVER_V4 } else { SERVER_V6 };
+        let packet = || Packet::tcp(address(source), address(server)).payload(b"POST / HTTP/1.1");
+        let mut sum = (0, 0);
+        programs.ban(inside, u64::MAX, Ban::WATCHED);
+        programs.ban(wide, u64::MAX, Ban::HOST);
+        assert_eq!(count(&programs, narrow), None);
+        for (_, disguise) in &DISGUISES {
+            for _ in 0..3 {
+                let frame = disguise(packet()).frame();
+                assert_eq!(programs.run_ingress(&frame).unwrap(), XDP_DROP);
+                assert_eq!(programs.run_stack(&frame).unwrap(), TC_SHOT);
+                sum = (sum.0 + 2, sum.1 + 2 * frame.len() as u64);
+            }
+        }
+        assert_eq!(count(&programs, inside), Some(sum), "of the narrowest alone");
+        let frame = udp(packet()).frame();
+        assert_eq!(programs.run_ingress(&frame).unwrap(), XDP_DROP);
+        assert_eq!(count(&programs, wide), Some((1, frame.len() as u64)), "where no other reaches");
+        programs.ban(narrow, u64::MAX, Ban::WATCHED);
+        let frame = packet().frame();
+        programs.protect(&[narrow.parse().unwrap()]).unwrap();
+        assert_eq!(programs.run_ingress(&frame).unwrap(), XDP_PASS);
+        assert_eq!(count(&programs, narrow), Some((0, 0)), "protected");
+        programs.protect(&[]).unwrap();
+        programs.change_settings(|settings| settings.enforce = 0).unwrap();
+        assert_eq!(programs.run_ingress(&frame).unwrap(), XDP_PASS);
+        assert_eq!(count(&programs, narrow), Some((1, frame.len() as u64)), "simulated");
+        programs.change_settings(|settings| settings.enforce = 1).unwrap();
+        programs.ban(narrow, u64::MAX, Ban::HOST);
+        assert_eq!(programs.run_ingress(&frame).unwrap(), XDP_DROP);
+        assert_eq!(count(&programs, narrow), Some((2, 2 * frame.len() as u64)), "renewed");
+        assert_eq!(count(&programs, inside), Some(sum), "the wider one is as it was");
+        programs.unban(&narrow.parse().unwrap()).unwrap();
+        assert_eq!(count(&programs, narrow), None, "lifted");
+    }
+}
+
+/// Every ban holds, and those made one by one still get a counter after a long list; one that was
+/// another ban's starts from zero.
+#[test]
+fn a_long_list_leaves_counters_for_others() {
+    const LIST: u32 = 20_000;
+    let target = |number: u32| IpNet::from(IpAddr::from(Ipv4Addr::from(0x0a00_0000 + number)));
+    let entry = |number| Entry { target: target(number), expires: u64::MAX, scope: Ban::WATCHED };
+    let mut programs = Programs::load_for(2 * LIST);
+    let drops = |programs: &Programs, number: u32| {
+        let source = SocketAddr::new(target(number).addr(), 1000);
+        let frame = Packet::tcp(source, address(SERVER_V4)).frame();
+        assert_eq!(programs.run_ingress(&frame).unwrap(), XDP_DROP);
+        programs.ban_count(&target(number)).unwrap().map(|count| count.packets)
+    };
+    let list: Vec<_> = (0..LIST).map(entry).collect();
+    assert!(programs.ban_all(&list).iter().all(Result::is_ok));
+    let counted = (0..LIST).filter(|number| drops(&programs, *number).is_some()).count();
+    assert_eq!(counted, BAN_COUNTERS as usize / 2 - 3, "two bans were there");
+    let mut ones = LIST..;
+    let last = loop {
+        let number = ones.next().unwrap();
+        programs.kernel.ban(&entry(number)).unwrap();
+        match drops(&programs, number) {
+            Some(count) => assert_eq!(count, 1),
+            None => break number,
+        }
+    };
+    assert_eq!(last - LIST, BAN_COUNTERS / 2);
+    programs.unban(&target(0)).unwrap();
+    programs.kernel.ban(&entry(last)).unwrap();
+    assert_eq!(drops(&programs, last), Some(1), "a counter was given back");
 }
 
 /// A rate so low that no packet is earned back while the test runs.

@@ -128,12 +128,20 @@ fn rows(decisions: &[DecisionView]) -> String {
                 mode.to_owned(),
                 one.scope.clone(),
                 left(one),
+                count(one.packets),
+                count(one.bytes),
                 one.origin.clone(),
                 one.reason.clone(),
             ]
         })
         .collect();
-    table(&["TARGET", "ACTION", "SCOPE", "TIME LEFT", "ORIGIN", "REASON"], &rows)
+    let headings =
+        ["TARGET", "ACTION", "SCOPE", "TIME LEFT", "PACKETS", "BYTES", "ORIGIN", "REASON"];
+    table(&headings, &rows)
+}
+
+fn count(count: Option<u64>) -> String {
+    count.map_or_else(|| String::from("-"), |count| count.to_string())
 }
 
 fn left(decision: &DecisionView) -> String {

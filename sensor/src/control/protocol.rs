@@ -190,6 +190,13 @@ pub struct DecisionView {
     pub reason: String,
     /// Whether it drops packets.
     pub enforced: bool,
+    /// Packets that it dropped, or would have if it were enforced; absent where it has no counter of
+    /// its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<u64>,
+    /// Their octets, headers included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// An entry of the protected set.
@@ -222,6 +229,8 @@ impl DecisionView {
             }),
             reason: decision.reason.clone(),
             enforced: decision.enforced,
+            packets: None,
+            bytes: None,
         }
     }
 }

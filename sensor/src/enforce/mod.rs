@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use hooksensor_ebpf::abi::{Ban, Limit, Limits};
+use hooksensor_ebpf::abi::{Ban, BanCount, Limit, Limits};
 use hooksensor_ebpf::limit;
 use ipnet::IpNet;
 
@@ -117,13 +117,27 @@ impl Enforcer {
         }
     }
 
-    /// Takes a ban out of the kernel, whether there is one or not.
+    /// Takes a ban out of the kernel, whether there is one or not, and says in the log what it met.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
     pub fn lift(&mut self, target: &IpNet) -> Result<()> {
-        self.kernel.unban(target).map(|_| ())
+        let met = self.met(target)?.unwrap_or_default();
+        if self.kernel.unban(target)? && met.packets > 0 {
+            tracing::info!(%target, packets = met.packets, bytes = met.bytes, "a ban has ended");
+        }
+        Ok(())
+    }
+
+    /// What the ban on `target` has met so far, if it is counted by itself: what it dropped, or would
+    /// have where decisions are simulated.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to be read.
+    pub fn met(&self, target: &IpNet) -> Result<Option<BanCount>> {
+        self.kernel.ban_count(target)
     }
 
     /// The bans an earlier agent left in force, with what they cover and how long they still
@@ -138,7 +152,7 @@ impl Enforcer {
         let mut in_force = Vec::new();
         for entry in self.kernel.bans()? {
             if entry.expires <= now {
-                self.kernel.unban(&entry.target)?;
+                self.lift(&entry.target)?;
                 continue;
             }
             let rest = Duration::from_nanos(entry.expires - now);

@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use anyhow::Result;
 use aya::Pod;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{MapData, MapError, MapType};
-use hooksensor_ebpf::abi::{Address, Ban};
+use aya::maps::{MapData, MapError};
+use hooksensor_ebpf::abi::{Address, Ban, BanCount};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use nix::errno::Errno;
 
 use super::batch;
 use super::maps::Maps;
+use super::refusal::{BanError, refusal};
 
 /// Bans from which on a batch is cheaper than single calls.
 const WORTH_A_BATCH: usize = 16;
@@ -28,18 +28,10 @@ pub struct Entry {
     pub scope: u64,
 }
 
-/// Why the kernel did not take a ban.
-#[derive(Debug)]
-pub enum BanError {
-    /// The map for this kind of ban holds no more.
-    Full(MapType),
-    /// The kernel refused for another reason.
-    Refused(anyhow::Error),
-}
-
 impl Maps {
     pub(super) fn insert_ban(&mut self, entry: &Entry) -> Result<(), BanError> {
-        self.write_ban(entry)?;
+        let given = self.counts.give(entry.target, false);
+        self.put_ban(entry, given)?;
         let published =
             if self.count_ban(entry) { self.publish_counts() } else { self.renew_verdicts() };
         published.map_err(BanError::Refused)
@@ -48,6 +40,9 @@ impl Maps {
     /// Puts many bans in force; what became of each, in their order. Those of single addresses go
     /// to the kernel in batches, where it knows them.
     pub(super) fn insert_bans(&mut self, entries: &[Entry]) -> Vec<Result<(), BanError>> {
+        let many = entries.len() >= WORTH_A_BATCH;
+        let given: Vec<_> =
+            entries.iter().map(|entry| self.counts.give(entry.target, many)).collect();
         let v4 = self.write_exact(entries, "BANS_V4", |net| match net {
             IpNet::V4(net) => Some(word(*net)),
             IpNet::V6(_) => None,
@@ -62,7 +57,7 @@ impl Maps {
             .enumerate()
             .map(|(index, entry)| {
                 if !v4.contains(&index) && !v6.contains(&index) {
-                    self.write_ban(entry)?;
+                    self.put_ban(entry, given[index])?;
                 }
                 changed |= self.count_ban(entry);
                 Ok(())
@@ -104,12 +99,22 @@ impl Maps {
         indices.into_iter().take(written.count).collect()
     }
 
+    /// Writes a ban, which was given a counter for that or not.
+    fn put_ban(&mut self, entry: &Entry, given: bool) -> Result<(), BanError> {
+        let written = self.write_ban(entry);
+        if written.is_err() && given {
+            self.counts.take_back(&entry.target);
+        }
+        written
+    }
+
     fn value(&self, entry: &Entry) -> Ban {
         Ban {
             expires: entry.expires,
             scope: entry.scope,
-            prefix_length: u32::from(entry.target.prefix_len()),
-            guarded: u32::from(self.is_guarded(&entry.target)),
+            counter: self.counts.counter(&entry.target),
+            prefix_length: u16::from(entry.target.prefix_len()),
+            guarded: u16::from(self.is_guarded(&entry.target)),
         }
     }
 
@@ -122,7 +127,7 @@ impl Maps {
             IpNet::V6(net) if length == 128 => self.bans_v6.insert(words(net), ban, 0),
             IpNet::V6(net) => self.cidr_bans_v6.insert(&Key::new(length, words(net)), ban, 0),
         }
-        .map_err(|error| refusal(error, &entry.target))
+        .map_err(|error| refusal(error, is_exact(&entry.target)))
     }
 
     /// Counts a ban that was written; whether the counts changed by that.
@@ -136,8 +141,8 @@ impl Maps {
 
     /// Writes every ban again whose mark no longer says whether an address in it is protected.
     pub(super) fn guard_bans(&mut self) -> Result<()> {
-        for (entry, guarded) in self.marked_bans()? {
-            if guarded != self.is_guarded(&entry.target) {
+        for (entry, ban) in self.written_bans()? {
+            if (ban.guarded == 1) != self.is_guarded(&entry.target) {
                 self.write_ban(&entry).map_err(|error| anyhow::anyhow!("{error}"))?;
             }
         }
@@ -163,6 +168,7 @@ impl Maps {
             }
             Err(error) => return Err(error.into()),
         }
+        self.counts.take_back(target);
         match self.counted.remove(target) {
             Some(_) => self.publish_counts()?,
             None => self.renew_verdicts()?,
@@ -172,27 +178,32 @@ impl Maps {
 
     /// Every ban in the kernel, expired ones included, in no order.
     pub(super) fn bans(&self) -> Result<Vec<Entry>> {
-        Ok(self.marked_bans()?.into_iter().map(|(entry, _)| entry).collect())
+        Ok(self.written_bans()?.into_iter().map(|(entry, _)| entry).collect())
     }
 
-    /// Every ban, and whether it is marked as touching the protected set.
-    fn marked_bans(&self) -> Result<Vec<(Entry, bool)>> {
+    /// What a ban has met, if it has a counter of its own.
+    pub(super) fn ban_count(&self, target: &IpNet) -> Result<Option<BanCount>> {
+        self.counts.read(target)
+    }
+
+    /// Every ban, and how it is written.
+    fn written_bans(&self) -> Result<Vec<(Entry, Ban)>> {
         let mut entries = Vec::new();
         for item in &self.bans_v4 {
             let (word, ban) = item?;
-            entries.extend(entry(Address::v4(word), 32, &ban));
+            entries.extend(entry(Address::v4(word), 32, ban));
         }
         for item in &self.bans_v6 {
             let (words, ban) = item?;
-            entries.extend(entry(Address::v6(words), 128, &ban));
+            entries.extend(entry(Address::v6(words), 128, ban));
         }
         for item in &self.cidr_bans_v4 {
             let (key, ban) = item?;
-            entries.extend(entry(Address::v4(key.data()), key.prefix_len(), &ban));
+            entries.extend(entry(Address::v4(key.data()), key.prefix_len(), ban));
         }
         for item in &self.cidr_bans_v6 {
             let (key, ban) = item?;
-            entries.extend(entry(Address::v6(key.data()), key.prefix_len(), &ban));
+            entries.extend(entry(Address::v6(key.data()), key.prefix_len(), ban));
         }
         Ok(entries)
     }
@@ -216,14 +227,13 @@ impl Maps {
         Ok(())
     }
 
-    /// Reads which bans the settings count; the kernel may hold some from before a restart.
+    /// Reads which bans the settings count and which counters are taken; the kernel may hold bans from
+    /// before a restart.
     pub(super) fn recount_bans(&mut self) -> Result<()> {
-        self.counted = self
-            .bans()?
-            .into_iter()
-            .filter(is_counted)
-            .map(|entry| (entry.target, entry.scope))
-            .collect();
+        let bans = self.written_bans()?;
+        self.counts.adopt(bans.iter().map(|(entry, ban)| (entry.target, ban.counter)));
+        let counted = bans.into_iter().map(|(entry, _)| entry).filter(is_counted);
+        self.counted = counted.map(|entry| (entry.target, entry.scope)).collect();
         self.publish_counts()
     }
 
@@ -257,48 +267,15 @@ fn is_exact(target: &IpNet) -> bool {
     target.prefix_len() == target.max_prefix_len()
 }
 
-impl std::fmt::Display for BanError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Full(MapType::LpmTrie) => formatter.write_str(
-                "the kernel's table of CIDR bans is full; raise kernel.max_cidr_bans and restart",
-            ),
-            Self::Full(_) => formatter
-                .write_str("the kernel's table of bans is full; raise kernel.max_bans and restart"),
-            Self::Refused(error) => write!(formatter, "the kernel refused the ban: {error:#}"),
-        }
-    }
-}
-
-impl std::error::Error for BanError {}
-
-fn refusal(error: MapError, target: &IpNet) -> BanError {
-    match &error {
-        MapError::SyscallError(syscall) => {
-            let errno = syscall.io_error.raw_os_error().map(Errno::from_raw);
-            if matches!(errno, Some(Errno::E2BIG | Errno::ENOSPC)) {
-                return BanError::Full(if is_exact(target) {
-                    MapType::Hash
-                } else {
-                    MapType::LpmTrie
-                });
-            }
-            BanError::Refused(error.into())
-        }
-        _ => BanError::Refused(error.into()),
-    }
-}
-
-/// An entry of a map with its mark, unless it is none this agent would have made.
-fn entry(address: Address, prefix_length: u32, ban: &Ban) -> Option<(Entry, bool)> {
+/// An entry of a map with how it is written, unless it is none this agent would have made.
+fn entry(address: Address, prefix_length: u32, ban: Ban) -> Option<(Entry, Ban)> {
     let address = IpAddr::from(address);
     let length = u8::try_from(prefix_length).ok();
     let target = length.and_then(|length| IpNet::new(address, length).ok());
     if target.is_none() {
         tracing::warn!(%address, prefix_length, "the kernel holds a ban on no network; it is left");
     }
-    let guarded = ban.guarded == 1;
-    target.map(|target| (Entry { target, expires: ban.expires, scope: ban.scope }, guarded))
+    target.map(|target| (Entry { target, expires: ban.expires, scope: ban.scope }, ban))
 }
 
 fn word(net: Ipv4Net) -> u32 {

@@ -9,16 +9,17 @@ use aya::maps::MapInfo;
 use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use aya_log::EbpfLogger;
-use hooksensor_ebpf::abi::{Limits, Settings};
+use hooksensor_ebpf::abi::{BanCount, Limits, Settings};
 use ipnet::IpNet;
 
 use super::attach::{self, Attachment, INGRESS_PROGRAM};
-use super::bans::{BanError, Entry};
+use super::bans::Entry;
 use super::bpffs::PinDirectory;
 use super::classifier::{EGRESS, Hook};
 use super::journal::Journal;
 use super::layout_directory;
 use super::maps::{Maps, Totals};
+use super::refusal::BanError;
 use super::ring::{self, Ring};
 use super::skips::Skips;
 use super::sources::Source;
@@ -268,6 +269,15 @@ impl Kernel {
     /// When the kernel refuses.
     pub fn unban(&mut self, target: &IpNet) -> Result<bool> {
         self.maps.remove_ban(target)
+    }
+
+    /// What the ban on `target` has met, if there is one that has a counter of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to be read.
+    pub fn ban_count(&self, target: &IpNet) -> Result<Option<BanCount>> {
+        self.maps.ban_count(target)
     }
 
     /// Every ban in the kernel, in no order.

@@ -13,6 +13,8 @@ use hooksensor_ebpf::abi::{
 };
 use ipnet::IpNet;
 
+use super::counts::BanCounts;
+
 /// The maps the agent writes and reads; each name stands here once.
 pub(super) struct Maps {
     pub(super) ports: Array<MapData, u32>,
@@ -25,6 +27,8 @@ pub(super) struct Maps {
     pub(super) bans_v6: HashMap<MapData, [u32; 4], Ban>,
     pub(super) cidr_bans_v4: LpmTrie<MapData, u32, Ban>,
     pub(super) cidr_bans_v6: LpmTrie<MapData, [u32; 4], Ban>,
+    /// The counters of bans.
+    pub(super) counts: BanCounts,
     /// Bans the settings count, with their scope: those on prefixes or past the watched ports.
     pub(super) counted: BTreeMap<IpNet, u64>,
     pub(super) sources: HashMap<MapData, SourceKey, SourceState>,
@@ -64,6 +68,7 @@ impl Maps {
             bans_v6: typed(programs, "BANS_V6")?,
             cidr_bans_v4: typed(programs, "CIDR_BANS_V4")?,
             cidr_bans_v6: typed(programs, "CIDR_BANS_V6")?,
+            counts: BanCounts::new(typed(programs, "BAN_COUNTS")?)?,
             counted: BTreeMap::new(),
         })
     }

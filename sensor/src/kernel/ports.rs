@@ -66,6 +66,6 @@ impl Maps {
     }
 }
 
-fn cpus() -> Result<usize> {
+pub(super) fn cpus() -> Result<usize> {
     nr_cpus().map_err(|(file, error)| anyhow::anyhow!("cannot read {file}: {error}"))
 }

@@ -11,6 +11,7 @@ use super::attach::{self, Mode, accepts, index_of};
 use super::large_receive;
 use super::netlink::{self, GENERIC_HEADER, ask, attribute, find, number};
 use super::seated::{INTERFACE_HEADER, describe, xdp_program};
+use super::xdp::TOO_FEW_QUEUES;
 use crate::config::XdpMode;
 
 /// What the ingress program would get.
@@ -130,7 +131,9 @@ impl Facts {
             |kind| format!("the driver of {kind} devices"),
         );
         let Some(features) = self.features else { return self.unsaid(&device) };
-        if features & NETDEV_XDP_ACT_BASIC == 0 {
+        if features & NETDEV_XDP_ACT_BASIC == 0 && self.kind.as_deref() == Some("veth") {
+            Some(format!("it {TOO_FEW_QUEUES}"))
+        } else if features & NETDEV_XDP_ACT_BASIC == 0 {
             Some(format!("{device} has no XDP hook"))
         } else if features & NETDEV_XDP_ACT_RX_SG == 0 && self.mtu > ONE_BUFFER {
             Some(format!(
@@ -200,6 +203,8 @@ mod tests {
         check(&with(Some(0)), XdpMode::Tc, Ok((Mode::Stack, None)));
         let kind = |kind: &str| Facts { kind: Some(kind.to_owned()), ..with(None) };
         check(&kind("veth"), XdpMode::Auto, Ok((Mode::Native, None)));
+        let uneven = Facts { features: Some(0), ..kind("veth") };
+        check(&uneven, XdpMode::Auto, Ok((Mode::Generic, Some("fewer receive queues"))));
         check(&kind("vlan"), XdpMode::Auto, Ok((Mode::Generic, Some("vlan devices has no XDP"))));
         check(&kind("dummy"), XdpMode::Native, Err("has no XDP hook"));
         let loopback = Facts { loopback: true, ..with(None) };

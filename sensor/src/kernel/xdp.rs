@@ -11,6 +11,11 @@ use nix::errno::Errno;
 
 use super::attach::Mode;
 
+/// What stands against XDP on an end of a veth (`veth_xdp_set` in drivers/net/veth.c): no other driver
+/// answers ENOSPC.
+pub(super) const TOO_FEW_QUEUES: &str = "has fewer receive queues than the other end of its veth has transmit queues, and takes no XDP \
+     program with that; `ethtool -L DEV rx NUMBER` changes it";
+
 /// Attaches `program` and pins its link.
 ///
 /// # Errors
@@ -48,6 +53,7 @@ fn explain(error: &ProgramError, interface: &str) -> String {
              {interface}`, and detach it with `ip link set dev {interface} xdp off` if it is not \
              needed"
         ),
+        Some(Errno::ENOSPC) => format!("{interface} {TOO_FEW_QUEUES}"),
         Some(Errno::EOPNOTSUPP) => {
             format!("the driver of {interface} has no XDP hook")
         }

@@ -108,7 +108,7 @@ impl Desk {
             Request::Status => self.snapshot().map(|figures| Reply::Status(Box::new(figures))),
             Request::Ban(ban) => Ok(Reply::Outcome(self.ban(ban))),
             Request::Unban { targets } => Ok(Reply::Outcome(self.unban(&targets))),
-            Request::Decisions => Ok(Reply::Decisions(self.decisions())),
+            Request::Decisions => self.decisions().map(Reply::Decisions),
             Request::AllowList => Ok(Reply::AllowList(self.allow_list())),
             Request::Sources { by, top } => self.sources(by, top).map(Reply::Sources),
             Request::Reload => self.reload().map(Reply::Reloaded),
@@ -323,9 +323,17 @@ impl Desk {
         self.shards.tell(&update)
     }
 
-    fn decisions(&self) -> Vec<DecisionView> {
+    fn decisions(&self) -> Result<Vec<DecisionView>> {
         let now = self.enforcer.now();
-        self.choke_point.active().map(|decision| DecisionView::new(decision, now)).collect()
+        let view = |decision: &Decision| {
+            let met = self.enforcer.met(&decision.target)?;
+            Ok(DecisionView {
+                packets: met.map(|met| met.packets),
+                bytes: met.map(|met| met.bytes),
+                ..DecisionView::new(decision, now)
+            })
+        };
+        self.choke_point.active().map(view).collect()
     }
 
     fn allow_list(&self) -> Vec<AllowedPrefix> {
