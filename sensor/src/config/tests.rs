@@ -155,6 +155,18 @@ fn bad_values() {
         "[[endpoint]]\nname = \"a\"\nport = 1",
         &["t.toml:1: endpoint: missing field `path_prefix`"],
     );
+    check(
+        "[[provider]]\nname = \"acme\"",
+        &["t.toml:2: provider[0].name: \"acme\" is not built in, and nothing tells it; write \
+           recognise = [\"header NAME\"], or [] where only an endpoint names it"],
+    );
+    check(
+        "[[provider]]\nname = \"github\"\nnetworks = [\"192.0.2.0/24\"]",
+        &[
+            "t.toml:3: provider[0].networks: networks move, and who reads of one that sent from outside \
+           them has to know how old they are; write networks_as_of = \"2026-11-01\"",
+        ],
+    );
     // What was refused is not missing as well.
     check(
         "[[endpoint]]\nname = \"a\"\nport = 0\npath_prefix = \"/\"",
