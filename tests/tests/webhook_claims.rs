@@ -12,6 +12,10 @@ use harness::webhook::{BODY, PORT, endpoint, text};
 const ACME: &str = "[[provider]]\nname = \"acme\"\nrecognise = [\"header x-acme\"]\n\
                     networks = [\"203.0.113.0/24\"]\nnetworks_as_of = \"2026-11-01\"\n";
 
+/// What is not given of a built-in provider is as it is built in.
+const GITHUB: &str = "[[provider]]\nname = \"github\"\nnetworks = [\"203.0.113.0/24\"]\n\
+                      networks_as_of = \"2026-11-01\"\n";
+
 /// The rules of the findings that one delivery from an address, answered with a status, leads to;
 /// twice within a minute, which is told once.
 fn check(path: &str, head: &str, client: &str, status: u16, expected: &[&str]) {
@@ -20,6 +24,7 @@ fn check(path: &str, head: &str, client: &str, status: u16, expected: &[&str]) {
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let tables = [
         ACME.to_owned(),
+        GITHUB.to_owned(),
         endpoint("github", "/github", "github", Some(&secret)),
         endpoint("open", "/open", "", None),
     ]
@@ -56,8 +61,9 @@ fn claims_that_do_not_hold_are_told() {
     let stripe = "Stripe-Signature: t=1793500000,v1=ab\r\n";
     let (home, away, local) = ("203.0.113.7", "198.51.100.7", "10.1.2.3");
     check("/github", &signed, local, 200, &[]);
-    check("/github", &signed, away, 200, &["plaintext-delivery"]);
-    check("/github", &signed, away, 401, &[]);
+    check("/github", &signed, home, 200, &["plaintext-delivery"]);
+    check("/github", &signed, home, 401, &[]);
+    check("/github", &signed, away, 401, &["outside-provider-networks"]);
     check("/github", unsigned, local, 200, &["missing-signature"]);
     check("/open", acme, home, 401, &[]);
     check("/open", acme, away, 401, &["outside-provider-networks"]);

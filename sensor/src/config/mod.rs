@@ -10,6 +10,7 @@ mod codes;
 mod endpoint;
 mod error;
 mod fields;
+mod inherit;
 mod provider;
 mod read;
 mod sample;
@@ -67,8 +68,10 @@ impl Config {
     ///
     /// For everything in the text that is refused.
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
-        let read::Reading { config, lines, mut problems } = read::read(text, name);
-        let refusals = validate::validate(&config).into_iter();
+        let read::Reading { mut config, lines, mut problems } = read::read(text, name);
+        let mut refusals = inherit::complete(&mut config.providers, &lines);
+        refusals.extend(validate::validate(&config));
+        let refusals = refusals.into_iter();
         problems.extend(refusals.map(|refusal| problem(refusal, Some(name), &lines)));
         if problems.is_empty() {
             return Ok(config);

@@ -32,7 +32,8 @@ pub fn built_in_providers() -> &'static [Provider] {
     &BUILT_IN
 }
 
-/// A sender of webhooks. One with the name of a built-in provider takes its place.
+/// A sender of webhooks. One with the name of a built-in provider is as that, but for the keys that
+/// are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
@@ -41,6 +42,7 @@ pub struct Provider {
     pub name: String,
     /// What tells it; any of these does. A header, "header x-acme-event", or the start of its
     /// value, "header user-agent Acme/".
+    #[serde(default)]
     #[schemars(with = "Vec<String>", example = &["header x-acme-event"])]
     pub recognise: Vec<Mark>,
     /// Where the name of what happened is; the first that is there counts. "header NAME", or a

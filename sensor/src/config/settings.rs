@@ -55,7 +55,7 @@ pub struct Config {
     /// A named part of a port, which stands in each of its records. The longest prefix wins.
     #[serde(rename = "endpoint")]
     pub endpoints: Vec<Endpoint>,
-    /// A sender of webhooks besides the built-in ones, or in the place of one of the same name.
+    /// A sender of webhooks besides the built-in ones, or what is other of one of the same name.
     #[serde(rename = "provider")]
     pub providers: Vec<Provider>,
 }

@@ -301,6 +301,12 @@ impl Check {
                  write \"header NAME\""
                     .to_owned()
             });
+            let is_dated = provider.networks_as_of.parse::<jiff::civil::Date>().is_ok();
+            self.that(is_dated || provider.networks.is_empty(), &key("networks"), || {
+                "networks move, and who reads of one that sent from outside them has to know how \
+                 old they are; write networks_as_of = \"2026-11-01\""
+                    .to_owned()
+            });
             for (index, scheme) in provider.signature.iter().enumerate() {
                 let key = |field| key(&format!("signature[{index}].{field}"));
                 self.that(scheme.separator.len() <= 1, &key("separator"), || {

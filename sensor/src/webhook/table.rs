@@ -71,12 +71,16 @@ impl Roles {
 }
 
 impl Table {
-    /// The built-in providers after those `configured`, less the ones these take the place of.
+    /// The built-in providers after those `configured`, which take the place of one of their name.
     #[must_use]
     pub fn new(configured: &[Provider]) -> Self {
-        let is_replaced = |name: &str| configured.iter().any(|provider| provider.name == name);
-        let rest = built_in_providers().iter().filter(|provider| !is_replaced(&provider.name));
-        let providers: Vec<_> = configured.iter().chain(rest).cloned().map(Arc::new).collect();
+        let known = built_in_providers();
+        let is_new = |one: &&Provider| known.iter().all(|two| two.name != one.name);
+        let known = known
+            .iter()
+            .map(|two| configured.iter().find(|one| one.name == two.name).unwrap_or(two));
+        let providers = configured.iter().filter(is_new).chain(known);
+        let providers: Vec<_> = providers.cloned().map(Arc::new).collect();
         Self { marks: marks(&providers), roles: Roles::new(&providers), providers }
     }
 

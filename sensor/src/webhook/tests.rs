@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::fixture::{deliver, deliver_to, exchange};
+use super::fixture::{deliver, deliver_to, exchange, headers};
 use super::*;
-use crate::config::{Algorithm, Mark, Part, Source};
+use crate::config::{Algorithm, Config, Mark, Part, Source};
 use crate::http::Response;
 
 /// What the headers in `lines` say: provider, event type, delivery id, attempt and signature.
@@ -152,6 +152,22 @@ fn the_built_in_table_is_whole() {
 }
 
 #[test]
+fn a_built_in_provider_that_is_changed_keeps_its_place() {
+    let text = "[[provider]]\nname = \"github\"\nnetworks = [\"192.0.2.0/24\"]\n\
+                networks_as_of = \"2026-11-01\"\n\
+                [[provider]]\nname = \"acme\"\nrecognise = [\"header x-acme\"]";
+    let table = Table::new(&Config::parse(text, "test").unwrap().providers);
+    let told = |lines: &str| {
+        let index = table.told_by(&headers(lines)).unwrap();
+        let provider = &table.providers()[index];
+        (provider.name.clone(), provider.networks.len())
+    };
+    assert_eq!(told("X-GitHub-Event: push"), ("github".to_owned(), 1));
+    assert_eq!(told("X-GitHub-Event: push\nX-Gitea-Event: push").0, "gitea");
+    assert_eq!(told("X-GitHub-Event: push\nX-Acme: 1").0, "acme");
+}
+
+#[test]
 fn a_provider_of_the_configuration_takes_ten_lines() {
     let text = r#"
         [[provider]]
@@ -167,7 +183,7 @@ fn a_provider_of_the_configuration_takes_ten_lines() {
         name = "stripe"
         recognise = ["header x-not-stripe"]
     "#;
-    let config = crate::config::Config::parse(text, "test").unwrap();
+    let config = Config::parse(text, "test").unwrap();
     let knowledge = Arc::new(Knowledge::new(&config, Vec::new()));
     let mut webhooks = Webhooks::new(knowledge, Arc::default());
     let mut told = |lines: &str| {

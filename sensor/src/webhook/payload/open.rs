@@ -187,9 +187,11 @@ mod tests {
             Just(json!({ "type": "integer" })),
             Just(json!({ "required": ["b"] })),
             Just(json!({ "additionalProperties": false, "properties": { "a": {} } })),
+            Just(json!({ "additionalProperties": false, "properties": { "a": {}, "b": {} } })),
+            Just(json!({ "unevaluatedProperties": false, "properties": { "b": {} } })),
         ];
         leaf.prop_recursive(4, 24, 3, |inner| {
-            let list = prop::collection::vec(inner.clone(), 1..3);
+            let list = prop::collection::vec(inner.clone(), 1..4);
             prop_oneof![
                 (list, prop::sample::select(vec!["oneOf", "anyOf", "allOf"]))
                     .prop_map(|(list, keyword)| json!({ keyword: list })),
@@ -225,7 +227,7 @@ mod tests {
         fn what_was_accepted_still_is(
             schema in schemas(json!({ "$ref": "#/definitions/a" })),
             definition in schemas(json!({})),
-            payloads in prop::collection::vec(payloads(), 1..8),
+            payloads in prop::collection::vec(payloads(), 16),
         ) {
             let closed = json!({ "allOf": [schema], "definitions": { "a": definition } });
             let compiled = |schema: &Value| jsonschema::draft202012::new(schema).unwrap();
