@@ -11,7 +11,7 @@ mod snapshot;
 mod stdout;
 
 pub use coverage::PortCoverage;
-pub use file::FileSink;
+pub use file::{FileSink, wide_mode};
 pub use metrics::encode;
 pub use sink::Sink;
 pub use snapshot::{
