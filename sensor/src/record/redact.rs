@@ -1,40 +1,27 @@
-//! What no output may hold: which names belong to secrets, and how their values are covered.
+//! What no output may hold: where secrets are in headers and URLs, and how they are covered.
 //!
 //! It must not know records or how they are encoded.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
+use self::signs::{is_secret_name, is_secret_parameter, is_secret_value};
 use crate::http::unescape;
 use crate::webhook::{HeaderRole, Roles};
+
+mod signs;
 
 /// What stands in the place of a secret.
 const REDACTED: &[u8] = b"[redacted]";
 
-/// Longest name that is looked into. A longer one is taken for that of a secret, so that padding
-/// hides nothing.
-const MAX_NAME_BYTES: usize = 128;
-
-/// Parts of names, between characters that are neither letter nor digit, that tell a secret.
-const SECRET_PARTS: [&[u8]; 13] = [
-    b"auth", b"bearer", b"creds", b"csrf", b"hmac", b"jwt", b"key", b"otp", b"pass", b"pwd",
-    b"sess", b"sig", b"xsrf",
-];
-
-/// Query parameters that are secrets by their whole name. A code is what OAuth trades for a token
-/// (RFC 6749, section 4.1.2), and an assertion or a SAML response another such (RFC 7521); `sign` is
-/// DingTalk's signature and `sid` a session. `country_code`, `account_sid` and `zodiac_sign` are none.
-const SECRET_PARAMETERS: [&[u8]; 7] =
-    [b"assertion", b"code", b"pin", b"pw", b"samlresponse", b"sid", b"sign"];
-
 /// `value` of the header `name`, which is in lower case and may have a role: covered whole when the
 /// name is that of a secret, and else where it holds a URL with one.
 pub(super) fn header_value<'a>(name: &[u8], value: &'a [u8], roles: &Roles) -> Cow<'a, [u8]> {
-    if is_secret_header(name, roles) {
+    if is_secret_header(name, roles) || is_secret_value(value) {
         Cow::Borrowed(REDACTED)
-    } else if name.ends_with(b"host") {
+    } else if holds_target(name) {
         target(value)
     } else if may_hold_secret(value) {
         cover(value, &url_secrets(value, Start::Text))
@@ -45,7 +32,7 @@ pub(super) fn header_value<'a>(name: &[u8], value: &'a [u8], roles: &Roles) -> C
 
 /// A request target with its secrets covered, and otherwise as it was sent.
 pub(super) fn target(target: &[u8]) -> Cow<'_, [u8]> {
-    if may_hold_secret(target) {
+    if may_hold_secret(target) || target.contains(&b';') {
         cover(target, &url_secrets(target, Start::Target))
     } else {
         Cow::Borrowed(target)
@@ -61,6 +48,11 @@ pub(super) fn query(query: &[u8]) -> Cow<'_, [u8]> {
 /// so this looks at all octets without a branch, which the compiler does many at a time.
 fn may_hold_secret(value: &[u8]) -> bool {
     value.iter().fold(false, |found, byte| found | matches!(byte, b'?' | b'#' | b'@'))
+}
+
+/// Whether the header's values are a host or a URL, as request targets are.
+fn holds_target(name: &[u8]) -> bool {
+    matches!(name, [.., b'h', b'o', b's', b't'] | [.., b'u', b'r', b'i' | b'l'] | b"referer")
 }
 
 fn is_secret_header(name: &[u8], roles: &Roles) -> bool {
@@ -97,23 +89,74 @@ enum Start {
 
 /// The places of secrets in `text`, by their start; they may overlap.
 fn url_secrets(text: &[u8], start: Start) -> Vec<Range<usize>> {
-    let mut secrets = Vec::new();
-    let is_authority = start == Start::Target && !text.starts_with(b"/");
-    if is_authority {
-        secrets.extend(user_information(text, 0));
+    let mut secrets = plain_secrets(text, start);
+    if memchr(b'%', text).is_some() {
+        secrets.extend(escaped_secrets(text, start));
     }
-    for colon in memchr_iter(b':', text).filter(|colon| text[*colon..].starts_with(b"://")) {
-        secrets.extend(user_information(text, colon + 3));
+    secrets.sort_by_key(|secret| secret.start);
+    secrets
+}
+
+/// Those that are seen without taking off percent-encoding, but from names.
+fn plain_secrets(text: &[u8], start: Start) -> Vec<Range<usize>> {
+    let mut secrets = Vec::new();
+    if memchr(b'@', text).is_some() {
+        let is_authority = start == Start::Target && !text.starts_with(b"/");
+        secrets.extend(is_authority.then(|| user_information(text, 0)).flatten());
+        secrets.extend(memchr_iter(b'/', text).filter_map(|slash| after_slashes(text, slash)));
     }
     let first = match start {
         Start::Query => Some(0),
         Start::Target | Start::Text => find(text, 0, b"?#").map(|mark| mark + 1),
     };
+    if start == Start::Target {
+        path_secrets(&text[..first.unwrap_or(text.len())], &mut secrets);
+    }
     if let Some(first) = first {
         parameter_secrets(text, first, &mut secrets);
     }
-    secrets.sort_by_key(|secret| secret.start);
     secrets
+}
+
+/// Secrets in a URL that is a parameter's value, and so has its marks percent-encoded. It is decoded
+/// once: a server that gets it does no more before it uses it.
+fn escaped_secrets(text: &[u8], start: Start) -> Vec<Range<usize>> {
+    let (mut plain, mut places) = (Vec::with_capacity(text.len()), Vec::new());
+    let mut rest = text;
+    while let Some((octet, after)) = unescape(rest) {
+        plain.push(octet);
+        places.push(text.len() - rest.len());
+        rest = after;
+    }
+    places.push(text.len());
+    let secrets = plain_secrets(&plain, start);
+    secrets.into_iter().map(|secret| places[secret.start]..places[secret.end]).collect()
+}
+
+/// User information behind the second of two slashes. Without a scheme before them they may also
+/// be in a path, where an at sign tells nothing by itself.
+fn after_slashes(text: &[u8], slash: usize) -> Option<Range<usize>> {
+    if text.get(slash + 1) != Some(&b'/') {
+        return None;
+    }
+    let found = user_information(text, slash + 2)?;
+    let has_scheme = text[..slash].ends_with(b":");
+    (has_scheme || text[found.clone()].contains(&b':')).then_some(found)
+}
+
+/// Values of parameters with secret names in a path, such as `/orders;jsessionid=1/2`
+/// (RFC 3986, section 3.3).
+fn path_secrets(path: &[u8], secrets: &mut Vec<Range<usize>>) {
+    for semicolon in memchr_iter(b';', path) {
+        let name = semicolon + 1;
+        let Some(mark) = find(path, name, b"=;/?#").filter(|mark| path[*mark] == b'=') else {
+            continue;
+        };
+        let value = mark + 1..find(path, mark + 1, b";/?#").unwrap_or(path.len());
+        if is_secret_parameter(&path[name..mark]) || is_secret_value(&path[value.clone()]) {
+            secrets.push(value);
+        }
+    }
 }
 
 /// What stands before the at sign of the authority at `start` (RFC 3986, section 3.2.1).
@@ -136,53 +179,16 @@ fn parameter_secrets(text: &[u8], start: usize, secrets: &mut Vec<Range<usize>>)
             secrets.push(value..end.unwrap_or(text.len()));
             end.map(|end| end + 1)
         } else {
-            find(text, value, b"&;?#").map(|mark| mark + 1)
+            let end = find(text, value, b"&;?#");
+            let whole = value..end.unwrap_or(text.len());
+            if is_secret_value(&text[whole.clone()]) {
+                secrets.push(whole);
+            }
+            end.map(|end| end + 1)
         };
         let Some(next) = next else { return };
         name = next;
     }
-}
-
-fn is_secret_parameter(name: &[u8]) -> bool {
-    let mut plain = [0; MAX_NAME_BYTES];
-    let Some(length) = decode(name, &mut plain) else { return true };
-    let plain = &plain[..length];
-    SECRET_PARAMETERS.contains(&plain) || is_secret_name(plain)
-}
-
-/// Takes percent-encoding and case off `name`; none when it is too long.
-fn decode(name: &[u8], plain: &mut [u8; MAX_NAME_BYTES]) -> Option<usize> {
-    let mut length = 0;
-    let mut rest = name;
-    while let Some((octet, after)) = unescape(rest) {
-        *plain.get_mut(length)? = octet.to_ascii_lowercase();
-        rest = after;
-        length += 1;
-    }
-    Some(length)
-}
-
-/// Whether `name`, in lower case, is one that secrets have.
-fn is_secret_name(name: &[u8]) -> bool {
-    let has_word = || (0..name.len()).any(|place| starts_with_secret_word(&name[place..]));
-    let has_part = || {
-        name.split(|byte| !byte.is_ascii_alphanumeric()).any(|part| SECRET_PARTS.contains(&part))
-    };
-    name.len() > MAX_NAME_BYTES || has_word() || has_part()
-}
-
-/// Whether `text` starts with a word that tells a secret wherever it is in a name. The first letter
-/// chooses the words, because this runs at every octet of every header name.
-fn starts_with_secret_word(text: &[u8]) -> bool {
-    let words: &[&[u8]] = match text.first() {
-        Some(b'a') => &[b"authorization", b"apikey", b"accesskey"],
-        Some(b'c') => &[b"cookie", b"credential"],
-        Some(b'p') => &[b"passcode", b"password", b"passwd", b"passphrase", b"privatekey"],
-        Some(b's') => &[b"secret", b"sessid", b"session", b"signature"],
-        Some(b't') => &[b"token"],
-        _ => &[],
-    };
-    words.iter().any(|word| text.starts_with(word))
 }
 
 /// The first place from `from` on of one of the octets in `any`. Each caller has its own, so that

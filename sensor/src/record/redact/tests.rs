@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::signs::MAX_NAME_BYTES;
 use super::*;
 use crate::webhook::Table;
 
@@ -43,6 +44,9 @@ fn headers_by_name() {
         "x-acme-hmac",
         "x-user-password",
         "x-authorization-bearer",
+        "authentication",
+        "dpop",
+        "x-sas",
     ] {
         assert!(is_secret_header(name.as_bytes(), &roles), "{name}");
     }
@@ -57,6 +61,8 @@ fn headers_by_name() {
         "x-request-id",
         "www-authenticate",
         "x-keyboard",
+        "x-sidebar",
+        "x-assets",
         "x-compass",
         "x-country-code",
         "x-design",
@@ -74,6 +80,9 @@ fn targets() {
         "/",
         "/a?b=c&d=e",
         "/token=a",
+        "/a;v=1;token/b=c;sidebar=d",
+        "/?u=https%3A%2F%2Fa%2F%3Fevent%3D1%26assets%3D2",
+        "/?a=eyJub3RoaW5n&b=eyJ.a&c=bearer&d=basics+of",
         "/a@b",
         "//a@b/c",
         "*",
@@ -102,6 +111,19 @@ fn targets() {
         "/?key=a&api_key=b&sig=c&code=d&code=",
         "/?key=[redacted]&api_key=[redacted]&sig=[redacted]&code=[redacted]&code=[redacted]",
     );
+    check_target("/a#access_token=b", "/a#access_token=[redacted]");
+    check_target("/?next=http://u:p@h/?token=a", "/?next=http://[redacted]@h/?token=[redacted]");
+    check_target("http://u:p@h/?a", "http://[redacted]@h/?a");
+    check_target("http://u@p@h?a@b", "http://[redacted]@h?a@b");
+    check_target("u:p@h:443", "[redacted]@h:443");
+    check_target("/?token=http://u:p@h", "/?token=[redacted]");
+    check_target("http://u?token=a@h", "http://u?token=[redacted]");
+    let padded = format!("/?{}token=a", "x".repeat(MAX_NAME_BYTES));
+    check_target(&padded, &padded.replace("=a", "=[redacted]"));
+}
+
+#[test]
+fn parameters_by_name() {
     for name in [
         "session",
         "session_id",
@@ -125,18 +147,27 @@ fn targets() {
         "sign",
         "assertion",
         "SAMLResponse",
+        "authkey",
+        "sas",
     ] {
-        check_target(&format!("/?a=1&{name}=b"), &format!("/?a=1&{name}=[redacted]"));
+        let text = format!("/?a=1&{name}=b");
+        check(&target(text.as_bytes()), &format!("/?a=1&{name}=[redacted]"));
     }
-    check_target("/a#access_token=b", "/a#access_token=[redacted]");
-    check_target("/?next=http://u:p@h/?token=a", "/?next=http://[redacted]@h/?token=[redacted]");
-    check_target("http://u:p@h/?a", "http://[redacted]@h/?a");
-    check_target("http://u@p@h?a@b", "http://[redacted]@h?a@b");
-    check_target("u:p@h:443", "[redacted]@h:443");
-    check_target("/?token=http://u:p@h", "/?token=[redacted]");
-    check_target("http://u?token=a@h", "http://u?token=[redacted]");
-    let padded = format!("/?{}token=a", "x".repeat(MAX_NAME_BYTES));
-    check_target(&padded, &padded.replace("=a", "=[redacted]"));
+}
+
+#[test]
+fn targets_with_secrets_out_of_their_usual_places() {
+    let check_target = |text: &str, expected: &str| check(&target(text.as_bytes()), expected);
+    check_target("/x;token=a", "/x;token=[redacted]");
+    check_target("/x;v=1;jsessionid=a/b?c=d", "/x;v=1;jsessionid=[redacted]/b?c=d");
+    check_target("//u:p@b/x", "//[redacted]@b/x");
+    check_target(
+        "/?u=https%3A%2F%2Fa%2F%3Ftoken%3Db%26c%3Dd&e=f",
+        "/?u=https%3A%2F%2Fa%2F%3Ftoken%3D[redacted]%26c%3Dd&e=f",
+    );
+    check_target("/?u=https%3A%2F%2Fu%3Ap%40h", "/?u=https%3A%2F%2F[redacted]%40h");
+    check_target("/?a=eyJhIjoxfQ.eyJiIjoyfQ.c-_&b=1", "/?a=[redacted]&b=1");
+    check_target("/?a=Bearer%20b&c=basic+d", "/?a=[redacted]&c=[redacted]");
 }
 
 #[test]
@@ -153,6 +184,16 @@ fn queries_and_header_values() {
     );
     check(&header_value(b"a", b"text; token=a, b@c", &roles()), "text; token=a, b@c");
     check(&header_value(b"x-forwarded-host", b"u:p@h:80", &roles()), "[redacted]@h:80");
+    for secret in ["Bearer a", "basic YTpi", "eyJhIjoxfQ.eyJiIjoyfQ.c", "eyJhIjox==.eyJi.c="] {
+        check(&header_value(b"x-amzn-oidc-data", secret.as_bytes(), &roles()), "[redacted]");
+    }
+    for plain in ["Bearer", "basics of a", "eyJhIjoxfQ", "eyJ a.b.c", "bearers"] {
+        check(&header_value(b"x-plan", plain.as_bytes(), &roles()), plain);
+    }
+    check(
+        &header_value(b"referer", b"https://h/p;jsessionid=a/b", &roles()),
+        "https://h/p;jsessionid=[redacted]/b",
+    );
     check(&header_value(b"cookie", b"a", &roles()), "[redacted]");
     check(&header_value(b"cookie", b"", &roles()), "[redacted]");
 }
