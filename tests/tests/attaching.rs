@@ -125,6 +125,7 @@ fn detach_says_what_it_may_not_look_at_and_what_it_did_not_look_at() {
 
 /// As on a kernel without tcx, where a filter is found by its place and known by its program.
 #[test]
+#[expect(clippy::mem_forget, reason = "the kernel keeps the filter, not this handle")]
 fn detach_takes_the_filters_of_its_own_pin_path_alone() {
     let network = Network::new(2).unwrap();
     let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
