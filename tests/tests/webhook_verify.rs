@@ -1,5 +1,5 @@
-//! `hooksensor verify` on a capture.
-use std::fs;
+//! `hooksensor verify` on a capture and on standard input.
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -64,4 +64,27 @@ fn a_delivery_of_a_capture_is_explained() {
     check(&["--delivery", "9"], 1, Err("holds 4 requests"));
     check(&["--delivery", "lost"], 1, Err("none of the 4 requests"));
     check(&["--delivery", "1"], 2, Err("--provider"));
+}
+
+#[test]
+fn a_request_comes_on_standard_input_and_a_secret_from_beside_it() {
+    let scratch = Scratch::new().unwrap();
+    let request = scratch.write("request", delivery(0, "one", BODY).request.as_bytes()).unwrap();
+    let secret = scratch.write("secret", SECRET).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let verify = |reference: &str| {
+        let mut verify = Command::new(binary().unwrap());
+        verify.args(["verify", "-", "--secret", reference]);
+        verify.stdin(File::open(&request).unwrap()).current_dir(request.parent().unwrap());
+        verify.output().unwrap()
+    };
+    let output = verify("file:secret");
+    let said = String::from_utf8(output.stdout).unwrap();
+    let expected = format!("So it is valid, by file:{}.", secret.display());
+    assert!(said.trim_end().ends_with(&expected), "{said}");
+    // What is no reference may be the secret itself, and is not repeated.
+    let output = verify("Mellon");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("and not the secret") && !said.contains("Mellon"), "{said}");
 }

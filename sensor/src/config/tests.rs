@@ -152,6 +152,20 @@ fn bad_values() {
         ],
     );
     check(
+        "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nschemas = \"/a\"",
+        &["t.toml:6: endpoint.schemas: this holds names with their values; \
+           write schemas = { \"NAME\" = \"VALUE\" }"],
+    );
+    check(
+        "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\n\
+         schemas = { push = \"a.json\" }",
+        &["t.toml:6: endpoint[0].schemas.push: a.json is not an absolute path; begin it with /"],
+    );
+}
+
+#[test]
+fn what_is_missing_is_said_where_it_should_be() {
+    check(
         "[[endpoint]]\nname = \"a\"\nport = 1",
         &["t.toml:1: endpoint: missing field `path_prefix`"],
     );
@@ -162,25 +176,13 @@ fn bad_values() {
     );
     check(
         "[[provider]]\nname = \"github\"\nnetworks = [\"192.0.2.0/24\"]",
-        &[
-            "t.toml:3: provider[0].networks: networks move, and who reads of one that sent from outside \
-           them has to know how old they are; write networks_as_of = \"2026-11-01\"",
-        ],
+        &["t.toml:3: provider[0].networks: networks move, and who reads of one that sent from \
+             outside them has to know how old they are; write networks_as_of = \"2026-11-01\""],
     );
     // What was refused is not missing as well.
     check(
         "[[endpoint]]\nname = \"a\"\nport = 0\npath_prefix = \"/\"",
         &["t.toml:3: endpoint.port: 0 is out of range; a TCP port is 1 to 65535"],
-    );
-    check(
-        "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nschemas = \"/a\"",
-        &["t.toml:6: endpoint.schemas: this holds names with their values; \
-           write schemas = { \"NAME\" = \"VALUE\" }"],
-    );
-    check(
-        "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\n\
-         schemas = { push = \"a.json\" }",
-        &["t.toml:6: endpoint[0].schemas.push: a.json is not an absolute path; begin it with /"],
     );
 }
 

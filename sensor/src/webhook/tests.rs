@@ -182,7 +182,7 @@ fn a_provider_of_the_configuration_takes_ten_lines() {
         name = "stripe"
         recognise = ["header x-not-stripe"]
     "#;
-    let config = crate::config::Config::parse(text, "test").unwrap();
+    let config = Config::parse(text, "test").unwrap();
     let knowledge = Arc::new(Knowledge::new(&config, Vec::new()));
     let mut webhooks = Webhooks::new(knowledge, Arc::default());
     let mut told = |lines: &str| {
