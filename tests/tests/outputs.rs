@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::fs;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use harness::eventually;
 use harness::network::{Network, SERVER_V4};
 use harness::server::{LOCATIONS, Server};
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 const PORT: u16 = 8080;
 
@@ -20,6 +22,9 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// The agent's file of records, as the harness configures it.
 const RECORDS: &str = "deliveries.jsonl";
+
+/// Deliveries whose records are more than a pipe holds, 64 KiB.
+const MORE_THAN_A_PIPE: usize = 80;
 
 /// Connections to the pages at once: many more than are answered, and fewer than wait for it.
 const IDLE: usize = 100;
@@ -88,6 +93,30 @@ fn an_agent_whose_records_are_lost_is_not_well() {
     deliver(&network, "kept");
     wait_for(&file, "kept");
     health(&agent, true);
+}
+
+/// What holds up standard output must hold up nothing else.
+#[test]
+fn an_agent_whose_output_nobody_reads_writes_its_file_and_ends() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let mut settings = Settings::new(network.interfaces(), PORT);
+    settings.tables = String::from("[output]\nstdout = true\n");
+    let mut agent = Agent::prepare(&binary().unwrap(), &network.server, &settings).unwrap();
+    let (unread, stdout) = io::pipe().unwrap();
+    agent.launch_into(stdout).unwrap();
+    agent.wait_until_ready().unwrap();
+    for number in 0..MORE_THAN_A_PIPE {
+        deliver(&network, &format!("unread-{number}-"));
+    }
+    let file = agent.folder().join(RECORDS);
+    wait_for(&file, &format!("unread-{}-", MORE_THAN_A_PIPE - 1));
+    health(&agent, false);
+    let records = &agent.status().unwrap()["records"];
+    assert_eq!(records["failing"], json!(["stdout"]), "{records:#}");
+    assert!(records["lost"]["stdout_failed"].as_u64() > Some(0), "{records:#}");
+    assert!(agent.stop(Signal::SIGTERM).unwrap().success());
+    drop(unread);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod coverage;
 mod file;
 mod metrics;
+mod patient;
 mod receivers;
 mod sink;
 mod snapshot;

@@ -5,6 +5,7 @@
 //! choke point does.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +64,7 @@ pub(super) struct Desk {
     /// Requests of each port that were counted before this agent started.
     pub(super) counted_before: BTreeMap<u16, u64>,
     pub(super) sampling: Sampling,
+    pub(super) writer_is_held_up: bool,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,
 }
@@ -243,6 +245,7 @@ impl Desk {
             }
         }
         self.look_after_interfaces();
+        self.look_after_writer();
         self.adapt_sampling();
         self.state.tend(&self.common);
         if round.is_multiple_of(PROTECTION_ROUNDS)
@@ -292,6 +295,19 @@ impl Desk {
         }
         if changed && let Err(error) = self.tell_shards() {
             tracing::error!(%error, "the shards could not be told of an interface");
+        }
+    }
+
+    /// Says once that no record is written any more, and once that they are again.
+    fn look_after_writer(&mut self) {
+        let is_held_up = self.lines.figures().is_held_up();
+        if is_held_up == mem::replace(&mut self.writer_is_held_up, is_held_up) {
+            return;
+        }
+        if is_held_up {
+            tracing::error!("no record is written any more: what they are written to hangs");
+        } else {
+            tracing::info!("records are written again");
         }
     }
 

@@ -77,7 +77,7 @@ impl Desk {
     fn record_figures(&self) -> RecordFigures {
         let decisions = self.figures.decisions.values().sum();
         let writer = self.lines.figures();
-        let sinks = writer.sinks();
+        let (sinks, is_held_up) = (writer.sinks(), writer.is_held_up());
         let mut lost = named([
             ("writer_behind", writer.behind()),
             ("desk_behind", self.shards.findings_lost()),
@@ -95,7 +95,7 @@ impl Desk {
             lost,
             failing: sinks
                 .iter()
-                .filter(|one| one.1.failing)
+                .filter(|one| one.1.failing || is_held_up)
                 .map(|one| one.0.to_string())
                 .collect(),
         }
