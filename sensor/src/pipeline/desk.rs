@@ -178,7 +178,10 @@ impl Desk {
         for target in targets {
             let Some(decision) = self.choke_point.unban(target, "lifted by an operator", now)
             else {
-                let reason = format!("there is no ban on {target}");
+                let reason = match self.choke_point.covering(target) {
+                    Some(wider) => format!("{target} is banned with {}; lift that", wider.target),
+                    None => format!("there is no ban on {target}"),
+                };
                 outcome.refused.push(RefusedTarget { target: *target, reason });
                 continue;
             };
