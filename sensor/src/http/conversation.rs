@@ -98,6 +98,11 @@ impl Conversation {
         incomplete + self.queue.octets() + orphan
     }
 
+    /// Whether no octet is missing so far.
+    fn is_seen(&self) -> bool {
+        self.opening.initiator.is_some() && !self.queue.has_losses()
+    }
+
     /// Takes note that the next octets of a side may not be those its peer received.
     pub(super) fn dispute(&mut self, side: Side) {
         match self.client.or(self.opening.initiator) {
@@ -237,7 +242,7 @@ impl Conversation {
     ) {
         match self.client {
             Some(client) if side == client && self.requests.only_counts() => {
-                self.request_skipped(length, context);
+                self.request_skipped(length, position + length, context);
                 self.requests.move_to(position + length);
             }
             Some(client) if side != client && self.responses.only_counts() => {
@@ -265,7 +270,7 @@ impl Conversation {
                 if let Some(protocol) = opaque::cut_short(&preface.octets) {
                     self.announce(protocol, context);
                 }
-                self.request_gap(length, context);
+                self.request_gap(length, end, context);
                 self.requests.move_to(end);
             }
             Some(_) => {
@@ -273,7 +278,7 @@ impl Conversation {
                 self.responses.move_to(end);
             }
             None => {
-                self.queue.hide_requests(position, position, Unseen::LostWithin);
+                self.queue.hide_requests(position..end, position, Unseen::LostWithin);
                 self.queue.hide_responses(Doubt::Lost);
             }
         }
