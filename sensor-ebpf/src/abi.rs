@@ -5,7 +5,7 @@
 
 pub use address::Address;
 pub use reason::Reason;
-pub use ring::wakes_at;
+pub use ring::{is_due, wakes_at};
 pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 
@@ -17,7 +17,7 @@ mod source;
 
 /// Raised when the layout or the meaning of any record below changes. Pinned maps carry it in
 /// their directory's name, so another version's maps are never misread.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Ports that can be watched at once. A ban's scope is one word with a bit for each slot.
 pub const MAX_PORTS: usize = 63;
@@ -51,6 +51,9 @@ pub struct Settings {
     pub source_v6: [u32; 4],
     /// Networks whose connections are copied up at any rate; 0 saves the lookup.
     pub followed: u32,
+    /// Raised after every change of bans, of the protected set and of these settings: whom the
+    /// programs have dropped before is looked up again.
+    pub generation: u64,
 }
 
 impl Settings {
@@ -65,6 +68,7 @@ impl Settings {
         source_v4: 0,
         source_v6: [0; 4],
         followed: 0,
+        generation: 0,
     };
 
     /// Makes a source of every network of these prefix lengths, which are 32 and 128 at most.
@@ -183,10 +187,11 @@ impl Method {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counters {
+    /// Octets that arrived, headers included. It comes first, beside the reasons: what a flood touches
+    /// then lies together.
+    pub ingress_bytes: u64,
     /// Packets by what became of them, indexed by [`Reason`].
     pub reasons: [u64; Reason::COUNT],
-    /// Octets that arrived, headers included.
-    pub ingress_bytes: u64,
     /// TCP packets that left.
     pub egress_packets: u64,
     /// Octets that left, headers included.
@@ -217,8 +222,8 @@ pub struct Counters {
 impl Counters {
     /// All zero.
     pub const ZERO: Self = Self {
-        reasons: [0; Reason::COUNT],
         ingress_bytes: 0,
+        reasons: [0; Reason::COUNT],
         egress_packets: 0,
         egress_bytes: 0,
         connections: 0,
@@ -353,7 +358,7 @@ impl Sample {
 }
 
 const _: () = assert!(size_of::<Address>() == 16);
-const _: () = assert!(size_of::<Settings>() == 48);
+const _: () = assert!(size_of::<Settings>() == 56);
 const _: () = assert!(size_of::<Limit>() == 16);
 const _: () = assert!(size_of::<Watched>() == 72);
 const _: () = assert!(size_of::<Ban>() == 24);

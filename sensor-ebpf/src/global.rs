@@ -35,6 +35,13 @@ impl<T> Shared<T> {
     }
 }
 
+/// How often the agent has changed something that decides who is dropped.
+#[inline(always)]
+pub(crate) fn generation() -> u64 {
+    // SAFETY: as below; the word is read once, and where it is asked for.
+    unsafe { (&raw const (*SETTINGS.place()).generation).read_volatile() }
+}
+
 /// The settings in force.
 #[inline(always)]
 pub(crate) fn settings() -> &'static Settings {

@@ -1,7 +1,8 @@
 //! Every map: key, value, who writes, who reads, how large, and what happens when it is full.
 //!
 //! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when
-//! it loads the programs; all but `RINGS`, `SKIPS` and `LAST_LOGGED` are pinned and outlive it.
+//! it loads the programs; all but `RECENT`, `RINGS`, `SKIPS` and `LAST_LOGGED` are pinned and outlive
+//! it.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{ArrayOfMaps, RingBuf};
@@ -12,6 +13,7 @@ use hooksensor_ebpf::abi::{
 };
 
 use crate::ctx::low32;
+use crate::recent::{PLACES, Recent};
 
 const ONE: u32 = 1;
 const PORTS_OF_TCP: u32 = 1 << 16;
@@ -54,6 +56,11 @@ pub(crate) static CIDR_BANS_V4: LpmTrie<u32, Ban> = LpmTrie::pinned(10_000, BPF_
 /// IPv6 prefix -> ban, as above. *Configured.*
 #[map]
 pub(crate) static CIDR_BANS_V6: LpmTrie<[u32; 4], Ban> = LpmTrie::pinned(10_000, BPF_F_NO_PREALLOC);
+
+/// Place of a source -> the source that was last dropped there, per CPU. The programs write; what one
+/// replaces is looked up again.
+#[map]
+pub(crate) static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(PLACES, 0);
 
 /// Source and slot -> the state of a source that completed a handshake. The programs write; the
 /// least recently used is evicted, which forgives a source at worst. *Configured.*

@@ -9,6 +9,7 @@ use hooksensor_ebpf::packet::{self, Network, Transport};
 
 use crate::ctx::{self, Frame};
 use crate::policy::Banned;
+use crate::recent::Moment;
 use crate::{global, observe, policy, sample};
 
 /// A TCP header of which nothing can be read.
@@ -89,21 +90,24 @@ fn meet(
     if slot == 0 && settings.host_bans == 0 {
         return Err(observe::arrival(0, Reason::NotWatched, length));
     }
-    let banned = policy::banned(settings, source, slot);
-    let met = match banned {
-        Banned::No => Reason::NotWatched,
-        _ => policy::against(settings, source, banned, Reason::DropBanned),
-    };
-    if slot == 0 {
-        return Err(observe::arrival(slot, met, length));
+    let moment = Moment::now();
+    if !moment.has_dropped(source, slot) {
+        let banned = policy::banned(settings, source, slot);
+        let met = match banned {
+            Banned::No => Reason::NotWatched,
+            _ => policy::against(settings, source, banned, Reason::DropBanned),
+        };
+        if met.drops() {
+            moment.dropped(source, slot);
+        } else if slot == 0 {
+            return Err(observe::arrival(slot, met, length));
+        } else {
+            return Ok(Segment { transport: transport(), slot, banned, length });
+        }
     }
-    let transport = transport();
-    if met.drops() {
-        // Its payload stays unread: that would cost a banned source's packet a tenth more.
-        observe::segment(slot, met, length, &transport, Method::None);
-        return Err(met);
-    }
-    Ok(Segment { transport, slot, banned, length })
+    // Its payload stays unread: that would cost a banned source's packet a tenth more.
+    observe::segment(slot, Reason::DropBanned, length, &transport(), Method::None);
+    Err(Reason::DropBanned)
 }
 
 /// The TCP header, or why there is none that can be read.

@@ -10,7 +10,7 @@ use core::ptr;
 
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::bpf_ringbuf_query;
-use hooksensor_ebpf::abi::{Address, wakes_at};
+use hooksensor_ebpf::abi::{self, Address};
 
 use crate::maps::{self, Ring};
 
@@ -28,6 +28,9 @@ static SEED: u64 = 0;
 /// `BPF_RB_RING_SIZE` of Linux, include/uapi/linux/bpf.h).
 const USED: u64 = 0;
 const SIZE: u64 = 1;
+
+/// Octets that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
+const HEADER: usize = 8;
 
 /// All but one of so many parts of a ring are open to records of any size. That one holds a
 /// thousand small records in a ring of the usual size.
@@ -52,11 +55,11 @@ pub(crate) fn is_crowded(ring: &Ring) -> bool {
     query(ring, USED) > OPEN_TO_ALL * (query(ring, SIZE) / PARTS)
 }
 
-/// Whether the agent is woken for a record, as what submits it takes it. Without need the agent looks
-/// by itself after a while: a wake-up costs it, and the packet, more than the record does.
+/// Whether the agent is woken for a record of `octets`, as what submits it takes it. Without need the
+/// agent looks by itself after a while: a wake-up costs it, and the packet, more than the record does.
 #[inline(always)]
-pub(crate) fn wake_up(ring: &Ring) -> u64 {
-    let is_due = query(ring, USED) > wakes_at(query(ring, SIZE));
+pub(crate) fn wake_up(ring: &Ring, octets: usize) -> u64 {
+    let is_due = abi::is_due((octets + HEADER) as u64, query(ring, USED), query(ring, SIZE));
     u64::from(if is_due { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP })
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn over_limit(key: &SourceKey, now: u64) {
     match ring.reserve_untyped::<Sample>(0) {
         Some(mut record) => {
             record.write(notice);
-            record.submit(ring::wake_up(ring));
+            record.submit(ring::wake_up(ring, Sample::SIZE));
         }
         None => observe::ring_full(key.slot),
     }
@@ -278,7 +278,7 @@ fn record<F: Frame, const N: usize>(
     part.apply(&mut target.head);
     let offset = payload + part.done as usize;
     if part.captured == 0 || frame.copy(offset, &mut target.payload, part.captured as usize) {
-        record.submit(ring::wake_up(ring));
+        record.submit(ring::wake_up(ring, size_of::<Record<N>>()));
         Written::Yes
     } else {
         record.discard(0);

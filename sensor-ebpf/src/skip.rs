@@ -60,6 +60,6 @@ fn copy_head(head: &Sample, slot: u32) {
     *target = *head;
     target.captured = 0;
     target.kind = kind::SKIPPED;
-    record.submit(ring::wake_up(ring));
+    record.submit(ring::wake_up(ring, Sample::SIZE));
     observe::skipped(slot, head.payload_length);
 }

@@ -9,7 +9,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, UnknownMembers};
 use crate::webhook::payload::{Schema, SchemaError, Schemas};
 
 /// Octets that a file of schemas has at most: that of every event of GitHub has 630 kB.
@@ -42,22 +42,24 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// The schemas of each endpoint of `config`, in its order. A file that several name is read once.
+/// The schemas of each endpoint of `config`, in its order. A file that several name, and
+/// mean alike, is read once.
 ///
 /// # Errors
 ///
 /// When a file cannot be read, or holds no schema.
 pub fn of_endpoints(config: &Config) -> Result<Vec<Schemas>, FileError> {
-    let mut known: BTreeMap<&Path, Arc<Schema>> = BTreeMap::new();
+    let mut known: BTreeMap<(&Path, UnknownMembers), Arc<Schema>> = BTreeMap::new();
     let mut of_all = Vec::new();
     for endpoint in &config.endpoints {
         let mut of_one = Vec::new();
         for (event, path) in &endpoint.schemas {
-            let schema = match known.get(path.as_path()) {
+            let key = (path.as_path(), endpoint.unknown_members);
+            let schema = match known.get(&key) {
                 Some(schema) => Arc::clone(schema),
-                None => Arc::new(read(path)?),
+                None => Arc::new(read(path, endpoint.unknown_members)?),
             };
-            known.insert(path, Arc::clone(&schema));
+            known.insert(key, Arc::clone(&schema));
             of_one.push((event.clone(), schema));
         }
         of_all.push(Schemas::new(of_one));
@@ -65,7 +67,7 @@ pub fn of_endpoints(config: &Config) -> Result<Vec<Schemas>, FileError> {
     Ok(of_all)
 }
 
-fn read(path: &Path) -> Result<Schema, FileError> {
+fn read(path: &Path, unknown: UnknownMembers) -> Result<Schema, FileError> {
     let refuse = |why| FileError { path: path.to_owned(), why };
     let mut text = Vec::new();
     let opened = File::open(path).map_err(|error| refuse(Why::Unreadable(error)))?;
@@ -74,7 +76,7 @@ fn read(path: &Path) -> Result<Schema, FileError> {
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(refuse(Why::TooLong));
     }
-    Schema::parse(&text).map_err(|error| refuse(Why::Schema(error)))
+    Schema::parse(&text, unknown).map_err(|error| refuse(Why::Schema(error)))
 }
 
 #[cfg(test)]
@@ -99,8 +101,7 @@ mod tests {
         check("{", "schema.json cannot be used: it is no JSON");
         check("{\"$ref\":\"https://example.com/a\"}", "https://example.com/a");
         check(&" ".repeat(5 << 20), "longer than 4194304 octets");
-        assert!(
-            read(Path::new("/nonexistent/a")).unwrap_err().to_string().contains("No such file")
-        );
+        let missing = read(Path::new("/nonexistent/a"), UnknownMembers::Allow).unwrap_err();
+        assert!(missing.to_string().contains("No such file"));
     }
 }

@@ -9,6 +9,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::{env, fmt};
 
+use nix::errno::Errno;
+use nix::sys::prctl;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, SecretRef};
@@ -39,6 +41,7 @@ enum Why {
     NoVariable,
     Empty,
     TooLong,
+    Dumpable(Errno),
 }
 
 impl fmt::Display for SecretError {
@@ -60,6 +63,9 @@ impl fmt::Display for SecretError {
             Why::NoVariable => f.write_str("the environment variable is not set"),
             Why::Empty => f.write_str("it is empty"),
             Why::TooLong => write!(f, "it is longer than {MAX_SECRET_BYTES} octets"),
+            Why::Dumpable(error) => {
+                write!(f, "core dumps, which would hold it, cannot be forbidden: {error}")
+            }
         }
     }
 }
@@ -78,13 +84,15 @@ pub fn knowledge(config: &Config) -> Result<Knowledge, SecretError> {
     Ok(Knowledge::new(config, secrets))
 }
 
-/// Reads one secret. A line ending at its end is not part of it.
+/// Reads one secret. A line ending at its end is not part of it. From before it is read no core dump
+/// of this process can be made, which would hold it.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or others may read it.
 pub fn read(reference: &SecretRef) -> Result<Secret, SecretError> {
     let refuse = |why| SecretError { reference: reference.clone(), why };
+    prctl::set_dumpable(false).map_err(|error| refuse(Why::Dumpable(error)))?;
     let mut octets = match reference {
         SecretRef::File(path) => file(path).map_err(refuse)?,
         SecretRef::Credential(name) => {
@@ -167,6 +175,13 @@ mod tests {
         check(b"hidden", 0o604, Err("mode 0604); run: chmod 600 /"));
         check(b"\n", 0o600, Err("it is empty"));
         check(&vec![b'x'; 70_000], 0o600, Err("longer than 65536 octets"));
+    }
+
+    #[test]
+    fn who_reads_one_leaves_no_core() {
+        prctl::set_dumpable(true).unwrap();
+        read(&"env:PATH".parse().unwrap()).unwrap();
+        assert!(!prctl::get_dumpable().unwrap());
     }
 
     #[test]

@@ -51,6 +51,17 @@ impl Sender {
         self.answer()
     }
 
+    /// Gets `target` with lines of `headers`, and returns the status code of the answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn get(&mut self, target: &str, headers: &[String]) -> Result<u16> {
+        let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: hooks\r\n{lines}\r\n");
+        self.stream.get_ref().write_all(head.as_bytes()).context("cannot send a request")?;
+        self.answer()
+    }
+
     /// Announces `length` octets, sends no more than `body`, and closes.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use harness::packet::{Packet, flag};
 use harness::{emulated, patient};
 use hooksensor::config;
-use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
+use hooksensor::kernel::{BanError, Clock, Entry, Kernel, Ring};
 use hooksensor_ebpf::abi::{Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind};
 use ipnet::IpNet;
 
@@ -346,6 +346,99 @@ fn bans_have_a_width_a_scope_and_an_end() {
     programs.check("the whole host", &v4(CLEAN_V4).protocol(UDP), Reason::DropBanned);
     programs.ban("2001:db8::/64", u64::MAX, Ban::WATCHED);
     programs.check("an IPv6 prefix", &v6(CLEAN_V6), Reason::DropBanned);
+}
+
+/// What the agent changes holds from the next packet on, in the midst of a flood: nothing is believed
+/// that was found before. Most changes come within the tick of the packet before them.
+#[test]
+fn a_change_holds_from_the_next_packet_on() {
+    const ROUNDS: usize = 50;
+    const SSH: &str = "198.51.100.1:22";
+    const OTHER: &str = "198.51.100.1:8081";
+    const DROP: u32 = XDP_DROP;
+    const PASS: u32 = XDP_PASS;
+    let mut programs = Programs::load();
+    programs.watch(&BTreeSet::from([PORT, 8081]), Limits::default()).unwrap();
+    let slot = |port| move |(_, other): &(u32, u16)| *other == port;
+    let (of_port, _) = programs.slots().unwrap().into_iter().find(slot(PORT)).unwrap();
+    let (here, other) = (v4(CLEAN_V4).frame(), to_port(CLEAN_V4, OTHER).frame());
+    let ssh = to_port(CLEAN_V4, SSH).frame();
+    let six = v6(CLEAN_V6).frame();
+    let check = |programs: &Programs, name: &str, expected: [u32; 4]| {
+        for _ in 0..2 {
+            let found =
+                [&here, &other, &ssh, &six].map(|frame| programs.run_ingress(frame).unwrap());
+            assert_eq!(found, expected, "{name}");
+        }
+    };
+    let (one, network) = ("192.0.2.1/32", "192.0.2.0/24");
+    for _ in 0..ROUNDS {
+        check(&programs, "clean", [PASS; 4]);
+        programs.ban(one, u64::MAX, Ban::WATCHED);
+        check(&programs, "banned", [DROP, DROP, PASS, PASS]);
+        programs.ban(one, u64::MAX, 1 << of_port);
+        check(&programs, "on one port", [DROP, PASS, PASS, PASS]);
+        programs.ban(one, u64::MAX, Ban::HOST);
+        check(&programs, "on the host", [DROP, DROP, DROP, PASS]);
+        programs.ban(one, LONG_AGO, Ban::HOST);
+        check(&programs, "ended", [PASS; 4]);
+        programs.ban(network, u64::MAX, Ban::WATCHED);
+        programs.ban("2001:db8::/64", u64::MAX, Ban::WATCHED);
+        check(&programs, "in a network", [DROP, DROP, PASS, DROP]);
+        programs.protect(&[one.parse().unwrap()]).unwrap();
+        check(&programs, "protected", [PASS, PASS, PASS, DROP]);
+        programs.protect(&[]).unwrap();
+        check(&programs, "no longer protected", [DROP, DROP, PASS, DROP]);
+        programs.change_settings(|settings| settings.enforce = 0).unwrap();
+        check(&programs, "simulated", [PASS; 4]);
+        programs.change_settings(|settings| settings.enforce = 1).unwrap();
+        check(&programs, "enforced", [DROP, DROP, PASS, DROP]);
+        for target in [one, network, "2001:db8::/64"] {
+            programs.unban(&target.parse().unwrap()).unwrap();
+        }
+        check(&programs, "lifted", [PASS; 4]);
+        let entry = |scope| Entry { target: one.parse().unwrap(), expires: u64::MAX, scope };
+        programs.ban_all(&[entry(Ban::WATCHED)])[0].as_ref().unwrap();
+        check(&programs, "banned with others", [DROP, DROP, PASS, PASS]);
+        programs.ban_all(&[entry(1 << of_port)])[0].as_ref().unwrap();
+        check(&programs, "on one port, with others", [DROP, PASS, PASS, PASS]);
+        programs.unban(&one.parse().unwrap()).unwrap();
+    }
+}
+
+/// Who is dropped is remembered by a sum of its address, which others share.
+#[test]
+fn a_flood_is_not_mistaken_for_another_source() {
+    let mut programs = Programs::load();
+    programs.ban("2001:db8::1:0:2/128", u64::MAX, Ban::WATCHED);
+    let [banned, clean] =
+        ["[2001:db8::1:0:2]:1", "[2001:db8::2:0:1]:1"].map(|from| v6(from).frame());
+    for _ in 0..1000 {
+        assert_eq!(programs.run_ingress(&banned).unwrap(), XDP_DROP);
+        assert_eq!(programs.run_ingress(&clean).unwrap(), XDP_PASS);
+    }
+}
+
+/// The programs' clock goes by ticks of ten milliseconds at most.
+#[test]
+fn a_ban_ends_on_time_in_the_midst_of_a_flood() {
+    const TICK: u64 = 10_000_000;
+    let mut programs = Programs::load();
+    let frame = v4(CLEAN_V4).frame();
+    let clock = Clock::new();
+    let kernel_time = || clock.kernel(clock.now());
+    let lasts = u64::try_from(patient(Duration::from_millis(50)).as_nanos()).unwrap();
+    let expires = kernel_time() + lasts;
+    programs.ban("192.0.2.1/32", expires, Ban::WATCHED);
+    loop {
+        let before = kernel_time();
+        let action = programs.run_ingress(&frame).unwrap();
+        if action == XDP_PASS {
+            assert!(kernel_time() >= expires, "{} early", expires - kernel_time());
+            break;
+        }
+        assert!(before <= expires + 2 * TICK, "{} late", before - expires);
+    }
 }
 
 /// A rate so low that no packet is earned back while the test runs.

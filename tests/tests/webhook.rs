@@ -1,7 +1,9 @@
 //! What is said of webhooks that real servers answer: genuine or not, first, retry or replay.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
@@ -76,6 +78,35 @@ fn every_status_of_a_signature() {
     let skew = records[4].pointer("/webhook/signature/timestamp_skew_ms").and_then(Value::as_i64);
     let hour = i64::try_from(HOUR.as_millis()).unwrap();
     assert!(skew.is_some_and(|skew| (skew - hour).abs() < 10_000), "{:#}", records[4]);
+}
+
+/// What is signed is one text, and what is sent is another, or signed with another endpoint's secret.
+#[test]
+fn an_invalid_signature_says_what_it_would_match() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let other = network.server.folder().join("other");
+    fs::write(&other, "Mellon-4711-Moria").unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+    let secret = secret_file(&network.server).unwrap();
+    let mut settings = Settings::new(network.interfaces(), PORT);
+    settings.tables = endpoint("here", "/hooks/", "github", Some(&other))
+        + &endpoint("there", "/any/", "github", Some(&secret));
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let spaced = BODY.replace("\":\"", "\": \"").replace("\",\"", "\", \"");
+    let sent = [
+        (WORKING, BODY.to_owned(), "would be valid with the secret file:/"),
+        ("/any/", format!("{BODY}\n"), "would be valid without the line ending at the end of the"),
+        ("/any/", spaced, "would be valid over the body's JSON without white space"),
+        ("/any/", String::new(), "made with another secret, or over another text"),
+    ];
+    for (index, (path, body, reason)) in sent.iter().enumerate() {
+        let head = push(&index.to_string(), BODY);
+        post(&network.clients[0].namespace, path, &head, body.as_bytes()).unwrap();
+        let records = dataset(&agent, "delivery", index + 1);
+        let said = text(&records[index], "/webhook/signature/reason");
+        assert!(said.starts_with(reason), "{said}");
+    }
 }
 
 /// One client for each cause: a source is complained of once a minute.

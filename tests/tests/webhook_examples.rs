@@ -105,8 +105,79 @@ fn every_example_is_valid_and_every_changed_one_is_not() {
 /// As often as an agent compiles the definition of another event and action, at most.
 const DEFINITION: Duration = Duration::from_millis(120);
 
-/// The payloads that GitHub's own schemas refuse; the tests of the stage name them by event.
-const REFUSED: usize = 53;
+/// What GitHub's own schemas refuse of them, by the first place and keyword that fail: the event and
+/// its action. All but four lack a member that the schema requires: they are the oldest of their
+/// event, of a repository without the members that GitHub gave all of them since. Of two the moments
+/// are empty texts, and of two a value is null. ajv refuses the same; no other pair of versions since
+/// 6.11 has fewer. Upstream's own check reads single files and passes over the index, which is all
+/// that the package holds.
+const REFUSED: [(&str, &str, &[&str]); 22] = [
+    (
+        "/repository/is_template",
+        "required",
+        &[
+            "branch_protection_rule edited",
+            "check_run created",
+            "check_suite completed",
+            "commit_comment created",
+            "create",
+            "delete",
+            "deploy_key created",
+            "deployment_status created",
+            "discussion created",
+            "gollum",
+            "member added",
+            "merge_group checks_requested",
+            "meta deleted",
+            "milestone created",
+            "package published",
+            "page_build",
+            "project created",
+            "project_card created",
+            "project_column created",
+            "public",
+            "push",
+            "repository publicized",
+            "repository_dispatch on-demand-test",
+            "repository_import",
+            "star created",
+            "status",
+            "team added_to_repository",
+            "team_add",
+            "watch started",
+            "workflow_run completed",
+        ],
+    ),
+    (
+        "/check_run/check_suite/app/created_at",
+        "format",
+        &["check_run rerequested", "check_run rerequested"],
+    ),
+    ("/issue/active_lock_reason", "required", &["issue_comment created", "issues edited"]),
+    ("/alert/number", "required", &["repository_vulnerability_alert create"]),
+    ("/alert/rule/tags", "type", &["code_scanning_alert reopened"]),
+    ("/changes/tier/from/is_one_time", "required", &["sponsorship pending_tier_change"]),
+    ("/comment/start_line", "required", &["pull_request_review_comment created"]),
+    ("/forkee/is_template", "required", &["fork"]),
+    ("/hook/deliveries_url", "required", &["ping"]),
+    ("/installation", "required", &["discussion_comment created"]),
+    ("/installation/suspended_at", "required", &["installation deleted"]),
+    ("/label/description", "required", &["label deleted"]),
+    ("/pull_request/auto_merge", "required", &["pull_request opened"]),
+    ("/pull_request/draft", "required", &["pull_request_review submitted"]),
+    (
+        "/pull_request/head/repo/web_commit_signoff_required",
+        "required",
+        &["pull_request_review_thread resolved"],
+    ),
+    ("/release/name", "type", &["release published"]),
+    ("/repository/custom_properties", "required", &["dependabot_alert fixed"]),
+    ("/repository/web_commit_signoff_required", "required", &["workflow_dispatch"]),
+    ("/requester", "required", &["installation_repositories added"]),
+    ("/security_advisory/cvss", "required", &["security_advisory published"]),
+    ("/workflow", "required", &["deployment created"]),
+    ("/workflow_job/run_attempt", "required", &["workflow_job in_progress"]),
+];
 
 #[test]
 fn every_example_is_held_against_its_schema() {
@@ -115,9 +186,9 @@ fn every_example_is_held_against_its_schema() {
     let (_server, agent) = start_with(&network, &format!("schemas = {{ \"*\" = {schema:?} }}\n"));
     let mut sender = connect(&network);
     let mut known = BTreeSet::new();
-    for (number, (event, payload)) in payloads().iter().enumerate() {
-        let action = serde_json::from_slice::<Value>(payload).unwrap()["action"].take();
-        if known.insert((event.clone(), action.to_string())) {
+    let payloads = payloads();
+    for (number, (event, payload)) in payloads.iter().enumerate() {
+        if known.insert((event.clone(), action(payload).to_string())) {
             thread::sleep(DEFINITION);
         }
         let head = github(event, &format!("whole-{number}"), payload);
@@ -125,12 +196,28 @@ fn every_example_is_held_against_its_schema() {
     }
     let records = dataset(&agent, "delivery", PAYLOADS);
     assert_eq!(statuses(&records), BTreeMap::from([("valid", PAYLOADS)]));
-    let sound = |is: bool| {
-        records.iter().filter(|record| record["webhook"]["schema"]["valid"] == is).count()
+    let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (record, (event, payload)) in records.iter().zip(&payloads) {
+        let error = text(record, "/webhook/schema/error");
+        assert_eq!(record["webhook"]["schema"]["valid"], error == "-", "{record:#}");
+        if error != "-" {
+            let action = action(payload);
+            let name = [event.as_str(), action.as_str().unwrap_or_default()].join(" ");
+            refused.entry(error.to_owned()).or_default().push(name.trim_end().to_owned());
+        }
+    }
+    refused.values_mut().for_each(|names| names.sort());
+    let said = |(place, keyword, names): &(&str, &str, &[&str])| {
+        let error = format!("{place} fails the keyword {keyword:?} of its schema");
+        (error, names.iter().map(ToString::to_string).collect())
     };
-    assert_eq!((sound(true), sound(false)), (PAYLOADS - REFUSED, REFUSED));
+    assert_eq!(refused, REFUSED.iter().map(said).collect());
     let findings = agent.dataset("finding").unwrap();
     assert!(findings.iter().all(|finding| text(finding, "/rule/id") == "payload-schema"));
+}
+
+fn action(payload: &[u8]) -> Value {
+    serde_json::from_slice::<Value>(payload).unwrap()["action"].take()
 }
 
 #[test]

@@ -55,6 +55,10 @@ fn our_own_failures_never_count_against_the_sender() {
     };
     harness::eventually(Duration::from_secs(5), "the figures", published).unwrap();
     assert_eq!(count("hooksensor_deliveries_retried_total", &[]), FAILED as u64 / 2);
+    let status = agent.done(&["status"]).unwrap();
+    let shown = status.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let of_push: Vec<_> = shown.filter(|cells| cells.contains(&"push")).collect();
+    assert_eq!(of_push, [["github", "github", "push", "60", "0", "%", "60", "0", "30"]]);
     assert_eq!(count("hooksensor_deliveries_total", &[("outcome", "served")]), 0);
     // The sender's own failures do: the same number of them, where nothing is found.
     for number in 0..5 {

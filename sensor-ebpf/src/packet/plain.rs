@@ -5,8 +5,8 @@
 //! other frames.
 
 use super::{
-    ETHERNET, ETHERTYPE_IPV4, IPV4_FRAGMENT_OFFSET, IPV4_HEADER, Load, Network, TCP_HEADER,
-    Transport, UNTAGGED, Window as _, carried, fragment, reason,
+    ETHERNET, IPV4_FRAGMENT_OFFSET, IPV4_HEADER, Load, Network, TCP, TCP_HEADER, Transport,
+    UNTAGGED, Window as _, carried, fragment, reason,
 };
 use crate::abi::{Address, Reason};
 
@@ -15,9 +15,32 @@ const IP: usize = ETHERNET;
 const SEGMENT: usize = IP + IPV4_HEADER;
 const LENGTH: usize = SEGMENT + TCP_HEADER;
 
-/// Words of 32 bits in a header without options.
-const IP_WORDS: u8 = 5;
+/// Words of 32 bits in a TCP header without options.
 const TCP_WORDS: u8 = 5;
+
+/// Octets that are looked at as one word, and what they then are: the type of what is carried, and the
+/// version and the length of an IPv4 header without options.
+const IPV4_PLAIN: Octets = Octets::are([0xff, 0xff, 0xff, 0], [0x08, 0x00, 0x45, 0]);
+
+/// The same of the offset of a fragment and the protocol: TCP, and no later fragment.
+const TCP_WHOLE: Octets = Octets::are([0x1f, 0xff, 0, 0xff], [0, 0, 0, TCP]);
+
+/// Some bits of four octets, as a word of them lies in memory.
+struct Octets {
+    looked_at: u32,
+    expected: u32,
+}
+
+impl Octets {
+    const fn are(looked_at: [u8; 4], expected: [u8; 4]) -> Self {
+        Self { looked_at: u32::from_ne_bytes(looked_at), expected: u32::from_ne_bytes(expected) }
+    }
+
+    #[inline(always)]
+    const fn match_word(&self, word: u32) -> bool {
+        word & self.looked_at == self.expected
+    }
+}
 
 /// The headers of such a frame, if [`Plain::carries`] says so; otherwise those of its network layer.
 pub struct Plain<L: Load>(L::Window<LENGTH>);
@@ -27,17 +50,19 @@ impl<L: Load> Plain<L> {
     #[inline(always)]
     pub fn of(frame: &L) -> Option<Self> {
         let headers = frame.window::<LENGTH>(0)?;
-        let plain = headers.u16::<12>() == ETHERTYPE_IPV4 && headers.u8::<IP>() & 0x0f == IP_WORDS;
-        plain.then_some(Self(headers))
+        IPV4_PLAIN.match_word(headers.word::<12>()).then_some(Self(headers))
     }
 
     /// [`Reason::Clean`] when it holds a TCP header, otherwise why none can be read.
     #[inline(always)]
     pub fn carries(&self) -> Reason {
-        let offset = self.0.u16::<{ IP + 6 }>() & IPV4_FRAGMENT_OFFSET;
-        match reason(fragment(offset, carried(self.0.u8::<{ IP + 9 }>()))) {
-            Reason::Clean if self.0.u8::<{ SEGMENT + 12 }>() >> 4 < TCP_WORDS => Reason::Truncated,
-            reason => reason,
+        if !TCP_WHOLE.match_word(self.0.word::<{ IP + 6 }>()) {
+            let offset = self.0.u16::<{ IP + 6 }>() & IPV4_FRAGMENT_OFFSET;
+            reason(fragment(offset, carried(self.0.u8::<{ IP + 9 }>())))
+        } else if self.0.u8::<{ SEGMENT + 12 }>() >> 4 < TCP_WORDS {
+            Reason::Truncated
+        } else {
+            Reason::Clean
         }
     }
 

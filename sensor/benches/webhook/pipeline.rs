@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hooksensor::capture::{Segment, TcpFlags, Timestamp};
-use hooksensor::config::Config;
+use hooksensor::config::{Config, UnknownMembers};
 use hooksensor::http::PortFilter;
 use hooksensor::pipeline::{Basis, Output, Stages};
 use hooksensor::record::Observer;
@@ -58,7 +58,7 @@ pub(crate) fn run(body: &[u8]) -> Outcome {
 fn stages(config: &str) -> Stages {
     let config = Config::parse(config, "bench").expect("a good configuration");
     let secret = || Secret::new("bench", Zeroizing::new(b"secret".to_vec()));
-    let schema = || Arc::new(Schema::parse(b"{}").expect("a sound schema"));
+    let schema = || Arc::new(Schema::parse(b"{}", UnknownMembers::Allow).expect("a sound schema"));
     let secrets = config.endpoints.iter().map(|_| vec![secret()]).collect();
     let schemas = config.endpoints.iter().map(|_| Schemas::new(vec![("*".to_owned(), schema())]));
     let knowledge = Knowledge::new(&config, secrets).with_schemas(schemas.collect());

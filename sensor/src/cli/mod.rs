@@ -11,6 +11,7 @@ mod doctor;
 mod output;
 mod progress;
 mod providers;
+mod receivers;
 mod reload;
 mod replay;
 mod run;

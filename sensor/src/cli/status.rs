@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use super::output::{Failure, Format, json, list, print, table};
-use super::{Agent, mismatch};
+use super::{Agent, mismatch, receivers};
 use crate::control::{Reply, Request};
 use crate::export::{PortFigures, SamplingFigures, Snapshot};
 
@@ -36,6 +36,7 @@ fn describe(snapshot: &Snapshot) -> String {
             snapshot.bans.active, snapshot.bans.protected
         ),
     ];
+    parts.extend(receivers::describe(&snapshot.receivers));
     let lost = list(&snapshot.records.lost);
     if lost != "none" {
         parts.push(format!("lost       {lost}"));

@@ -9,7 +9,8 @@ mod request_file;
 mod wire;
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -41,14 +42,14 @@ const UNPACKED: &str = "Content-Encoding names a coding that the body in the fil
 pub(super) struct Arguments {
     /// The request: as it is on the wire (also after `curl -i`'s manner, or with `> ` before each
     /// line of the head), a HAR file, of which the first request counts, or a capture (pcap,
-    /// pcapng).
+    /// pcapng). `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The request of a capture: its number, from 1, or the value of a header that names it, as
     /// X-GitHub-Delivery; without it, the first of which a provider is told.
     #[arg(long, value_name = "NUMBER|ID")]
     delivery: Option<String>,
-    /// Where the secret is: `file:/PATH`, `credential:NAME` or `env:NAME`. May be repeated.
+    /// Where the secret is: `file:PATH`, `credential:NAME` or `env:NAME`. May be repeated.
     #[arg(long = "secret", value_name = "REFERENCE", required = true)]
     secrets: Vec<String>,
     /// The provider; without one, the one that the request's headers tell.
@@ -74,7 +75,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.as_deref().map(Config::load).transpose()?.unwrap_or_default();
-    let octets = fs::read(&arguments.file)
+    let octets = read_file(&arguments.file)
         .map_err(|error| Failure::failed(format!("{}: {error}", arguments.file.display())))?;
     let table = Table::new(&config.providers);
     let request = request(arguments, &octets, &table)?;
@@ -195,14 +196,34 @@ fn provider<'t>(
     Ok(&table.providers()[index])
 }
 
+/// The octets of a file, or of standard input where it is called "-".
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return fs::read(path);
+    }
+    let mut octets = Vec::new();
+    io::stdin().lock().read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
 fn read_secrets(references: &[String]) -> Result<Vec<Secret>, Failure> {
     let read = |text: &String| {
-        let reference: SecretRef = text
-            .parse()
-            .map_err(|error| Failure::usage(format!("what --secret gives is {error}")))?;
+        let reference: SecretRef = absolute(text).parse().map_err(|_| {
+            Failure::usage(
+                "--secret takes where the secret is, \"file:PATH\", \"credential:NAME\" or \
+                 \"env:NAME\", and not the secret: everybody on the host can read a command line",
+            )
+        })?;
         secrets::read(&reference).map_err(Failure::from)
     };
     references.iter().map(read).collect()
+}
+
+/// A reference to a file as a configuration would have it, however its path was given.
+fn absolute(reference: &str) -> String {
+    let path = reference.strip_prefix("file:").filter(|path| !path.is_empty());
+    let path = path.and_then(|path| std::path::absolute(path).ok());
+    path.map_or_else(|| reference.to_owned(), |path| format!("file:{}", path.display()))
 }
 
 fn request(arguments: &Arguments, octets: &[u8], table: &Table) -> Result<RequestFile, Failure> {

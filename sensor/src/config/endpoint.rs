@@ -61,6 +61,11 @@ pub struct Endpoint {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "*": "/etc/hooksensor/schemas/github.json" }))]
     pub schemas: BTreeMap<String, PathBuf>,
+    /// What becomes of members that a schema does not name, where it allows no others: senders add
+    /// some without notice. "allow" takes them, "report" holds payloads to the letter.
+    #[serde(default)]
+    #[schemars(example = &"allow")]
+    pub unknown_members: UnknownMembers,
     /// Deliveries of one event that its shape is learnt from before a difference is told, of
     /// those with a valid signature or, where none is checked, an answer of 2xx. 0 is 100.
     #[serde(default)]
@@ -81,6 +86,20 @@ pub enum PayloadCheck {
     Shape,
     /// Text that is meant for a shell, a template, a query or a page.
     Injection,
+}
+
+/// What becomes of members of a payload that its schema does not name and does not allow.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum UnknownMembers {
+    /// They are taken.
+    #[default]
+    Allow,
+    /// They are a fault.
+    Report,
 }
 
 impl Endpoint {

@@ -44,7 +44,8 @@ pub struct Provider {
     #[schemars(with = "Vec<String>", example = &["header x-acme-event"])]
     pub recognise: Vec<Mark>,
     /// Where the name of what happened is; the first that is there counts. "header NAME", or a
-    /// JSON Pointer into the body, "json /event/type", or a field of a form, "form NAME".
+    /// JSON Pointer into the body, "json /event/type", a field of a form, "form NAME", or of the
+    /// query, "query NAME".
     #[serde(default)]
     #[schemars(with = "Vec<String>", example = &["header x-acme-event"])]
     pub event_type: Vec<Source>,
@@ -81,7 +82,7 @@ pub struct Provider {
     #[schemars(example = &"2026-11-01")]
     pub networks_as_of: String,
     /// Requests that are no deliveries but prove to it who owns the endpoint: a source, and the
-    /// value it has then, as in "json /type url_verification".
+    /// value it has then, as in "json /type url_verification". A GET among them is not signed.
     #[serde(default)]
     #[schemars(with = "Vec<String>", example = &["json /type url_verification"])]
     pub handshake: Vec<Mark>,

@@ -71,11 +71,22 @@ impl Reader<'_> {
             };
             let removed = error.span().and_then(|span| remove_at(table, &span, ""));
             let found = removed.is_some();
-            self.refuse(error.span(), removed, explain(&error));
+            let message = explain(&error);
+            if !self.is_consequence(removed.as_deref(), &message) {
+                self.refuse(error.span(), removed, message);
+            }
             if !found {
                 return Config::default();
             }
         }
+    }
+
+    /// Whether `message` says that a key is missing at `place` which was there, and was refused.
+    fn is_consequence(&self, place: Option<&str>, message: &str) -> bool {
+        let missing = message.strip_prefix("missing field `");
+        let Some(name) = missing.and_then(|rest| rest.strip_suffix('`')) else { return false };
+        let key = join(place.unwrap_or_default(), name);
+        self.problems.iter().any(|one| one.key.as_deref() == Some(&key))
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Source {
     Json(String),
     /// The first field of this name in a form (`application/x-www-form-urlencoded`).
     Form(String),
+    /// The first parameter of this name in the query, which is written as a form is.
+    Query(String),
     /// What follows this prefix among the items of the signature's header.
     Item(String),
 }
@@ -36,7 +38,8 @@ pub struct SourceError;
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "no place in a request; write \"header NAME\", \"json /POINTER\" or \"form NAME\"",
+            "no place in a request; write \"header NAME\", \"json /POINTER\", \"form NAME\" or \
+             \"query NAME\"",
         )
     }
 }
@@ -51,6 +54,7 @@ impl FromStr for Source {
             "header" if is_token(name) => Ok(Self::Header(name.to_ascii_lowercase())),
             "json" if name.starts_with('/') => Ok(Self::Json(name.to_owned())),
             "form" if !name.is_empty() => Ok(Self::Form(name.to_owned())),
+            "query" if !name.is_empty() => Ok(Self::Query(name.to_owned())),
             "item" if !name.is_empty() => Ok(Self::Item(name.to_owned())),
             _ => Err(SourceError),
         }
@@ -63,6 +67,7 @@ impl fmt::Display for Source {
             Self::Header(name) => write!(f, "header {name}"),
             Self::Json(pointer) => write!(f, "json {pointer}"),
             Self::Form(name) => write!(f, "form {name}"),
+            Self::Query(name) => write!(f, "query {name}"),
             Self::Item(prefix) => write!(f, "item {prefix}"),
         }
     }
@@ -109,6 +114,7 @@ mod tests {
         check("header user-agent Acme Bot/", Some("header user-agent Acme Bot/"));
         check("json /a/b event", Some("json /a/b event"));
         check("form id", Some("form id"));
+        check("query hub.mode subscribe", Some("query hub.mode subscribe"));
         check("item t=", Some("item t="));
         for text in ["", "header", "header ", "header a:b", "json a", "cookie a"] {
             check(text, None);

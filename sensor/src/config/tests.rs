@@ -97,8 +97,8 @@ fn unknown_keys() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1\npath_prefix = \"/\"\npath = \"/\"\n",
         &["t.toml:5: unknown key \"path\" in [endpoint]; did you mean \"path_prefix\"? \
-           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, record_body, \
-           checks, schemas, shape_after"],
+           known keys: name, port, path_prefix, provider, secrets, public_url, subscription, \
+           record_body, checks, schemas, unknown_members, shape_after"],
     );
     let top = Config::parse("por = 1", "t.toml").unwrap_err().to_string();
     assert!(top.starts_with("t.toml:1: unknown key \"por\"; did you mean \"ports\"? "), "{top}");
@@ -154,6 +154,11 @@ fn bad_values() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1",
         &["t.toml:1: endpoint: missing field `path_prefix`"],
+    );
+    // What was refused is not missing as well.
+    check(
+        "[[endpoint]]\nname = \"a\"\nport = 0\npath_prefix = \"/\"",
+        &["t.toml:3: endpoint.port: 0 is out of range; a TCP port is 1 to 65535"],
     );
     check(
         "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nschemas = \"/a\"",

@@ -2,7 +2,6 @@
 //!
 //! It must not know how the figures came about.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,10 +13,10 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
+use super::accept;
 use super::protocol::{Reply, Request};
 use super::server::{Question, put};
 use crate::export::{Snapshot, encode};
@@ -28,15 +27,8 @@ const STUCK: u64 = 5;
 
 type Desk = Sender<Question>;
 
-/// Connections at once; more wait their turn. A monitoring system has one, and whoever may open any
-/// number here must not use up the descriptors that the agent needs.
-const CONNECTIONS: usize = 16;
-
 /// How long a connection lasts at most. A page takes milliseconds.
 const LONGEST: Duration = Duration::from_secs(10);
-
-/// Time between two attempts where connections cannot be accepted.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Serves until the task is dropped.
 pub async fn serve(listener: TcpListener, desk: Desk) {
@@ -44,23 +36,7 @@ pub async fn serve(listener: TcpListener, desk: Desk) {
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .with_state(desk);
-    let turns = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let pages = pages.clone();
-                tokio::spawn(async move {
-                    converse(stream, pages).await;
-                    drop(turn);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for metrics");
-                tokio::time::sleep(RETRY).await;
-            }
-        }
-    }
+    accept::each(listener, "metrics", |stream| converse(stream, pages.clone())).await;
 }
 
 async fn converse(stream: TcpStream, pages: Router) {

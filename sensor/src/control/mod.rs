@@ -4,6 +4,7 @@
 //! Requests are handed to the desk and its answers passed back. It must not know how a request is
 //! carried out.
 
+mod accept;
 mod client;
 mod http;
 mod protocol;

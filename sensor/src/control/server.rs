@@ -7,16 +7,16 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::accept;
 use super::protocol::{Reply, Request};
 
 /// A request is a line; a ban of thousands of addresses is the longest that makes sense.
@@ -24,9 +24,6 @@ const LONGEST_REQUEST: u64 = 1 << 20;
 
 /// How long one who has connected may take to ask.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Conversations at once; more wait their turn.
-const CONVERSATIONS: usize = 16;
 
 /// A request with the place its reply goes to.
 pub struct Question {
@@ -84,28 +81,16 @@ fn clear(path: &Path) -> Result<()> {
 
 /// Answers on the socket until the task is dropped.
 pub async fn serve(listener: UnixListener, desk: Sender<Question>) {
-    let turns = Arc::new(Semaphore::new(CONVERSATIONS));
-    loop {
-        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let desk = desk.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &desk).await {
-                        tracing::debug!(%error, "a conversation on the control socket broke off");
-                    }
-                    drop(turn);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept on the control socket");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+    accept::each(listener, "the control socket", |stream| converse(stream, desk.clone())).await;
+}
+
+async fn converse(stream: UnixStream, desk: Sender<Question>) {
+    if let Err(error) = answer(stream, &desk).await {
+        tracing::debug!(%error, "a conversation on the control socket broke off");
     }
 }
 
-async fn converse(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
+async fn answer(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     let mut reading = BufReader::new(reading.take(LONGEST_REQUEST));

@@ -34,6 +34,9 @@ const RULES: [(Rule, Claim, Duration); 6] = [
     (MISPLACED, misplaced, QUIET),
 ];
 
+/// The rules that are about how a receiver and its sender are set up.
+const RULES_OF_SETUP: [(Rule, Claim); 2] = [(PLAINTEXT, plaintext), payload::RULE_OF_SETUP];
+
 /// How long a rule says nothing more about the same host and port: one wrong secret fails every
 /// delivery, and a person needs to hear of it once.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
@@ -59,8 +62,8 @@ type Key = (&'static str, About, u16);
 enum About {
     /// All addresses that one host may have: otherwise a /64 of them would be told of one by one.
     Source(IpNet),
-    /// How a receiver is set up: no source can make it worth telling again.
-    Setup(Place),
+    /// How a receiver is set up, in these words: no source can make it worth telling again.
+    Setup(Place, String),
 }
 
 impl Claims {
@@ -78,10 +81,12 @@ impl Claims {
             let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
             self.tell(key, quiet, finding, out);
         }
-        let Some(reason) = plaintext(delivery) else { return };
-        let key = (PLAINTEXT.id, About::Setup(place(delivery)), port);
-        let finding = Finding::new(PLAINTEXT, time, source, port, reason, vec![delivery.id]);
-        self.tell(key, QUIET_OF_SETUP, finding, out);
+        for (rule, claim) in RULES_OF_SETUP {
+            let Some(reason) = claim(delivery) else { continue };
+            let key = (rule.id, About::Setup(place(delivery), reason.clone()), port);
+            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
+            self.tell(key, QUIET_OF_SETUP, finding, out);
+        }
     }
 
     /// Tells of `finding`, if it is news and there is room for it.
@@ -94,7 +99,7 @@ impl Claims {
     ) {
         let time = finding.time;
         // What was said later was said before the clock was set back.
-        let is_quiet = |said: &Timestamp| u128::from(time.0.abs_diff(said.0)) < quiet.as_nanos();
+        let is_quiet = |said: &Timestamp| time.distance(*said) < quiet;
         if !self.said.get(&key).is_some_and(is_quiet) && self.quota.admits(&mut finding) {
             self.said.put(key, time);
             out(finding);
@@ -106,8 +111,11 @@ pub(super) const fn rule(id: &'static str) -> Rule {
     Rule { id, version: 1, consequence: Consequence::Alert }
 }
 
+/// A proof of ownership may be signed wrongly on purpose, as Discord does to see it refused.
 fn forged(delivery: &Delivery) -> Option<String> {
-    with_status(delivery, Status::Invalid)
+    let is_refused = matches!(delivery.answer(), Some((400..500, _)));
+    let is_probe = delivery.handshake && is_refused;
+    with_status(delivery, Status::Invalid).filter(|_| !is_probe)
 }
 
 fn stale(delivery: &Delivery) -> Option<String> {
@@ -308,6 +316,26 @@ mod tests {
             assert_eq!(is_news(second), news, "{second}");
         }
         assert!(is_news(3660));
+    }
+
+    #[test]
+    fn a_probe_that_was_refused_is_not_told() {
+        use crate::webhook::fixture::answered;
+        use crate::webhook::{Reason, Signature};
+        let told = |handshake, status| {
+            let head = "X-Signature-Ed25519: 00";
+            let mut delivery =
+                deliver_to(answered(exchange("/", head), Timestamp(1), status), Vec::new());
+            delivery.handshake = handshake;
+            let reason = Some(Reason::Mismatch);
+            let (status, scheme) = (Status::Invalid, None);
+            delivery.signature =
+                Some(Signature { status, reason, scheme, key_id: None, skew_ms: None });
+            forged(&delivery).is_some()
+        };
+        let (refused, taken) = (Some((401, 1)), Some((200, 1)));
+        assert!(told(true, taken) && told(true, None));
+        assert!(told(false, refused) && !told(true, refused));
     }
 
     #[test]

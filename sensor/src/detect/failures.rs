@@ -54,7 +54,8 @@ impl Failures {
         let source = exchange.client;
         let time = response.started;
         let recent = self.sources.get_or_insert_mut(one_host(source), VecDeque::new);
-        while recent.front().is_some_and(|old| is_apart(old.time, time, self.window)) {
+        // What is later was seen before the clock was set back.
+        while recent.front().is_some_and(|old| time.distance(old.time) > self.window) {
             recent.pop_front();
         }
         recent.push_back(Failure { time, delivery: delivery.id });
@@ -89,9 +90,4 @@ fn is_from_expected_provider(delivery: &Delivery) -> bool {
     };
     let client = delivery.exchange.client;
     told.name == endpoint.provider && told.networks.iter().any(|network| network.contains(&client))
-}
-
-/// What is later than `now` was seen before the clock was set back.
-fn is_apart(time: Timestamp, now: Timestamp, window: Duration) -> bool {
-    u128::from(now.0.abs_diff(time.0)) > window.as_nanos()
 }

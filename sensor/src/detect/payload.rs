@@ -10,14 +10,17 @@ use super::claims::{Claim, QUIET, provider, rule};
 use crate::webhook::Delivery;
 use crate::webhook::payload::Fault;
 
-/// Every rule of this file.
-pub(super) const RULES: [(Rule, Claim, Duration); 5] = [
+/// The rules of this file that are about a source.
+pub(super) const RULES: [(Rule, Claim, Duration); 4] = [
     (rule("payload-coding"), coding, QUIET),
     (rule("payload-content"), content, QUIET),
-    (rule("payload-schema"), schema, QUIET),
     (rule("payload-shape"), shape, QUIET),
     (rule("payload-injection"), injection, QUIET),
 ];
+
+/// A schema is an agreement with the sender: where it does not hold, it does not for every delivery
+/// of the event, from whichever host.
+pub(super) const RULE_OF_SETUP: (Rule, Claim) = (rule("payload-schema"), schema);
 
 fn coding(delivery: &Delivery) -> Option<String> {
     tell(delivery, |fault| matches!(fault, Fault::Undecodable(_) | Fault::Bomb(_)))
@@ -93,6 +96,24 @@ mod tests {
         check(drift, "payload-shape", "/a was never there");
         let sign = Fault::Injection { rule: "jndi-lookup", pointer: "/a".to_owned() };
         check(sign, "payload-injection", "/a has a sign of jndi-lookup");
+    }
+
+    #[test]
+    fn an_agreement_that_does_not_hold_is_told_once() {
+        let mut claims = Claims::new();
+        let mut told = |source: [u8; 4], pointer: &str| {
+            let mut delivery = deliver(exchange("/", "X-GitHub-Event: ping"));
+            delivery.exchange.client = source.into();
+            let (pointer, keyword) = (pointer.to_owned(), "type".to_owned());
+            let faults = vec![Fault::Schema(Mismatch { pointer, keyword })];
+            delivery.payload = Some(Payload { faults, ..Payload::default() });
+            let mut count = 0;
+            claims.look(&delivery, &mut |_| count += 1);
+            count
+        };
+        assert_eq!(told([192, 0, 2, 1], "/a"), 1);
+        assert_eq!(told([192, 0, 2, 2], "/a"), 0);
+        assert_eq!(told([192, 0, 2, 2], "/b"), 1);
     }
 
     #[test]

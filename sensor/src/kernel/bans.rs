@@ -40,11 +40,9 @@ pub enum BanError {
 impl Maps {
     pub(super) fn insert_ban(&mut self, entry: &Entry) -> Result<(), BanError> {
         self.write_ban(entry)?;
-        if self.count_ban(entry) {
-            self.publish_counts().map_err(BanError::Refused)
-        } else {
-            Ok(())
-        }
+        let published =
+            if self.count_ban(entry) { self.publish_counts() } else { self.renew_verdicts() };
+        published.map_err(BanError::Refused)
     }
 
     /// Puts many bans in force; what became of each, in their order. Those of single addresses go
@@ -70,8 +68,8 @@ impl Maps {
                 Ok(())
             })
             .collect();
-        if changed
-            && let Err(error) = self.publish_counts()
+        let published = if changed { self.publish_counts() } else { self.renew_verdicts() };
+        if let Err(error) = published
             && let Some(last) = results.last_mut()
         {
             *last = Err(BanError::Refused(error));
@@ -165,8 +163,9 @@ impl Maps {
             }
             Err(error) => return Err(error.into()),
         }
-        if self.counted.remove(target).is_some() {
-            self.publish_counts()?;
+        match self.counted.remove(target) {
+            Some(_) => self.publish_counts()?,
+            None => self.renew_verdicts()?,
         }
         Ok(true)
     }

@@ -76,6 +76,19 @@ impl Maps {
     pub(super) fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) -> Result<()> {
         let mut settings = self.settings()?;
         change(&mut settings);
+        self.write_settings(settings)?;
+        self.renew_verdicts()
+    }
+
+    /// Has the programs look up again whom they have dropped before. It is done after each change of
+    /// what decides that: during one they may still find what was there.
+    pub(super) fn renew_verdicts(&mut self) -> Result<()> {
+        let mut settings = self.settings()?;
+        settings.generation = settings.generation.wrapping_add(1);
+        self.write_settings(settings)
+    }
+
+    fn write_settings(&mut self, settings: Settings) -> Result<()> {
         self.settings
             .set(0, settings, 0)
             .context("cannot write the settings of the kernel programs")
@@ -85,7 +98,8 @@ impl Maps {
     pub(super) fn protect(&mut self, prefixes: &[IpNet]) -> Result<()> {
         replace(&mut self.protected, prefixes).context("cannot change the protected set")?;
         self.guarded = prefixes.to_vec();
-        self.guard_bans()
+        self.guard_bans()?;
+        self.renew_verdicts()
     }
 
     /// Makes `prefixes` those whose connections are copied up at any rate.

@@ -24,6 +24,8 @@ pub struct Ring {
     /// Says when the kernel wakes the reader. Waiting on the ring itself would return as long as there
     /// is anything to read.
     wake_ups: Epoll,
+    /// Its size.
+    octets: usize,
     /// Octets that wait in it when its reader is woken.
     wakes_at: usize,
 }
@@ -51,7 +53,7 @@ impl Ring {
         let each_once = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0);
         wake_ups.add(ring.as_fd(), each_once)?;
         let wakes_at = usize::try_from(wakes_at(u64::from(octets)))?;
-        Ok(Self { ring, wake_ups, wakes_at })
+        Ok(Self { ring, wake_ups, octets: usize::try_from(octets)?, wakes_at })
     }
 
     /// Hands each waiting record to `sink` until they take `limit` octets of the ring; how many they
@@ -64,6 +66,12 @@ impl Ring {
             sink(&record);
         }
         octets
+    }
+
+    /// Octets that it holds.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.octets
     }
 
     /// Octets that wait when the kernel wakes the reader.

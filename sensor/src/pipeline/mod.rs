@@ -4,6 +4,7 @@
 //! Alone in knowing every stage. It must not do any stage's work.
 
 mod agent;
+mod backlog;
 mod common;
 mod coverage;
 mod desk;

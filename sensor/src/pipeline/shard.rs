@@ -3,26 +3,31 @@
 //! It must not decide: findings go to the desk.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::Sender as DeskSender;
 
+use super::backlog::Backlog;
 use super::common::Common;
 use super::stages::{Basis, Company, Output, Stages};
 use super::writer::Lines;
 use crate::capture::ring::{Record, read};
 use crate::config::Config;
-use crate::detect::{Finding, OverLimit, Watch};
-use crate::export::StreamFigures;
+use crate::detect::{Finding, OverLimit};
 use crate::http::{PortFilter, Skip};
 use crate::kernel::{Clock, Kernel, Ring, Skips};
 use crate::record::Observer;
+use crate::time::Timestamp;
 use crate::webhook::Knowledge;
+
+pub(super) use published::ShardFigures;
+
+mod published;
 
 /// How long records gather in the ring before they are read, unless the kernel finds before that
 /// that it has filled enough. A turn costs the same for one record as for many, and the caches are
@@ -33,9 +38,13 @@ const GATHER: Duration = Duration::from_millis(50);
 /// what the host does meanwhile waits for no more than those, a tenth of a millisecond.
 const PIECE: usize = 64 << 10;
 
-/// A reader that finds so many times as much as it is woken for reads more slowly than the kernel
-/// writes: in a ring of the usual size, a quarter of it.
-const BEHIND: usize = 4;
+/// A turn ends when it has read so many times as much as it is woken for: there is more to do than
+/// reading.
+const LONG_TURN: usize = 4;
+
+/// The part of a ring that may wait for its reader: with more of it, the next pause of the reader
+/// may lose records. Half leaves as much time to copy up less as it took to fill.
+const MAY_WAIT: usize = 2;
 
 /// Time between two looks for silent connections and two publications of figures.
 const TICK: Duration = Duration::from_millis(200);
@@ -90,19 +99,6 @@ pub(super) struct Handle {
     pub(super) thread: JoinHandle<()>,
 }
 
-/// What a shard publishes about itself, and the desk's word on how much the kernel shows it.
-#[derive(Debug)]
-pub(super) struct ShardFigures {
-    streams: Mutex<StreamFigures>,
-    deliveries: AtomicU64,
-    findings_lost: AtomicU64,
-    unreadable: AtomicU64,
-    skips_refused: AtomicU64,
-    behind: AtomicBool,
-    is_partial: AtomicBool,
-    looked: Mutex<Instant>,
-}
-
 /// What a look into the ring found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
@@ -111,12 +107,13 @@ enum Turn {
     /// Records, of which none is left.
     Busy,
     /// So many that some may be left.
-    Behind,
+    Cut,
 }
 
 struct Shard {
     ring: Ring,
     skips: Skips,
+    backlog: Backlog,
     clock: Clock,
     stages: Stages,
     slots: BTreeMap<u32, u16>,
@@ -150,6 +147,7 @@ pub(super) fn start(
     let shard = Shard {
         ring,
         skips,
+        backlog: Backlog::default(),
         clock,
         stages: Stages::among(company, basis),
         slots: first.slots.clone(),
@@ -180,7 +178,7 @@ impl Shard {
                 if turn == Turn::Idle || since.elapsed() > DRAIN {
                     break;
                 }
-            } else if turn != Turn::Behind {
+            } else if turn != Turn::Cut {
                 self.wait();
             }
         }
@@ -202,9 +200,8 @@ impl Shard {
         loop {
             let piece = self.read(PIECE);
             octets += piece;
-            if octets >= BEHIND * usual {
-                self.figures.behind.store(true, Ordering::Relaxed);
-                return Turn::Behind;
+            if octets >= LONG_TURN * usual {
+                return Turn::Cut;
             }
             if piece < PIECE {
                 return if octets > 0 { Turn::Busy } else { Turn::Idle };
@@ -218,8 +215,12 @@ impl Shard {
     fn read(&mut self, limit: usize) -> usize {
         let Self { ring, skips, clock, stages, slots, outlets, figures, .. } = self;
         let mut out = |output: Output<'_>| put(output, outlets, skips, figures);
-        ring.drain(limit, |octets| match read(octets, |time| clock.wall(time)) {
-            Some(Record::Segment(segment)) => stages.segment(&segment, &mut out),
+        let mut last = Timestamp::default();
+        let octets = ring.drain(limit, |octets| match read(octets, |time| clock.wall(time)) {
+            Some(Record::Segment(segment)) => {
+                last = segment.time;
+                stages.segment(&segment, &mut out);
+            }
             Some(Record::OverLimit { source, slot, established, time }) => {
                 if let Some(port) = slots.get(&slot) {
                     let notice = OverLimit { source, port: *port, established, time };
@@ -229,7 +230,18 @@ impl Shard {
             None => {
                 figures.unreadable.fetch_add(1, Ordering::Relaxed);
             }
-        })
+        });
+        self.count(octets, last);
+        octets
+    }
+
+    /// Sees whether what was read had to wait.
+    fn count(&mut self, octets: usize, last: Timestamp) {
+        let Self { ring, backlog, clock, figures, .. } = self;
+        let waited = backlog.read(octets, clock.kernel(last), clock.kernel(clock.now()));
+        if waited >= ring.octets() / MAY_WAIT {
+            figures.behind.store(true, Ordering::Relaxed);
+        }
     }
 
     fn tick(&mut self) {
@@ -277,62 +289,5 @@ fn put(output: Output<'_>, outlets: &mut Outlets, skips: &mut Skips, figures: &S
                 figures.findings_lost.fetch_add(1, Ordering::Relaxed);
             }
         }
-    }
-}
-
-impl ShardFigures {
-    fn new() -> Self {
-        Self {
-            streams: Mutex::default(),
-            deliveries: AtomicU64::new(0),
-            findings_lost: AtomicU64::new(0),
-            unreadable: AtomicU64::new(0),
-            skips_refused: AtomicU64::new(0),
-            behind: AtomicBool::new(false),
-            is_partial: AtomicBool::new(false),
-            looked: Mutex::new(Instant::now()),
-        }
-    }
-
-    /// Delivery records made.
-    pub(super) fn deliveries(&self) -> u64 {
-        self.deliveries.load(Ordering::Relaxed)
-    }
-
-    /// Whether the ring has filled faster than it is read since this was last asked.
-    pub(super) fn was_behind(&self) -> bool {
-        self.behind.swap(false, Ordering::Relaxed)
-    }
-
-    /// Notes how much of the traffic the kernel copies up.
-    pub(super) fn set_watch(&self, watch: Watch) {
-        self.is_partial.store(watch == Watch::Partial, Ordering::Relaxed);
-    }
-
-    fn watch(&self) -> Watch {
-        if self.is_partial.load(Ordering::Relaxed) { Watch::Partial } else { Watch::Full }
-    }
-
-    /// Findings the desk had no room for.
-    pub(super) fn findings_lost(&self) -> u64 {
-        self.findings_lost.load(Ordering::Relaxed)
-    }
-
-    /// The figures of the streams, and how long ago the shard last looked for work.
-    pub(super) fn streams(&self) -> StreamFigures {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.idle_seconds = looked.elapsed().as_secs();
-        let unreadable = self.unreadable.load(Ordering::Relaxed);
-        streams.totals.insert(String::from("unreadable_records"), unreadable);
-        let refused = self.skips_refused.load(Ordering::Relaxed);
-        streams.totals.insert(String::from("skips_refused"), refused);
-        streams
-    }
-
-    fn publish(&self, stages: &Stages) {
-        let figures = super::figures::streams(stages);
-        *self.streams.lock().unwrap_or_else(PoisonError::into_inner) = figures;
-        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }

@@ -80,6 +80,9 @@ struct Webhook<'a> {
     delivery_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
+    /// Where it is no delivery, but proves to the provider who owns the endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handshake: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<SignatureFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +138,7 @@ impl<'a> Webhook<'a> {
             event_type: delivery.event_type.as_deref(),
             delivery_id: delivery.delivery_id.as_deref(),
             attempt: delivery.attempt,
+            handshake: delivery.handshake.then_some(true),
             signature: delivery.signature.as_ref().map(SignatureFields::from),
             replay: delivery.replay.map(|replay| Word(replay.name())),
             payload: delivery.payload.as_ref().map(PayloadFields::from),

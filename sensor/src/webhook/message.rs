@@ -1,11 +1,12 @@
-//! A request as one place to look values up in: headers, the JSON or the form of its body.
+//! A request as one place to look values up in: headers, query, the JSON or the form
+//! of its body.
 //!
 //! It must not know what a value means.
 
 use std::borrow::Cow;
 
 use crate::config::{Mark, Source};
-use crate::http::{Anomaly, Coverage, Exchange, Headers, Request};
+use crate::http::{Anomaly, Coverage, Exchange, Headers, Request, Target};
 
 use super::{form, json};
 
@@ -65,11 +66,8 @@ impl<'a> Message<'a> {
             Source::Json(pointer) => {
                 json::at(self.content.ok()?, pointer).map(|text| Cow::Owned(text.into_bytes()))
             }
-            Source::Form(name) => {
-                let mut fields = form::fields(self.content.ok()?);
-                let value = fields.find(|(field, _)| **field == *name.as_bytes())?.1;
-                Some(Cow::Owned(value.into_owned()))
-            }
+            Source::Form(name) => field(self.content.ok()?, name),
+            Source::Query(name) => field(Target::parse(self.method, self.target).query?, name),
             Source::Item(_) => None,
         }
     }
@@ -84,11 +82,16 @@ impl<'a> Message<'a> {
         let value = mark.value.as_bytes();
         self.find(&mark.source).is_some_and(|found| match mark.source {
             Source::Header(_) => found.starts_with(value),
-            Source::Json(_) | Source::Form(_) | Source::Item(_) => {
+            Source::Json(_) | Source::Form(_) | Source::Query(_) | Source::Item(_) => {
                 value.is_empty() || *found == *value
             }
         })
     }
+}
+
+/// The value of the first field of this name in a form.
+fn field<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
+    form::fields(form).find(|(field, _)| **field == *name.as_bytes()).map(|(_, value)| value)
 }
 
 fn content<'r>(request: &'r Request, exchange: &Exchange) -> Result<&'r [u8], NoContent> {

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 use sha1::Sha1;
 use sha2::Sha256;
@@ -19,6 +20,10 @@ pub(crate) const HOST: &str = "https://hooks.example.com";
 const SECRET: &str = "a secret of the test";
 /// What schemes sign with whose secrets are base64, after "whsec_".
 const DECODED: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+/// What Meta asks, with the token that it was told to use.
+pub(crate) const VERIFICATION: &str =
+    "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=meatyhamhock";
 
 const VECTORS: &str = include_str!("../../vectors/signatures.json");
 const VERDICTS: &str = include_str!("../../vectors/verdicts.json");
@@ -35,7 +40,16 @@ pub(crate) struct Case {
     pub(crate) event: &'static str,
     pub(crate) id: &'static str,
     pub(crate) attempt: Option<u64>,
-    pub(crate) handshake: Option<(Vec<String>, String)>,
+    pub(crate) handshake: Option<Handshake>,
+}
+
+/// What a provider sends to learn who owns an endpoint.
+#[derive(Clone)]
+pub(crate) enum Handshake {
+    /// A POST, signed as deliveries are.
+    Post(Vec<String>, String),
+    /// A GET with this query, which nobody signs.
+    Get(Vec<String>, &'static str),
 }
 
 impl Case {
@@ -72,7 +86,13 @@ impl Case {
 
     fn handshake(mut self, headers: &[&str], body: &str) -> Self {
         let headers = headers.iter().map(|&line| line.to_owned()).collect();
-        self.handshake = Some((headers, body.to_owned()));
+        self.handshake = Some(Handshake::Post(headers, body.to_owned()));
+        self
+    }
+
+    fn question(mut self, headers: &[&str], query: &'static str) -> Self {
+        let headers = headers.iter().map(|&line| line.to_owned()).collect();
+        self.handshake = Some(Handshake::Get(headers, query));
         self
     }
 
@@ -161,7 +181,9 @@ fn forges() -> Vec<Case> {
         Case::new("pagerduty", &[&pages], pagerduty).tells("incident.triggered", "01B"),
         Case::new("vercel", &[&format!("x-vercel-signature: {}", digits(&sha1(vercel)))], vercel)
             .tells("deployment.created", "uev_1"),
-        Case::new("meta", &["User-Agent: facebookexternalua", &facebook], meta).tells("page", "-"),
+        Case::new("meta", &["User-Agent: facebookexternalua", &facebook], meta)
+            .tells("page", "-")
+            .question(&["User-Agent: facebookplatform/1.0"], VERIFICATION),
     ]
 }
 
@@ -320,19 +342,34 @@ fn by_keys() -> Vec<Case> {
     let confirmation = vector("aws-sns", "SubscriptionConfirmation, version 2, as made");
     let mut sns = vector("aws-sns", "Notification with a subject, version 2, as made")
         .tells("Notification", "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324");
-    sns.handshake = Some((confirmation.headers, confirmation.body));
+    sns.handshake = Some(Handshake::Post(confirmation.headers, confirmation.body));
     sns.headers.push("x-amz-sns-message-id: 22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324".to_owned());
     // What stands last in it is not signed.
     sns.changed = sns.body.replacen("lines", "limes", 1);
     vec![
-        vector("discord", "node:crypto").tells("user.created", "-").handshake(
-            &["X-Signature-Ed25519: 00", "X-Signature-Timestamp: 0"],
-            r#"{"version":1,"type":0}"#,
-        ),
+        discord(),
         vector("sendgrid", "node:crypto").tells("delivered", "e1"),
         vector("paypal", "as made").tells("PAYMENT.SALE.COMPLETED", "WH-2WR"),
         sns,
     ]
+}
+
+fn discord() -> Case {
+    let keys = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+    let time = now();
+    let head = |body: &str| {
+        let signature = keys.sign(format!("{time}{body}").as_bytes());
+        let signature = format!("X-Signature-Ed25519: {}", digits(signature.as_ref()));
+        [signature, format!("X-Signature-Timestamp: {time}")]
+    };
+    let event = r#"{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}"#;
+    let ping = r#"{"version":1,"type":0}"#;
+    let (delivery, proof) = (head(event), head(ping));
+    let mut case = Case::new("discord", &delivery.each_ref().map(String::as_str), event)
+        .tells("ENTITLEMENT_CREATE", "-")
+        .handshake(&proof.each_ref().map(String::as_str), ping);
+    case.secret = digits(keys.public_key().as_ref());
+    case
 }
 
 /// The vector of this name.

@@ -12,6 +12,7 @@ mod effort;
 mod fault;
 mod kept;
 mod media;
+mod open;
 mod pointer;
 mod schema;
 mod shape;

@@ -8,11 +8,14 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, Registry, RegistryBuilder, ValidationError, Validator};
 use lru::LruCache;
 use serde_json::{Value, json};
 
+use super::open::open;
 use super::pointer::Pointer;
+use crate::config::UnknownMembers;
 use crate::time::Timestamp;
 
 /// Definitions of a shard that are compiled at once. One of GitHub's takes some 350 KiB, and a
@@ -71,15 +74,19 @@ impl fmt::Debug for Schema {
 }
 
 impl Schema {
-    /// Reads the text of a file, and compiles everything in it once to see that it can be.
+    /// Reads the text of a file, and compiles everything in it once to see that it can be. Where
+    /// members that it does not name are allowed, what refuses them is dropped first.
     ///
     /// # Errors
     ///
     /// When it is no JSON, no schema, or refers to another file.
-    pub fn parse(text: &[u8]) -> Result<Self, SchemaError> {
-        let document: Value = serde_json::from_slice(text).map_err(SchemaError::Json)?;
+    pub fn parse(text: &[u8], unknown: UnknownMembers) -> Result<Self, SchemaError> {
+        let mut document: Value = serde_json::from_slice(text).map_err(SchemaError::Json)?;
         let unsound = |error: &dyn fmt::Display| SchemaError::Unsound(error.to_string());
         jsonschema::meta::validate(&document).map_err(|error| unsound(&error))?;
+        if unknown == UnknownMembers::Allow {
+            open(&mut document);
+        }
         let definitions = definitions(&document);
         let draft = Draft::Draft202012.detect(&document);
         let registry = Registry::new().draft(draft).add(BASE, document);
@@ -141,7 +148,8 @@ impl Schemas {
 /// Where a payload fails its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The place in the payload, as a JSON Pointer.
+    /// The place in the payload, as a JSON Pointer; where a member is missing or
+    /// should be, that of the member.
     pub pointer: String,
     /// The keyword that does not hold there.
     pub keyword: String,
@@ -231,9 +239,22 @@ impl Validators {
 }
 
 fn mismatch(error: &ValidationError<'_>) -> Mismatch {
-    Mismatch {
-        pointer: Pointer::new_from(error.instance_path().as_str()).into_text(),
-        keyword: error.kind().keyword().to_owned(),
+    let mut pointer = Pointer::new_from(error.instance_path().as_str());
+    if let Some(member) = member(error.kind()) {
+        pointer.push(member);
+    }
+    Mismatch { pointer: pointer.into_text(), keyword: error.kind().keyword().to_owned() }
+}
+
+/// The member that is missing, or is there and should not be.
+fn member(kind: &ValidationErrorKind) -> Option<&str> {
+    match kind {
+        ValidationErrorKind::Required { property } => property.as_str(),
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            unexpected.first().map(String::as_str)
+        }
+        _ => None,
     }
 }
 
@@ -257,7 +278,7 @@ mod tests {
     }"##;
 
     fn check(event_type: &str, payload: &str, expected: Result<(), (&str, &str)>) {
-        let schema = Arc::new(Schema::parse(FILE.as_bytes()).unwrap());
+        let schema = Arc::new(Schema::parse(FILE.as_bytes(), UnknownMembers::Allow).unwrap());
         let schemas = Schemas::new(vec![("*".to_owned(), schema)]);
         let payload = serde_json::from_str(payload).unwrap();
         let when = (true, Timestamp(0));
@@ -270,11 +291,11 @@ mod tests {
     #[test]
     fn the_definition_of_an_event_is_found_by_its_name() {
         check("issues", r#"{"action":"opened","issue":1}"#, Ok(()));
-        check("issues", r#"{"action":"opened"}"#, Err(("", "required")));
+        check("issues", r#"{"action":"opened"}"#, Err(("/issue", "required")));
         check(
             "issues",
             r#"{"action":"opened","issue":1,"sender":{}}"#,
-            Err(("/sender", "required")),
+            Err(("/sender/login", "required")),
         );
         check("issues", r#"{"action":"closed"}"#, Ok(()));
         check("issues", r#"{"action":"other"}"#, Err(("/action", "enum")));
@@ -285,8 +306,25 @@ mod tests {
     }
 
     #[test]
+    fn unknown_members_are_a_fault_where_they_are_to_be_reported() {
+        let text = br#"{"properties":{"a":{"properties":{"b":{}},"additionalProperties":false}}}"#;
+        let held = |unknown| {
+            let schema = Arc::new(Schema::parse(text, unknown).unwrap());
+            let schemas = Schemas::new(vec![("*".to_owned(), schema)]);
+            let payload = json!({ "a": { "b": 1, "c": 2 } });
+            Validators::default().hold(&schemas, "push", &payload, (true, Timestamp(0)))
+        };
+        let (pointer, keyword) = ("/a/c".to_owned(), "additionalProperties".to_owned());
+        assert_eq!(held(UnknownMembers::Allow), Held::Checked(Ok(())));
+        let fault = Mismatch { pointer, keyword };
+        assert_eq!(held(UnknownMembers::Report), Held::Checked(Err(fault)));
+    }
+
+    #[test]
     fn what_is_no_schema_is_refused() {
-        let refused = |text: &str| Schema::parse(text.as_bytes()).unwrap_err().to_string();
+        let refused = |text: &str| {
+            Schema::parse(text.as_bytes(), UnknownMembers::Report).unwrap_err().to_string()
+        };
         assert!(refused("{").contains("no JSON"));
         assert!(refused(r#"{"type":"strin"}"#).contains("strin"));
         let remote = refused(r#"{"$ref":"https://example.com/a.json"}"#);
@@ -304,7 +342,7 @@ mod tests {
         let definitions: serde_json::Map<_, _> =
             names.iter().map(|name| (name.clone(), json!({ "type": "object" }))).collect();
         let text = json!({ "$defs": definitions }).to_string();
-        let schema = Arc::new(Schema::parse(text.as_bytes()).unwrap());
+        let schema = Arc::new(Schema::parse(text.as_bytes(), UnknownMembers::Allow).unwrap());
         (names, Schemas::new(vec![("*".to_owned(), schema)]))
     }
 
