@@ -90,6 +90,8 @@ pub(super) enum Choice {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     entries: Entries<Pending>,
+    /// Octets of memory that the heads of the requests take.
+    heads: usize,
     hidden: Option<Hidden>,
     /// Whether responses may have gone unseen since the last one that was paired.
     responses_hidden: bool,
@@ -127,6 +129,7 @@ impl Queue {
         {
             note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
         }
+        self.heads += request_octets(&exchange);
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
     }
@@ -190,8 +193,10 @@ impl Queue {
     /// Octets of memory that the requests take, but for the place that every connection has for one.
     pub(super) fn octets(&self) -> usize {
         const PLACE: usize = size_of::<Pending>() + size_of::<Exchange>();
-        let heads = self.entries.iter().map(|pending| pending.exchange.head_octets());
-        self.len().saturating_sub(1) * PLACE + heads.sum::<usize>()
+        // Only the first can have a response.
+        let response = self.entries.front().and_then(|front| front.exchange.response.as_ref());
+        let answer = response.map_or(0, |response| response.headers.octets());
+        self.len().saturating_sub(1) * PLACE + self.heads + answer
     }
 
     pub(super) fn front_mut(&mut self) -> Option<&mut Pending> {
@@ -208,7 +213,9 @@ impl Queue {
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Pending> {
-        self.entries.pop_front()
+        let first = self.entries.pop_front()?;
+        self.heads -= request_octets(&first.exchange);
+        Some(first)
     }
 
     /// Takes out the first exchange if nothing more of its request is to come.
@@ -315,4 +322,9 @@ impl Queue {
             self.pipelines() || pending.start.acknowledged <= answered
         })
     }
+}
+
+/// Octets of memory that the head of a request takes, which stays the same while it waits.
+fn request_octets(exchange: &Exchange) -> usize {
+    exchange.request.as_ref().map_or(0, |request| request.headers.octets())
 }
