@@ -226,17 +226,21 @@ fn settings_that_do_not_fit() {
         ],
     );
     check(
-        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
-        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
-           \"64KiB\""],
-    );
-    check(
         "interfaces = [\"eth0\", \"an-interface-name\", \"eth0\"]",
         &[
             "t.toml:1: interfaces[1]: \"an-interface-name\" cannot be the name of an interface; \
              `ip link` lists them",
             "t.toml:1: interfaces[2]: \"eth0\" is there twice; remove one",
         ],
+    );
+}
+
+#[test]
+fn records_stay_short() {
+    check(
+        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
+        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
+           \"64KiB\""],
     );
 }
 
