@@ -1,7 +1,9 @@
 //! The verbs: what they print, what they refuse, and the code they end with.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 
 use harness::agent::{Agent, Settings, binary};
@@ -104,6 +106,26 @@ fn the_socket_is_for_its_owner_and_group() {
     let agent = start(&network);
     let mode = agent.folder().join("control.sock").metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660, "{mode:o}");
+}
+
+/// As many as there is room for, each waiting on a list that is longer than a socket holds.
+#[test]
+fn those_who_ask_and_do_not_read_keep_nobody_out() {
+    let network = Network::new(1).unwrap();
+    let agent = start(&network);
+    let targets: Vec<_> =
+        (0..2500).map(|one| format!("100.64.{}.{}", one / 250, one % 250)).collect();
+    let options = ["--duration", "1h", "--reason", "a reason that makes the list of bans long"];
+    let ban = ["ban"].into_iter().chain(targets.iter().map(String::as_str)).chain(options);
+    agent.done(&ban.collect::<Vec<_>>()).unwrap();
+    let ask = || {
+        let mut stream = UnixStream::connect(agent.folder().join("control.sock")).unwrap();
+        stream.write_all(b"{\"verb\":\"decisions\"}\n").unwrap();
+        stream
+    };
+    let held: Vec<_> = (0..16).map(|_| ask()).collect();
+    agent.done(&["status"]).unwrap();
+    drop(held);
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! The Prometheus endpoint, as Prometheus sees it.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use harness::agent::{Agent, Settings, binary};
 use harness::curl::Delivery;
-use harness::eventually;
 use harness::network::{Network, SERVER_V4};
 use harness::server::{LOCATIONS, Server};
 use harness::webhook::endpoint;
+use harness::{eventually, patient};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -90,4 +92,43 @@ fn health_is_told_on_loopback_only() {
     let far = SocketAddr::new(SERVER_V4.into(), 10_477);
     let reached = network.clients[0].namespace.run(|| TcpStream::connect(far)).unwrap();
     assert!(reached.is_err());
+}
+
+/// Connections that ask nothing, each opened again as soon as it is closed, as any local user may.
+#[test]
+fn health_is_told_beside_those_who_ask_nothing() {
+    const IDLE: usize = 400;
+    const ANSWER: Duration = Duration::from_secs(2);
+    let network = Network::new(1).unwrap();
+    let settings = Settings::new(network.interfaces(), PORT);
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let (opened, enough) = (AtomicBool::new(false), AtomicBool::new(false));
+    let open = || {
+        let stream = TcpStream::connect(("127.0.0.1", 10_477)).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    };
+    let is_open = |mut stream: &TcpStream| matches!(stream.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    let idle = || {
+        let mut held: Vec<_> = (0..IDLE).map(|_| open()).collect();
+        opened.store(true, Ordering::Relaxed);
+        while !enough.load(Ordering::Relaxed) {
+            held.iter_mut().filter(|stream| !is_open(stream)).for_each(|stream| *stream = open());
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let slowest = thread::scope(|scope| {
+        scope.spawn(|| network.server.run(idle).unwrap());
+        let settled =
+            eventually(SETTLE, "idle connections", || opened.load(Ordering::Relaxed).then_some(()));
+        let answers = (0..5).map(|_| {
+            thread::sleep(Duration::from_millis(400));
+            let asked = Instant::now();
+            agent.get("/healthz").map(|_| asked.elapsed())
+        });
+        let slowest = settled.and_then(|()| answers.collect::<Result<Vec<_>, _>>());
+        enough.store(true, Ordering::Relaxed);
+        slowest.unwrap().into_iter().max().unwrap()
+    });
+    assert!(slowest < patient(ANSWER), "{slowest:?}");
 }

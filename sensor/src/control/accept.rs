@@ -9,11 +9,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-/// Connections of one listener at once; more wait their turn. A monitoring system has one and an
-/// operator a few, and whoever may open any number must not use up the descriptors that the agent
-/// needs.
-const CONNECTIONS: usize = 16;
-
 /// Time between two attempts where connections cannot be accepted: long enough that the log is not
 /// filled while descriptors are short.
 const RETRY: Duration = Duration::from_secs(1);
@@ -43,16 +38,17 @@ impl Listener for UnixListener {
     }
 }
 
-/// Hands each connection to `converse`, in a task of its own; `what` says in the log what they are
-/// for. It never ends by itself.
+/// Hands each connection to `converse`, in a task of its own, `at_once` of them at a time while more
+/// wait their turn; `what` says in the log what they are for. It never ends by itself.
 pub(super) async fn each<L: Listener, C>(
     listener: L,
     what: &'static str,
+    at_once: usize,
     converse: impl Fn(L::Stream) -> C,
 ) where
     C: Future<Output = ()> + Send + 'static,
 {
-    let turns = Arc::new(Semaphore::new(CONNECTIONS));
+    let turns = Arc::new(Semaphore::new(at_once));
     loop {
         let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
         match listener.next().await {

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Sender;
@@ -27,8 +27,20 @@ const STUCK: u64 = 5;
 
 type Desk = Sender<Question>;
 
+/// Connections at once; more wait their turn. A monitoring system has one, but every local user may
+/// connect, and those who ask nothing must not keep it out. Each costs a task and a descriptor, of
+/// which a process has 1024 where nobody gave it more: half of them are left to the agent.
+const CONNECTIONS: usize = 512;
+
+/// How long one who has connected may take to ask. Whoever is on loopback asks at once.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a connection lasts at most. A page takes milliseconds.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// Octets that a connection may have us hold. A scrape's head has hundreds, and the length of a page
+/// does not matter: it is written piece by piece.
+const BUFFER_BYTES: usize = 16 << 10;
 
 /// Serves until the task is dropped.
 pub async fn serve(listener: TcpListener, desk: Desk) {
@@ -36,12 +48,16 @@ pub async fn serve(listener: TcpListener, desk: Desk) {
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .with_state(desk);
-    accept::each(listener, "metrics", |stream| converse(stream, pages.clone())).await;
+    accept::each(listener, "metrics", CONNECTIONS, |stream| converse(stream, pages.clone())).await;
 }
 
 async fn converse(stream: TcpStream, pages: Router) {
     let service = TowerToHyperService::new(pages);
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut protocol = http1::Builder::new();
+    // A page ends its connection: between two scrapes it would only take another's place.
+    protocol.timer(TokioTimer::new()).header_read_timeout(PATIENCE).keep_alive(false);
+    protocol.max_buf_size(BUFFER_BYTES);
+    let connection = protocol.serve_connection(TokioIo::new(stream), service);
     match timeout(LONGEST, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a connection for metrics broke off"),

@@ -22,8 +22,17 @@ use super::protocol::{Reply, Request};
 /// A request is a line; a ban of thousands of addresses is the longest that makes sense.
 const LONGEST_REQUEST: u64 = 1 << 20;
 
-/// How long one who has connected may take to ask.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Conversations at once; more wait their turn. An operator has a few, and each may hold a request
+/// and a reply of the longest.
+const CONNECTIONS: usize = 16;
+
+/// How long one who has connected may take to ask, and again to read the reply. Both are local and
+/// take milliseconds; the verbs wait five times as long, so that one is answered that waits its turn
+/// behind others who do neither.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a conversation lasts at most. The verbs do not wait longer for an answer.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// A request with the place its reply goes to.
 pub struct Question {
@@ -81,12 +90,15 @@ fn clear(path: &Path) -> Result<()> {
 
 /// Answers on the socket until the task is dropped.
 pub async fn serve(listener: UnixListener, desk: Sender<Question>) {
-    accept::each(listener, "the control socket", |stream| converse(stream, desk.clone())).await;
+    let converse = |stream| converse(stream, desk.clone());
+    accept::each(listener, "the control socket", CONNECTIONS, converse).await;
 }
 
 async fn converse(stream: UnixStream, desk: Sender<Question>) {
-    if let Err(error) = answer(stream, &desk).await {
-        tracing::debug!(%error, "a conversation on the control socket broke off");
+    match timeout(LONGEST, answer(stream, &desk)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a conversation on the control socket broke off"),
+        Err(_) => tracing::debug!("a conversation on the control socket lasted too long"),
     }
 }
 
@@ -101,7 +113,7 @@ async fn answer(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
     };
     let mut answer = serde_json::to_vec(&reply)?;
     answer.push(b'\n');
-    writing.write_all(&answer).await
+    timeout(PATIENCE, writing.write_all(&answer)).await?
 }
 
 /// Puts a request to the desk and waits for the reply.
