@@ -14,6 +14,7 @@ mod stdout;
 pub use coverage::PortCoverage;
 pub use file::FileSink;
 pub use metrics::encode;
+pub use patient::Patient;
 pub use sink::Sink;
 pub use snapshot::{
     AnswerFigures, BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures,

@@ -26,7 +26,8 @@ pub struct Patient {
 
 impl Patient {
     /// A writer into `stream` that waits for `patience` at most.
-    pub(super) fn new(stream: OwnedFd, patience: Duration) -> Self {
+    #[must_use]
+    pub fn new(stream: OwnedFd, patience: Duration) -> Self {
         Self { stream: stream.into(), patience, is_stalled: false }
     }
 
