@@ -151,6 +151,10 @@ fn bad_values() {
            from 100 to 599, as in \"401\", \"500-599\" or \"4xx\"",
         ],
     );
+}
+
+#[test]
+fn endpoints_that_do_not_fit() {
     check(
         "[[endpoint]]\nname = \"a\"\nport = 1",
         &["t.toml:1: endpoint: missing field `path_prefix`"],
@@ -169,6 +173,11 @@ fn bad_values() {
         "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\n\
          schemas = { push = \"a.json\" }",
         &["t.toml:6: endpoint[0].schemas.push: a.json is not an absolute path; begin it with /"],
+    );
+    check(
+        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
+        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
+           \"64KiB\""],
     );
 }
 
@@ -232,15 +241,6 @@ fn settings_that_do_not_fit() {
              `ip link` lists them",
             "t.toml:1: interfaces[2]: \"eth0\" is there twice; remove one",
         ],
-    );
-}
-
-#[test]
-fn records_stay_short() {
-    check(
-        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
-        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
-           \"64KiB\""],
     );
 }
 
