@@ -151,6 +151,10 @@ fn bad_values() {
            from 100 to 599, as in \"401\", \"500-599\" or \"4xx\"",
         ],
     );
+}
+
+#[test]
+fn endpoints_that_do_not_fit() {
     check(
         "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nschemas = \"/a\"",
         &["t.toml:6: endpoint.schemas: this holds names with their values; \
@@ -160,6 +164,11 @@ fn bad_values() {
         "ports = [80]\n[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\n\
          schemas = { push = \"a.json\" }",
         &["t.toml:6: endpoint[0].schemas.push: a.json is not an absolute path; begin it with /"],
+    );
+    check(
+        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
+        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
+           \"64KiB\""],
     );
 }
 
@@ -257,15 +266,6 @@ fn what_a_file_can_ask_for_is_bounded() {
             "t.toml:2: kernel.max_bans: 20000000 is out of range; write 1 to 16777216",
             "t.toml:4: output.file.keep: 4294967295 files are too many; the most is 1000",
         ],
-    );
-}
-
-#[test]
-fn records_stay_short() {
-    check(
-        "[[endpoint]]\nname = \"a\"\nport = 80\npath_prefix = \"/\"\nrecord_body = \"65KiB\"",
-        &["t.toml:5: endpoint[0].record_body: 66560 octets make records too long; write at most \
-           \"64KiB\""],
     );
 }
 
