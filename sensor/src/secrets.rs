@@ -44,6 +44,14 @@ enum Why {
     Dumpable(Errno),
 }
 
+impl SecretError {
+    /// Whether this user may not read the file.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(&self.why, Why::Unreadable(_, error) if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the secret {} cannot be used: ", self.reference)?;

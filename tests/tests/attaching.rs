@@ -1,10 +1,14 @@
 //! Where the programs are attached, and what is left of them when they are no longer wanted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
+use std::{fs, mem};
 
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::tc::{NlOptions, TcAttachOptions, TcHandle, qdisc_add_clsact};
+use aya::programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs};
 use harness::agent::{Agent, Settings, binary};
 use harness::namespace::ip;
 use harness::network::{Network, SERVER_V4};
@@ -94,6 +98,66 @@ fn detach_needs_no_agent_and_leaves_nothing() {
     assert!(!network.server.pin_path().exists());
     let (done, said) = run(&agent, &["detach", "--config", &config]);
     assert!(done && said.contains("nothing"), "{said}");
+}
+
+#[test]
+fn detach_says_what_it_may_not_look_at_and_what_it_did_not_look_at() {
+    let network = Network::new(1).unwrap();
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
+    let mut detach = Command::new("setpriv");
+    detach.args(["--bounding-set", "-all"]).arg(binary().unwrap()).arg("detach");
+    let output = network.server.output(detach.arg("--config").arg(agent.config())).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said.contains("CAP_BPF") && said.contains("as root"), "{said}");
+    let (pins, absent) = (network.server.pin_path(), network.server.pin_path().join("absent"));
+    let config = agent.folder().join("other.toml");
+    fs::write(&config, format!("[kernel]\npin_path = {absent:?}\n")).unwrap();
+    let (done, said) = run(&agent, &["detach", "--config", config.to_str().unwrap()]);
+    let nothing = format!("nothing of hooksensor was attached below {}", absent.display());
+    assert!(done && said.starts_with(&nothing), "{said}");
+    assert!(
+        said.contains(&format!("{}:", pins.display()))
+            || said.contains(&format!("{},", pins.display())),
+        "{said}"
+    );
+}
+
+/// As on a kernel without tcx, where a filter is found by its place and known by its program.
+#[test]
+fn detach_takes_the_filters_of_its_own_pin_path_alone() {
+    let network = Network::new(2).unwrap();
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
+    agent.stop(Signal::SIGTERM).unwrap();
+    let layout = fs::read_dir(network.server.pin_path()).unwrap().next().unwrap().unwrap().path();
+    let filter = |interface: &str| {
+        let link = PinnedLink::from_pin(layout.join(format!("egress-{interface}"))).unwrap();
+        let info = FdLink::from(link).info().unwrap();
+        let is_behind = |one: &ProgramInfo| one.id() == info.program_id();
+        let info = loaded_programs().flatten().find(is_behind).unwrap();
+        let mut program =
+            SchedClassifier::from_program_info(info, "hooksensor_egress".into()).unwrap();
+        qdisc_add_clsact(interface).unwrap();
+        let (priority, handle) = (18_247, TcHandle::new(0, 1));
+        let options = NlOptions { priority, handle, ..NlOptions::default() };
+        let options = TcAttachOptions::Netlink(options);
+        let id = program.attach_with_options(interface, TcAttachType::Egress, options).unwrap();
+        mem::forget(program.take_link(id).unwrap());
+        program.pin(layout.join(format!("filter-egress-{interface}"))).unwrap();
+    };
+    network.server.run(|| ["link1", "link2"].map(filter)).unwrap();
+    // The second is now another agent's.
+    let theirs = layout.join("filter-egress-link2");
+    fs::remove_file(&theirs).unwrap();
+    let (done, said) = run(&agent, &["detach", "--config", agent.config().to_str().unwrap()]);
+    assert!(done, "{said}");
+    let left = |interface| {
+        let mut show = Command::new("tc");
+        show.args(["filter", "show", "dev", interface, "egress"]);
+        let output = network.server.output(&mut show).unwrap();
+        String::from_utf8_lossy(&output.stdout).contains("hooksensor_egress")
+    };
+    assert_eq!(["link1", "link2"].map(left), [false, true]);
 }
 
 #[test]

@@ -115,3 +115,35 @@ fn what_is_wrong_is_said_with_what_to_do() {
     assert_eq!(code, Some(1), "{checks:#}");
     check(&checks, "configuration", "problem", "interfaces");
 }
+
+/// As one who asks before the agent is there, and was not told to be root.
+#[test]
+fn what_an_ordinary_user_is_not_told_is_unknown() {
+    let network = Network::new(1).unwrap();
+    let agent = prepare(&network, network.interfaces());
+    let mut doctor = Command::new("setpriv");
+    doctor.args(["--bounding-set", "-all"]).arg(binary().unwrap()).args(["doctor", "-o", "json"]);
+    let output = network.server.output(doctor.arg("--config").arg(agent.config())).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["good"]), (Some(1), &Value::Bool(false)));
+    let checks = &report["checks"];
+    for subject in ["privileges", "kernel: ring buffer", "kernel: tcx"] {
+        check(checks, subject, "unknown", "");
+    }
+    let all = checks.as_array().unwrap();
+    assert!(all.iter().all(|check| check["state"] != "problem"), "{checks:#}");
+}
+
+#[test]
+fn records_that_others_may_read_are_told_of() {
+    let network = Network::new(1).unwrap();
+    let mut agent = prepare(&network, network.interfaces());
+    let records = agent.folder().join("deliveries.jsonl");
+    fs::write(&records, "").unwrap();
+    fs::set_permissions(&records, fs::Permissions::from_mode(0o666)).unwrap();
+    let (_, checks) = doctor(&agent);
+    check(&checks, "records", "note", "mode 666");
+    agent.resume().unwrap();
+    let log = agent.log();
+    assert!(log.contains("mode=666") && log.contains("chmod 640"), "{log}");
+}

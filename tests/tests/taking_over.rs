@@ -56,6 +56,26 @@ fn in_mode(agent: &Agent<'_>, settings: &Settings, mode: &str) {
     configure(agent, settings, "[kernel]\n", &format!("[kernel]\nxdp_mode = {mode:?}\n"));
 }
 
+/// As a reload lifts one.
+#[test]
+fn a_ban_on_a_port_that_is_no_longer_watched_is_lifted_on_record() {
+    let network = Network::new(1).unwrap();
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings(&network)).unwrap();
+    let options = ["--port", "8080", "--duration", "10m", "--reason", "test"];
+    agent.done(&[&["ban", "192.0.2.7"], &options[..]].concat()).unwrap();
+    agent.stop(Signal::SIGKILL).unwrap();
+    agent.configure(&Settings { ports: vec![PORT + 1], ..settings(&network) }).unwrap();
+    agent.resume().unwrap();
+    let lifted = eventually(SETTLE, "the lifting on record", || {
+        let decisions = agent.dataset("decision").ok()?;
+        decisions.into_iter().find(|record| record["event"]["action"] == "unban")
+    });
+    let text = lifted.unwrap().to_string();
+    assert!(text.contains("192.0.2.7") && text.contains("none of its ports"), "{text}");
+    assert!(agent.log().contains("none of its ports is watched any more"), "{}", agent.log());
+    assert_eq!(agent.done(&["decisions", "list", "-o", "json"]).unwrap().trim(), "[]");
+}
+
 /// The XDP program of an interface, with its mode, as `ip` shows it.
 fn xdp(namespace: &Namespace, interface: &str) -> Vec<String> {
     let shown = namespace.output(Command::new("ip").args(["link", "show", interface])).unwrap();

@@ -33,6 +33,8 @@ enum State {
     Good,
     /// The agent runs with it, and could run better.
     Note,
+    /// This user is not told.
+    Unknown,
     /// The agent does not run, or not as configured.
     Problem,
 }
@@ -64,6 +66,10 @@ impl Check {
         Self { state: State::Note, ..Self::good(subject, found) }
     }
 
+    fn unknown(subject: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { state: State::Unknown, ..Self::good(subject, found) }
+    }
+
     fn problem(subject: impl Into<String>, found: impl Into<String>) -> Self {
         Self { state: State::Problem, ..Self::good(subject, found) }
     }
@@ -75,7 +81,7 @@ impl Check {
 
 pub(super) fn run(agent: &Agent, arguments: &Arguments) -> Result<ExitCode, Failure> {
     let checks = checks::all(agent, &arguments.config);
-    let good = checks.iter().all(|check| check.state != State::Problem);
+    let good = checks.iter().all(|check| matches!(check.state, State::Good | State::Note));
     match arguments.output {
         Format::Json => json(&Report { good, checks })?,
         Format::Human => print(&describe(&checks))?,
@@ -87,6 +93,7 @@ fn describe(checks: &[Check]) -> String {
     let mark = |state| match state {
         State::Good => "good",
         State::Note => "note",
+        State::Unknown => "UNKNOWN",
         State::Problem => "PROBLEM",
     };
     let rows: Vec<_> = checks
@@ -97,13 +104,20 @@ fn describe(checks: &[Check]) -> String {
             vec![mark(check.state).to_owned(), check.subject.clone(), found]
         })
         .collect();
-    let problems = checks.iter().filter(|check| check.state == State::Problem).count();
-    let summary = match problems {
+    format!("{}\n{}", table(&["STATE", "WHAT", "FOUND"], &rows), summary(checks))
+}
+
+fn summary(checks: &[Check]) -> String {
+    let count = |state| checks.iter().filter(|check| check.state == state).count();
+    let problems = match count(State::Problem) {
         0 => String::from("no problems"),
         1 => String::from("1 problem"),
         many => format!("{many} problems"),
     };
-    format!("{}\n{summary}", table(&["STATE", "WHAT", "FOUND"], &rows))
+    match count(State::Unknown) {
+        0 => problems,
+        unknown => format!("{problems}, {unknown} unknown"),
+    }
 }
 
 #[cfg(test)]

@@ -58,6 +58,14 @@ impl FileSink {
             )
         })?;
         sink.file = Some(file);
+        if let Some(mode) = wide_mode(&sink.path) {
+            tracing::warn!(
+                file = %sink.path.display(),
+                mode = format_args!("{mode:o}"),
+                "others than its owner and group may use the file of records, which holds \
+                 addresses and paths of clients; run: chmod 640 FILE"
+            );
+        }
         Ok(sink)
     }
 
@@ -186,6 +194,14 @@ impl Sink for FileSink {
     fn lost_lines(&self) -> u64 {
         self.lost_lines
     }
+}
+
+/// The mode of the file at `path`, where there is one that allows more than a file made here.
+#[must_use]
+pub fn wide_mode(path: &Path) -> Option<u32> {
+    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let mode = found.mode() & 0o777;
+    (mode & !FILE_MODE != 0).then_some(mode)
 }
 
 fn open(path: &Path) -> io::Result<File> {

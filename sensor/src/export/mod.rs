@@ -12,7 +12,7 @@ mod snapshot;
 mod stdout;
 
 pub use coverage::PortCoverage;
-pub use file::FileSink;
+pub use file::{FileSink, wide_mode};
 pub use metrics::encode;
 pub use patient::Patient;
 pub use sink::Sink;

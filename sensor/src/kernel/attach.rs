@@ -10,7 +10,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
 
-use super::classifier::{EGRESS, FILTER, INGRESS, filter_pin};
+use super::classifier::{EGRESS, FILTER, INGRESS};
 use super::journal::{Journal, Place, Step, Xdp};
 use super::{link, load, pins, qdisc, seated, takeover, xdp};
 use crate::config::XdpMode as Wanted;
@@ -170,11 +170,8 @@ pub(super) fn detach(interface: &str, pins: &Path) -> Result<()> {
         pins::remove(&ingress_pin(pins, interface, mode))?;
     }
     pins::remove(&egress_pin(pins, interface))?;
-    pins::remove(&filter_pin(&ingress_pin(pins, interface, Mode::Stack)))?;
-    pins::remove(&filter_pin(&egress_pin(pins, interface)))?;
-    for hook in [INGRESS, EGRESS] {
-        hook.detach_filter(interface);
-    }
+    INGRESS.leave_filter(interface, &ingress_pin(pins, interface, Mode::Stack))?;
+    EGRESS.leave_filter(interface, &egress_pin(pins, interface))?;
     qdisc::remove(interface, pins)
 }
 

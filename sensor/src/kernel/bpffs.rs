@@ -153,6 +153,17 @@ pub(super) fn layouts(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(layouts)
 }
 
+/// The directories beside which the default pin path lies; none while no file system is mounted.
+pub(super) fn beside_usual() -> Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(USUAL) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listing => listing.context("cannot list /sys/fs/bpf")?,
+    };
+    let entries = listing.collect::<io::Result<Vec<_>>>().context("cannot list /sys/fs/bpf")?;
+    let paths = entries.into_iter().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.is_dir()).collect())
+}
+
 /// Takes hold of the directory at `path` until the lock is dropped.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use aya::programs::tc::{
 use aya::programs::{LinkOrder, ProgramInfo, SchedClassifier, TcAttachType};
 use nix::errno::Errno;
 
+use super::filter::Filter;
 use super::journal::{Journal, Place, Step};
 use super::xdp::errno;
 use super::{pins, qdisc, seated, takeover};
@@ -41,7 +42,8 @@ pub(super) const FILTER: &str = "filter-";
 const PRIORITY: u16 = 18_247;
 
 /// The only filter at that priority.
-const HANDLE: TcHandle = TcHandle::new(0, 1);
+const HANDLE_NUMBER: u16 = 1;
+const HANDLE: TcHandle = TcHandle::new(0, HANDLE_NUMBER);
 
 impl Hook {
     /// Replaces the program that an earlier agent left on the interface, behind the link at `pin`
@@ -101,8 +103,30 @@ impl Hook {
         Place { interface: interface.to_owned(), pin: pin.to_path_buf(), hook: Some(self) }
     }
 
-    /// Removes the filter of an old kernel, where there is one.
-    pub(super) fn detach_filter(self, interface: &str) {
+    /// Removes the filter that stands beside `pin`, and its pin. One that runs another program than
+    /// the pinned is another agent's by now, and stays.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    pub(super) fn leave_filter(self, interface: &str, pin: &Path) -> Result<()> {
+        let pin = filter_pin(pin);
+        if !pin.exists() {
+            return Ok(());
+        }
+        let program = ProgramInfo::from_pin(&pin)
+            .with_context(|| format!("cannot open {}", pin.display()))?;
+        let parent = match self.direction {
+            TcAttachType::Ingress => qdisc::INGRESS,
+            _ => qdisc::EGRESS,
+        };
+        let filter = Filter { parent, priority: PRIORITY, handle: HANDLE_NUMBER.into() };
+        filter.remove(interface, program.id())?;
+        pins::remove(&pin)
+    }
+
+    /// Removes a filter of this name, where there is one.
+    fn detach_filter(self, interface: &str) {
         match qdisc_detach_program(interface, self.direction, self.program) {
             Ok(()) => {}
             Err(error) => tracing::debug!(interface, %error, "no filter to detach"),

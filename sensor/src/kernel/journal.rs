@@ -120,8 +120,7 @@ impl Place {
         if let Some(hook) = self.hook
             && filter_pin(&self.pin).exists()
         {
-            hook.detach_filter(&self.interface);
-            pins::remove(&filter_pin(&self.pin))?;
+            hook.leave_filter(&self.interface, &self.pin)?;
             let pins = self.pin.parent().context("a pin lies in a folder")?;
             qdisc::remove(&self.interface, pins)?;
         }

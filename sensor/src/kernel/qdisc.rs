@@ -19,8 +19,8 @@ const RTM_DELQDISC: u16 = 37;
 const RTM_GETTFILTER: u16 = 46;
 const TCA_KIND: u16 = 1;
 const CLSACT: u32 = 0xffff_fff1;
-const INGRESS: u32 = 0xffff_fff2;
-const EGRESS: u32 = 0xffff_fff3;
+pub(super) const INGRESS: u32 = 0xffff_fff2;
+pub(super) const EGRESS: u32 = 0xffff_fff3;
 
 /// Makes the discipline where there is none, and remembers that by another pin of `program`, for
 /// nothing else of an agent outlives it.

@@ -27,7 +27,7 @@ use super::state::State;
 use super::writer;
 use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
-use crate::decide::{ChokePoint, Policy};
+use crate::decide::{ChokePoint, Decision, Policy};
 use crate::enforce::{Enforcer, Host};
 use crate::kernel::{Attachment, Kernel, Totals, check_privileges};
 use crate::webhook::Knowledge;
@@ -120,7 +120,7 @@ fn begin(
     let attachments = enforcer.kernel().attach(&config.interfaces, config.kernel.xdp_mode)?;
     attachments.iter().for_each(announce);
     let mut host = Host::default();
-    let choke_point = prepare(&mut enforcer, &mut host, &config)?;
+    let (choke_point, lifted) = prepare(&mut enforcer, &mut host, &config)?;
     let observer = Arc::new(observer::observer(&attachments));
     let config = Arc::new(config);
     let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
@@ -151,6 +151,7 @@ fn begin(
         figures: DeskFigures::default(),
     };
     desk.report_adopted();
+    lifted.iter().for_each(|decision| desk.report(decision));
     Ok((desk, threads))
 }
 
@@ -170,14 +171,21 @@ async fn open_doors(config: &Config, desk: &mpsc::Sender<Question>) -> Result<So
     Ok(guard)
 }
 
-/// Brings the kernel to the configuration, and takes over the bans an earlier agent left in force.
-fn prepare(enforcer: &mut Enforcer, host: &mut Host, config: &Config) -> Result<ChokePoint> {
+/// Brings the kernel to the configuration, and takes over the bans an earlier agent left in force;
+/// those on ports that are no longer watched are lifted, which is yet to be put on record.
+fn prepare(
+    enforcer: &mut Enforcer,
+    host: &mut Host,
+    config: &Config,
+) -> Result<(ChokePoint, Vec<Decision>)> {
     let protected = host.protected(config);
     enforcer.protect(&protected)?;
+    // The kernel forgets a ban together with the last of its ports.
+    let inherited = enforcer.take_over()?;
     enforcer.configure(config)?;
     let mut choke_point = ChokePoint::new(Policy::from(config), protected);
     let now = enforcer.now();
-    for (target, scope, rest) in enforcer.take_over()? {
+    for (target, scope, rest) in inherited {
         let touched = choke_point.protected().touched_by(&target);
         if touched.is_some_and(|(_, why)| why.lifts_bans()) {
             tracing::warn!(%target, "a ban from before the start is lifted: it is protected now");
@@ -186,7 +194,9 @@ fn prepare(enforcer: &mut Enforcer, host: &mut Host, config: &Config) -> Result<
             choke_point.adopt(target, scope, rest, now);
         }
     }
-    Ok(choke_point)
+    let lifted = choke_point.set_policy(Policy::from(config), now);
+    lifted.iter().for_each(|decision| choke_point.commit(decision));
+    Ok((choke_point, lifted))
 }
 
 /// The requests of each port.

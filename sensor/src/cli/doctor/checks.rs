@@ -5,13 +5,14 @@
 
 use std::path::Path;
 
-use nix::unistd::{AccessFlags, access};
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, Uid, access};
 
-use super::{Check, interfaces};
+use super::{Check, State, interfaces};
 use crate::cli::Agent;
 use crate::config::{Config, SecretRef};
 use crate::control::{ClientError, Reply, Request, ask};
-use crate::export::Snapshot;
+use crate::export::{Snapshot, wide_mode};
 use crate::kernel::{Feature, FileSystem, check_privileges, clock_is_synchronised, file_system};
 use crate::{schemas, secrets};
 
@@ -19,11 +20,13 @@ use crate::{schemas, secrets};
 pub(super) fn all(agent: &Agent, file: &Path) -> Vec<Check> {
     let (config, first) = configuration(file);
     let (running, second) = running(&agent.socket);
-    let mut checks = vec![first, second, privileges(), clock(), pins(&config.kernel.pin_path)];
-    checks.extend(Feature::ALL.into_iter().map(feature));
+    let privileges = privileges();
+    let is_told = privileges.state == State::Good;
+    let mut checks = vec![first, second, privileges, clock(), pins(&config.kernel.pin_path)];
+    checks.extend(Feature::ALL.into_iter().map(|one| feature(one, is_told)));
     checks.extend(interfaces::all(&config, running.as_ref()));
     if config.output.file.enabled {
-        checks.push(writable("records", &config.output.file.path));
+        checks.push(records(&config.output.file.path));
     }
     checks.push(writable("control socket", &config.control.socket));
     let secrets = config.endpoints.iter().flat_map(|endpoint| &endpoint.secrets);
@@ -63,7 +66,7 @@ fn running(socket: &Path) -> (Option<Snapshot>, Check) {
 fn privileges() -> Check {
     match check_privileges() {
         Ok(()) => Check::good("privileges", "this process may load kernel programs"),
-        Err(error) => Check::problem("privileges", format!("{error:#}")),
+        Err(error) => Check::unknown("privileges", format!("{error:#}")),
     }
 }
 
@@ -91,16 +94,29 @@ fn pins(path: &Path) -> Check {
     }
 }
 
-fn feature(feature: Feature) -> Check {
+fn feature(feature: Feature, is_told: bool) -> Check {
     let subject = format!("kernel: {}", feature.name());
     if feature.is_there() {
         return Check::good(subject, "there");
+    }
+    if !is_told {
+        return Check::unknown(subject, "not told to this user").advice("run as root");
     }
     let missing = format!("not there; Linux has it since {}", feature.since());
     match feature.without() {
         Some(instead) => Check::note(subject, format!("{missing}. Instead {instead}")),
         None => Check::problem(subject, missing)
             .advice("run Linux 5.18 or later, and this as root, who alone is told"),
+    }
+}
+
+/// The file of records, which an agent leaves as it is where there is one.
+fn records(path: &Path) -> Check {
+    let check = writable("records", path);
+    match wide_mode(path).filter(|_| check.state == State::Good) {
+        Some(mode) => Check::note("records", format!("{} has the mode {mode:o}", path.display()))
+            .advice("others may use it; run: chmod 640 on it"),
+        None => check,
     }
 }
 
@@ -118,6 +134,10 @@ fn writable(subject: &str, path: &Path) -> Check {
     }
     match access(above, AccessFlags::W_OK | AccessFlags::X_OK) {
         Ok(()) => Check::good(subject, format!("{shown} can be written")),
+        Err(Errno::EACCES) if !Uid::effective().is_root() => {
+            let found = format!("{} cannot be written to by this user", above.display());
+            Check::unknown(subject, found).advice("run as root")
+        }
         Err(error) => {
             let found = format!("{} cannot be written to: {error}", above.display());
             Check::problem(subject, found).advice("change its owner or mode, or the path")
@@ -142,6 +162,9 @@ fn secret(reference: &SecretRef) -> Check {
     let subject = format!("secret {reference}");
     match (secrets::read(reference), reference) {
         (Ok(_), _) => Check::good(subject, "can be read, by nobody else"),
+        (Err(error), SecretRef::File(_)) if error.is_denied() && !Uid::effective().is_root() => {
+            Check::unknown(subject, "not told to this user").advice("run as root")
+        }
         (Err(error), SecretRef::File(_)) => Check::problem(subject, error.to_string()),
         (Err(_), _) => Check::note(subject, "only the service itself can see it"),
     }
@@ -151,7 +174,6 @@ fn secret(reference: &SecretRef) -> Check {
 mod tests {
     use std::fs;
 
-    use super::super::State;
     use super::*;
 
     #[test]
