@@ -26,11 +26,8 @@ const RECORDS: &str = "deliveries.jsonl";
 /// Deliveries whose records are more than a pipe holds, 64 KiB.
 const MORE_THAN_A_PIPE: usize = 80;
 
-/// Connections to the pages at once: many more than are answered, and fewer than wait for it.
+/// Connections to the pages at once.
 const IDLE: usize = 100;
-
-/// Descriptors that so many connections may cost the agent.
-const COST: usize = 20;
 
 fn start(network: &Network) -> (Server, Agent<'_>) {
     let server = Server::start(&network.server, PORT).unwrap();
@@ -120,7 +117,7 @@ fn an_agent_whose_output_nobody_reads_writes_its_file_and_ends() {
 }
 
 #[test]
-fn connections_that_say_nothing_cost_the_agent_little() {
+fn connections_that_say_nothing_are_let_go_of() {
     let network = Network::new(1).unwrap();
     let (_server, agent) = start(&network);
     let descriptors = || {
@@ -131,9 +128,8 @@ fn connections_that_say_nothing_cost_the_agent_little() {
     let connect = || TcpStream::connect("127.0.0.1:10477").unwrap();
     let idle = || (0..IDLE).map(|_| connect()).collect::<Vec<_>>();
     let idle = network.server.run(idle).unwrap();
-    assert_eq!(agent.status().unwrap()["state"], "running");
-    let taken = descriptors() - before;
-    assert!(taken <= COST, "{taken} descriptors for {} connections", idle.len());
+    let let_go = || (descriptors() <= before).then_some(());
+    eventually(SETTLE, "the descriptors", let_go).unwrap();
     drop(idle);
     health(&agent, true);
 }

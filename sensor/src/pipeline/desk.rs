@@ -72,7 +72,7 @@ pub(super) struct Desk {
 /// What the desk counts.
 #[derive(Debug, Default)]
 pub(super) struct DeskFigures {
-    pub(super) findings: u64,
+    pub(super) findings: BTreeMap<&'static str, u64>,
     pub(super) decisions: BTreeMap<&'static str, u64>,
     pub(super) refused: BTreeMap<&'static str, u64>,
 }
@@ -125,7 +125,7 @@ impl Desk {
         let verdict = self.choke_point.finding(finding, now);
         // The ban in force has told of its source; in simulation that one goes on and on.
         if !matches!(verdict, Err(Refusal::Already(_))) {
-            self.figures.findings += 1;
+            *self.figures.findings.entry(finding.rule.id).or_default() += 1;
             put(&mut self.lines, &record::finding(finding, &self.observer));
             self.lines.flush();
         }

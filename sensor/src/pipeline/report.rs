@@ -76,6 +76,7 @@ impl Desk {
 
     fn record_figures(&self) -> RecordFigures {
         let decisions = self.figures.decisions.values().sum();
+        let findings = &self.figures.findings;
         let writer = self.lines.figures();
         let (sinks, is_held_up) = (writer.sinks(), writer.is_held_up());
         let mut lost = named([
@@ -88,9 +89,10 @@ impl Desk {
         RecordFigures {
             made: named([
                 ("delivery", self.shards.deliveries()),
-                ("finding", self.figures.findings),
+                ("finding", findings.values().sum()),
                 ("decision", decisions),
             ]),
+            findings: named(findings.iter().map(|(rule, count)| (*rule, *count))),
             written: named(sinks.iter().map(|(name, one)| (*name, one.taken - one.lost))),
             lost,
             failing: sinks
