@@ -98,7 +98,7 @@ fn meet(
         let met = banned.map(|banned| policy::met(settings, source, banned, length));
         match (banned, met) {
             (Some(banned), Some(Reason::DropBanned)) => {
-                moment.dropped(source, slot, banned.counter)
+                moment.dropped(source, slot, banned.counter);
             }
             _ if slot == 0 => {
                 return Err(observe::arrival(0, met.unwrap_or(Reason::NotWatched), length));

@@ -24,10 +24,14 @@ static SHARDS: u32 = 1;
 #[unsafe(no_mangle)]
 static SEED: u64 = 0;
 
-/// What a ring is asked for: octets not yet read, and octets in all (`BPF_RB_AVAIL_DATA` and
-/// `BPF_RB_RING_SIZE` of Linux, include/uapi/linux/bpf.h).
+/// Octets of each ring, which the agent writes here as above: asking the ring for them would be a call
+/// for each record.
+#[unsafe(no_mangle)]
+static RING_BYTES: u64 = 0;
+
+/// What a ring is asked for: octets not yet read (`BPF_RB_AVAIL_DATA` of Linux,
+/// include/uapi/linux/bpf.h).
 const USED: u64 = 0;
-const SIZE: u64 = 1;
 
 /// Octets that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
 const HEADER: usize = 8;
@@ -52,19 +56,25 @@ pub(crate) fn of(client: &Address) -> Option<&'static Ring> {
 /// would wait for them until the connection has been silent for minutes.
 #[inline(always)]
 pub(crate) fn is_crowded(ring: &Ring) -> bool {
-    query(ring, USED) > OPEN_TO_ALL * (query(ring, SIZE) / PARTS)
+    used(ring) > OPEN_TO_ALL * (size() / PARTS)
 }
 
 /// Whether the agent is woken for a record of `octets`, as what submits it takes it. Without need the
 /// agent looks by itself after a while: a wake-up costs it, and the packet, more than the record does.
 #[inline(always)]
 pub(crate) fn wake_up(ring: &Ring, octets: usize) -> u64 {
-    let is_due = abi::is_due((octets + HEADER) as u64, query(ring, USED), query(ring, SIZE));
+    let is_due = abi::is_due((octets + HEADER) as u64, used(ring), size());
     u64::from(if is_due { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP })
 }
 
 #[inline(always)]
-fn query(ring: &Ring, what: u64) -> u64 {
+fn used(ring: &Ring) -> u64 {
     // SAFETY: the kernel knows the reference as one to a ring, which it handed out.
-    unsafe { bpf_ringbuf_query(ptr::from_ref(ring).cast_mut().cast(), what) }
+    unsafe { bpf_ringbuf_query(ptr::from_ref(ring).cast_mut().cast(), USED) }
+}
+
+#[inline(always)]
+fn size() -> u64 {
+    // SAFETY: a static is readable. The compiler must not take its value for the one written here.
+    unsafe { ptr::read_volatile(&raw const RING_BYTES) }
 }

@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod net;
 pub mod pipeline;
 pub mod record;
+mod regular;
 pub mod schemas;
 pub mod secrets;
 pub mod store;

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Config, UnknownMembers};
+use crate::regular;
 use crate::webhook::payload::{Schema, SchemaError, Schemas};
 
 /// Octets that a file of schemas has at most: that of every event of GitHub has 630 kB.
@@ -70,7 +70,7 @@ pub fn of_endpoints(config: &Config) -> Result<Vec<Schemas>, FileError> {
 fn read(path: &Path, unknown: UnknownMembers) -> Result<Schema, FileError> {
     let refuse = |why| FileError { path: path.to_owned(), why };
     let mut text = Vec::new();
-    let opened = File::open(path).map_err(|error| refuse(Why::Unreadable(error)))?;
+    let (opened, _) = regular::open(path).map_err(|error| refuse(Why::Unreadable(error)))?;
     let read = opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut text);
     read.map_err(|error| refuse(Why::Unreadable(error)))?;
     if text.len() as u64 > MAX_FILE_BYTES {

@@ -3,7 +3,7 @@
 //!
 //! It must not know what they are used for.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use nix::sys::prctl;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, SecretRef};
+use crate::regular;
 use crate::webhook::{Knowledge, Secret};
 
 /// Octets that a secret has at most: a chain of certificates is some 8 KiB.
@@ -36,7 +37,6 @@ pub struct SecretError {
 enum Why {
     Unreadable(PathBuf, io::Error),
     Open { path: PathBuf, mode: u32 },
-    NoFile(PathBuf),
     NoCredentials,
     NoVariable,
     Empty,
@@ -62,7 +62,6 @@ impl fmt::Display for SecretError {
                 "others than its owner may use the file (mode {mode:04o}); run: chmod 600 {}",
                 path.display()
             ),
-            Why::NoFile(path) => write!(f, "{} is no regular file", path.display()),
             Why::NoCredentials => write!(
                 f,
                 "the service has no credentials; write LoadCredential= into its unit, or name a \
@@ -122,11 +121,7 @@ pub fn read(reference: &SecretRef) -> Result<Secret, SecretError> {
 }
 
 fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Why> {
-    let opened = File::open(path).map_err(|error| Why::Unreadable(path.to_owned(), error))?;
-    let metadata = opened.metadata().map_err(|error| Why::Unreadable(path.to_owned(), error))?;
-    if !metadata.is_file() {
-        return Err(Why::NoFile(path.to_owned()));
-    }
+    let (opened, metadata) = open(path)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & OTHERS != 0 {
         return Err(Why::Open { path: path.to_owned(), mode });
@@ -134,8 +129,12 @@ fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Why> {
     limited(opened, metadata.size(), path)
 }
 
+fn open(path: &Path) -> Result<(File, Metadata), Why> {
+    regular::open(path).map_err(|error| Why::Unreadable(path.to_owned(), error))
+}
+
 fn contents(path: &Path) -> Result<Zeroizing<Vec<u8>>, Why> {
-    let opened = File::open(path).map_err(|error| Why::Unreadable(path.to_owned(), error))?;
+    let (opened, _) = open(path)?;
     limited(opened, MAX_SECRET_BYTES, path)
 }
 

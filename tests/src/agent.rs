@@ -154,10 +154,18 @@ impl<'a> Agent<'a> {
     /// # Errors
     /// When it cannot be started.
     pub fn launch(&mut self) -> Result<()> {
+        self.launch_into(Stdio::null())
+    }
+
+    /// As [`Agent::launch`], with a standard output.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn launch_into(&mut self, stdout: impl Into<Stdio>) -> Result<()> {
         let log = File::options().create(true).append(true).open(self.folder.join(LOG));
         let mut run = Command::new(&self.binary);
         run.arg("run").arg("--config").arg(self.config());
-        run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.context("cannot log")?);
+        run.stdin(Stdio::null()).stdout(stdout).stderr(log.context("cannot log")?);
         self.child = Some(self.namespace.spawn(&mut run)?);
         Ok(())
     }

@@ -100,3 +100,8 @@ fn what_bodies_hold() {
 fn what_servers_say() {
     check("responses", entry::responses);
 }
+
+#[test]
+fn what_is_cut_into_segments() {
+    check("segmentation", entry::segmentation);
+}

@@ -964,7 +964,8 @@ fn many_bans_are_put_in_force_at_once_and_what_does_not_fit_is_refused() {
     let entries: Vec<_> = (0..100_001).map(entry).collect();
     let started = Instant::now();
     let taken = programs.ban_all(&entries[..99_999]);
-    assert!(started.elapsed() < patient(Duration::from_secs(1)), "{:?}", started.elapsed());
+    let took = started.elapsed();
+    assert!(emulated() || took < Duration::from_secs(1), "{took:?}");
     assert!(taken.iter().all(Result::is_ok));
     programs.check("the first", &v4("10.0.0.0:1"), Reason::DropBanned);
     programs.check("the last", &v4("10.1.134.158:1"), Reason::DropBanned);

@@ -78,6 +78,13 @@ fn every_status_of_a_signature() {
     let skew = records[4].pointer("/webhook/signature/timestamp_skew_ms").and_then(Value::as_i64);
     let hour = i64::try_from(HOUR.as_millis()).unwrap();
     assert!(skew.is_some_and(|skew| (skew - hour).abs() < 10_000), "{:#}", records[4]);
+    let findings = dataset(&agent, "finding", 3);
+    let rules: Vec<_> = findings.iter().map(|finding| text(finding, "/rule/id")).collect();
+    assert_eq!(rules[..3], ["replayed-delivery", "invalid-signature", "missing-signature"]);
+    let metrics = agent.metrics().unwrap();
+    for rule in rules {
+        assert_eq!(metrics.sum("hooksensor_findings_total", &[("rule", rule)]), 1, "{rule}");
+    }
 }
 
 /// What is signed is one text, and what is sent is another, or signed with another endpoint's secret.

@@ -8,6 +8,7 @@ mod bans;
 mod config;
 mod detach;
 mod doctor;
+mod log;
 mod output;
 mod progress;
 mod providers;

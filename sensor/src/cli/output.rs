@@ -127,8 +127,9 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
         .map(Option::unwrap_or_default)
         .collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        let Some((last, cells)) = row.split_last() else { return String::new() };
+        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}  "));
+        (cells.collect::<String>() + last).trim_end().to_owned()
     };
     lines().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use tracing_subscriber::EnvFilter;
-
+use super::log;
 use super::output::Failure;
-use crate::config::{Config, Log, LogFormat, LogLevel, Overrides};
+use crate::config::{Config, Overrides};
 use crate::pipeline;
+use clap::Args;
 
 /// The command line of the verb.
 #[derive(Debug, Args)]
@@ -41,27 +40,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         None => Config::default(),
     };
     let config = config.with(overrides.clone())?;
-    start_log(&config.log);
+    log::start(&config.log)?;
     pipeline::run(config, arguments.config, overrides)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Sends the agent's own log to standard error. `RUST_LOG` overrides the configured level.
-fn start_log(log: &Log) {
-    let level = match log.level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match log.format {
-        LogFormat::Text => subscriber.with_target(false).try_init(),
-        LogFormat::Json => subscriber.json().try_init(),
-    };
-    if let Err(error) = started {
-        super::output::say(&format!("hooksensor: no log: {error}"));
-    }
 }

@@ -22,6 +22,18 @@ pub enum Scope {
     Host,
 }
 
+impl Scope {
+    /// What either covers.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Host, _) | (_, Self::Host) => Self::Host,
+            (Self::WatchedPorts, _) | (_, Self::WatchedPorts) => Self::WatchedPorts,
+            (Self::Ports(ours), Self::Ports(theirs)) => Self::Ports(ours | theirs),
+        }
+    }
+}
+
 /// Who asked for a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

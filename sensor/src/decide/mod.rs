@@ -23,6 +23,9 @@ use crate::net::{canonical, one_host};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Characters of a reason: it stands in every record, line of the log and list of its ban.
+const MAX_REASON: usize = 500;
+
 /// A ban someone asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -132,7 +135,9 @@ impl ChokePoint {
     /// The reason why it is not granted.
     pub fn ban(&self, request: Request, now: Timestamp) -> Result<Decision, Refusal> {
         let request = Request { target: canonical(request.target), ..request };
+        check_reason(&request.reason)?;
         self.check(&request)?;
+        let request = self.joined(request, now);
         Ok(self.decision(Action::Ban, request, Origin::Operator, Vec::new(), now))
     }
 
@@ -155,6 +160,7 @@ impl ChokePoint {
         self.check(&request)?;
         self.check_novelty(&request.target, now)?;
         self.check_budget(now)?;
+        let request = self.joined(request, now);
         let evidence = finding.evidence.clone();
         Ok(self.decision(Action::Ban, request, Origin::Rule(finding.rule), evidence, now))
     }
@@ -173,7 +179,8 @@ impl ChokePoint {
         Some(self.decision(Action::Unban, request, Origin::Operator, Vec::new(), now))
     }
 
-    /// Takes note that a decision has been carried out. A ban on the same addresses is replaced.
+    /// Takes note that a decision has been carried out. A ban on the same addresses is replaced, for
+    /// what is left of it stands in the new one.
     pub fn commit(&mut self, decision: &Decision) {
         match decision.action {
             Action::Ban => {
@@ -220,12 +227,41 @@ impl ChokePoint {
             return Err(Refusal::TooLong { duration: request.duration, longest });
         }
         match &request.scope {
+            Scope::Ports(ports) if ports.is_empty() => Err(Refusal::NoPort),
             Scope::Ports(ports) => match ports.difference(&self.policy.ports).next() {
                 Some(port) => Err(Refusal::NotWatched(*port)),
                 None => Ok(()),
             },
             Scope::WatchedPorts | Scope::Host => Ok(()),
         }
+    }
+
+    /// The same with what is in force on exactly these addresses: no ban makes another one end sooner
+    /// or cover less, whoever asks for it. To do that it must be lifted.
+    fn joined(&self, request: Request, now: Timestamp) -> Request {
+        let Some(earlier) = self.active.get(&request.target) else { return request };
+        let rest = Duration::from_nanos(earlier.expires_at().nanoseconds_since(now));
+        if rest.is_zero() {
+            return request;
+        }
+        let both = format!("{}; before: {}", request.reason, earlier.reason);
+        let tells_more = !request.reason.contains(&earlier.reason);
+        let reason =
+            if tells_more && both.chars().count() <= MAX_REASON { both } else { request.reason };
+        Request {
+            scope: request.scope.union(&earlier.scope),
+            duration: request.duration.max(rest),
+            reason,
+            ..request
+        }
+    }
+
+    /// The narrowest ban in force that covers `target`.
+    #[must_use]
+    pub fn covering(&self, target: &IpNet) -> Option<&Decision> {
+        let target = canonical(*target);
+        let covering = self.active.values().filter(|ban| ban.target.contains(&target));
+        covering.max_by_key(|ban| ban.target.prefix_len())
     }
 
     /// A ban on fewer ports does not stand in for one on all of them.
@@ -271,6 +307,14 @@ impl ChokePoint {
             enforced: self.policy.enforce,
         }
     }
+}
+
+fn check_reason(reason: &str) -> Result<(), Refusal> {
+    let is_long = reason.chars().nth(MAX_REASON).is_some();
+    if reason.trim().is_empty() || is_long || reason.contains(char::is_control) {
+        return Err(Refusal::Reason);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

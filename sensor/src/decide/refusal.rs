@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::MAX_REASON;
 use super::protected::Why;
 use crate::config::format_duration;
 
@@ -38,6 +39,10 @@ pub enum Refusal {
     },
     /// The ban would not hold at all.
     NoTime,
+    /// The reason says nothing, or more than may be kept, or more than text.
+    Reason,
+    /// The scope names no port.
+    NoPort,
     /// The scope names a port that is not watched.
     NotWatched(u16),
     /// A ban on the same addresses, or on more, is in force already.
@@ -57,6 +62,8 @@ impl Refusal {
             Self::TooWide { .. } => "too_wide",
             Self::TooLong { .. } => "too_long",
             Self::NoTime => "no_time",
+            Self::Reason => "reason",
+            Self::NoPort => "no_port",
             Self::NotWatched(_) => "not_watched",
             Self::Already(_) => "already",
             Self::AlertOnly => "alert_only",
@@ -87,6 +94,12 @@ impl fmt::Display for Refusal {
                 format_duration(*longest)
             ),
             Self::NoTime => formatter.write_str("a ban needs a duration, for example 4h"),
+            Self::Reason => write!(
+                formatter,
+                "a ban needs a reason of 1 to {MAX_REASON} characters, none of them a control \
+                 character"
+            ),
+            Self::NoPort => formatter.write_str("a ban on ports needs a port"),
             Self::NotWatched(port) => write!(
                 formatter,
                 "port {port} is not watched; name watched ports, or ban on the whole host"

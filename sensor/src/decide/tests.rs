@@ -95,6 +95,43 @@ fn bans_are_granted_or_refused_with_a_reason() {
     check("too long", long, "8d is too long for a ban: the longest is 7d (ban.max_duration)");
     let short = Request { duration: Duration::ZERO, ..request("203.0.113.9/32") };
     check("no time", short, "a ban needs a duration, for example 4h");
+    let nowhere = Request { scope: Scope::Ports(BTreeSet::new()), ..request("203.0.113.9/32") };
+    check("no port", nowhere, "a ban on ports needs a port");
+}
+
+#[test]
+fn a_reason_is_text_of_some_length() {
+    let expected = "a ban needs a reason of 1 to 500 characters, none of them a control character";
+    let with = |reason: String| Request { reason, ..request("203.0.113.9/32") };
+    check("500 characters", with("\u{e9}".repeat(500)), "granted");
+    for reason in [String::new(), String::from(" "), "a".repeat(501), String::from("a\nb")] {
+        check("a bad reason", with(reason), expected);
+    }
+}
+
+/// What is banned does not become less so by a ban, whoever asks for it.
+#[test]
+fn a_ban_goes_on_within_a_later_one() {
+    const DAY: Duration = Duration::from_hours(24);
+    let mut choke_point = choke_point();
+    let scope = Scope::Ports(BTreeSet::from([8080]));
+    let reason = String::from("told by a neighbour");
+    let first = Request { scope, duration: DAY, reason, ..request("203.0.113.1/32") };
+    let first = choke_point.ban(first, NOW);
+    commit(&mut choke_point, first);
+    let later = Timestamp(NOW.0 + 3600 * SECOND);
+    let found = choke_point.finding(&finding("203.0.113.1"), later).unwrap();
+    assert_eq!(found.scope, Scope::WatchedPorts);
+    assert_eq!(found.expires_at(), Timestamp(NOW.0 + 86_400 * SECOND));
+    assert!(found.reason.ends_with("; before: told by a neighbour"), "{}", found.reason);
+    choke_point.commit(&found);
+    let narrow = Scope::Ports(BTreeSet::from([80]));
+    let narrow = Request { scope: narrow, duration: 2 * DAY, ..request("203.0.113.1/32") };
+    let narrow = choke_point.ban(narrow, later).unwrap();
+    assert_eq!((narrow.scope, narrow.duration), (Scope::WatchedPorts, 2 * DAY));
+    let over = Timestamp(NOW.0 + 86_400 * SECOND);
+    let anew = choke_point.ban(request("203.0.113.1/32"), over).unwrap();
+    assert_eq!((anew.duration, anew.reason.as_str()), (Duration::from_hours(1), "test"));
 }
 
 #[test]

@@ -144,6 +144,12 @@ fn agent(page: &Page, snapshot: &Snapshot) -> Result<()> {
         [(vec![], snapshot.bans.protected)],
     )?;
     page.counter(
+        "findings_total",
+        "Findings told, by rule.",
+        &["rule"],
+        by_name(&snapshot.records.findings),
+    )?;
+    page.counter(
         "decisions_total",
         "Decisions made, by action.",
         &["action"],

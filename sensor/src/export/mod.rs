@@ -5,6 +5,7 @@
 mod coverage;
 mod file;
 mod metrics;
+mod patient;
 mod receivers;
 mod sink;
 mod snapshot;
@@ -13,6 +14,7 @@ mod stdout;
 pub use coverage::PortCoverage;
 pub use file::{FileSink, wide_mode};
 pub use metrics::encode;
+pub use patient::Patient;
 pub use sink::Sink;
 pub use snapshot::{
     AnswerFigures, BanFigures, EndpointCoverage, InterfaceFigures, KernelFigures, PortFigures,

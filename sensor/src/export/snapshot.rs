@@ -170,6 +170,8 @@ pub struct EndpointCoverage {
 pub struct RecordFigures {
     /// Records made, by dataset.
     pub made: BTreeMap<String, u64>,
+    /// Findings told, by rule.
+    pub findings: BTreeMap<String, u64>,
     /// Records written, by sink.
     pub written: BTreeMap<String, u64>,
     /// Records lost, by cause.

@@ -2,8 +2,10 @@
 //!
 //! It must not know what a line says.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, Write};
+use std::os::fd::AsFd as _;
 
+use super::patient::{PATIENCE, Patient};
 use super::sink::{LineBuffer, Sink, write_counted};
 
 /// A sink into a stream. Once its reader is gone, lines are only counted as lost.
@@ -25,11 +27,15 @@ enum State {
     Closed,
 }
 
-impl LineSink<Stdout> {
+impl LineSink<Patient> {
     /// A sink into standard output.
-    #[must_use]
-    pub fn stdout() -> Self {
-        Self::new(io::stdout())
+    ///
+    /// # Errors
+    ///
+    /// When no other descriptor of it can be had.
+    pub fn stdout() -> io::Result<Self> {
+        let stream = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self::new(Patient::new(stream, PATIENCE)))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It must not know other connections.
 
+mod preface;
 mod requests;
 mod responses;
 
@@ -10,10 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use super::allowance::Allowance;
 use super::body::note;
 use super::counters::Counters;
-use super::opaque::{self, Opaque, Protocol};
-use super::proxy;
+use super::opaque;
 use super::queue::{Doubt, Queue, Unseen};
-use super::reader::{Input, Mark, Reader, State};
+use super::reader::{Input, Reader, State};
 use super::start::Role;
 use super::start_line;
 use super::{
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
+use preface::Preface;
 
 /// What a conversation needs of its engine while it takes an event.
 pub(super) struct Context<'a, S> {
@@ -38,14 +39,6 @@ pub(super) enum Interest {
     Keep,
     /// It does not speak HTTP, or no longer does.
     Opaque,
-}
-
-/// First octets of a client that are kept until it is clear what they start.
-#[derive(Debug, Default)]
-struct Preface {
-    octets: Vec<u8>,
-    /// Of the first octet behind a proxy's header, as far as one is known to be there.
-    start: Mark,
 }
 
 /// One HTTP connection.
@@ -98,6 +91,11 @@ impl Conversation {
         incomplete + self.queue.octets() + orphan
     }
 
+    /// Whether no octet is missing so far.
+    fn is_seen(&self) -> bool {
+        self.opening.initiator.is_some() && !self.queue.has_losses()
+    }
+
     /// Takes note that the next octets of a side may not be those its peer received.
     pub(super) fn dispute(&mut self, side: Side) {
         match self.client.or(self.opening.initiator) {
@@ -140,83 +138,6 @@ impl Conversation {
         }
     }
 
-    /// Reads octets of the client, after the header of a proxy if there is one.
-    fn client_octets<S: FnMut(Observation)>(
-        &mut self,
-        mut input: Input<'_>,
-        context: &mut Context<'_, S>,
-    ) -> Interest {
-        let Some(mut preface) = self.preface.take() else {
-            return self.request_octets(input, context);
-        };
-        let before = preface.octets.len();
-        if before == 0 && start_line::is_known_method(first_word(input.octets)) {
-            return self.request_octets(input, context);
-        }
-        preface.octets.extend_from_slice(input.octets);
-        let start = proxy::start(&preface.octets);
-        let header = if let proxy::Start::Header(length, _) = start { length } else { 0 };
-        if before <= header {
-            let position = input.mark.position + (header - before) as u64;
-            preface.start = Mark { position, ..input.mark };
-        }
-        match start {
-            proxy::Start::Partial => return self.wait(preface),
-            proxy::Start::Header(_, client) => self.proxied = client,
-            proxy::Start::Other => {}
-        }
-        match opaque::start(&preface.octets[header..]) {
-            opaque::Start::Partial => self.wait(preface),
-            opaque::Start::Known(protocol) => {
-                context.counters.opaque_octets += preface.octets.len() as u64;
-                self.announce(protocol, context);
-                Interest::Opaque
-            }
-            opaque::Start::Other => {
-                input.take(header.saturating_sub(before));
-                let kept = &preface.octets[header.min(before)..before];
-                let kept = Input { octets: kept, mark: preface.start };
-                match self.request_octets(kept, context) {
-                    Interest::Keep => self.request_octets(input, context),
-                    Interest::Opaque => Interest::Opaque,
-                }
-            }
-        }
-    }
-
-    /// Keeps first octets until there are enough to tell what they start.
-    fn wait(&mut self, preface: Preface) -> Interest {
-        self.preface = Some(preface);
-        Interest::Keep
-    }
-
-    /// Puts out that the connection speaks something else.
-    fn announce<S: FnMut(Observation)>(&self, protocol: Protocol, context: &mut Context<'_, S>) {
-        let Some(flow) = self.flow() else { return };
-        let started = self.opening.time;
-        (context.sink)(Observation::Opaque(Box::new(Opaque { flow, started, protocol })));
-    }
-
-    /// Puts out what the connection speaks, where its first octets end before they say all.
-    fn announce_cut<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
-        let preface = self.preface.take().unwrap_or_default();
-        if let Some(protocol) = opaque::cut_short(&preface.octets) {
-            self.announce(protocol, context);
-        } else if self.spoke_no_http(context.ports) {
-            self.announce(Protocol::Unknown, context);
-        }
-    }
-
-    /// Whether the client said something from the start on, on a port that is read by its number,
-    /// and none of it was a request.
-    fn spoke_no_http(&self, ports: &PortFilter) -> bool {
-        let is_whole = self.opening.initiator.is_some() && self.client == self.opening.initiator;
-        *ports != PortFilter::Any
-            && is_whole
-            && self.next_index == 0
-            && self.requests.position() > 0
-    }
-
     /// What of each side's stream nobody needs from here on, said once.
     pub(super) fn skips(&mut self) -> [Option<(Side, u64)>; 2] {
         let Some(client) = self.client else { return [None; 2] };
@@ -237,7 +158,7 @@ impl Conversation {
     ) {
         match self.client {
             Some(client) if side == client && self.requests.only_counts() => {
-                self.request_skipped(length, context);
+                self.request_skipped(length, position + length, context);
                 self.requests.move_to(position + length);
             }
             Some(client) if side != client && self.responses.only_counts() => {
@@ -265,7 +186,7 @@ impl Conversation {
                 if let Some(protocol) = opaque::cut_short(&preface.octets) {
                     self.announce(protocol, context);
                 }
-                self.request_gap(length, context);
+                self.request_gap(length, end, context);
                 self.requests.move_to(end);
             }
             Some(_) => {
@@ -273,7 +194,7 @@ impl Conversation {
                 self.responses.move_to(end);
             }
             None => {
-                self.queue.hide_requests(position, position, Unseen::LostWithin);
+                self.queue.hide_requests(position..end, position, Unseen::LostWithin);
                 self.queue.hide_responses(Doubt::Lost);
             }
         }
@@ -394,13 +315,6 @@ fn client_by_line(side: Side, octets: &[u8]) -> Option<Side> {
     } else {
         start_line::status_line(line).map(|_| side.peer())
     }
-}
-
-/// What stands before the first space, as far as methods go that are looked for.
-fn first_word(octets: &[u8]) -> &[u8] {
-    const LONGEST: usize = 10;
-    let end = octets.iter().take(LONGEST).position(|octet| *octet == b' ');
-    &octets[..end.unwrap_or_default()]
 }
 
 /// Whether there is nothing but the ends of empty lines.

@@ -3,6 +3,8 @@
 //! It must not know how messages are read. A response that several requests may have asked for is
 //! given to none of them.
 
+use std::ops::Range;
+
 use super::body::note;
 use super::entries::Entries;
 use super::reader::Mark;
@@ -51,7 +53,9 @@ pub(super) enum Doubt {
 struct Hidden {
     /// Position in the stream of requests at which they would start.
     position: u64,
-    /// Position in the stream of responses then.
+    /// Position behind the last octet that may be of one.
+    end: u64,
+    /// Position in the stream of responses up to which they have no answer.
     answered: u64,
     why: Unseen,
 }
@@ -86,6 +90,8 @@ pub(super) enum Choice {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     entries: Entries<Pending>,
+    /// Octets of memory that the heads of the requests take.
+    heads: usize,
     hidden: Option<Hidden>,
     /// Whether responses may have gone unseen since the last one that was paired.
     responses_hidden: bool,
@@ -123,14 +129,17 @@ impl Queue {
         {
             note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
         }
+        self.heads += request_octets(&exchange);
         let pending = Pending { exchange, start, request_done: false, hidden_before };
         self.entries.push_back(pending);
     }
 
-    /// Takes note that requests may go unseen from `position` on, while responses up to `answered`
-    /// were seen.
-    pub(super) fn hide_requests(&mut self, position: u64, answered: u64, why: Unseen) {
-        let hidden = self.hidden.get_or_insert(Hidden { position, answered, why });
+    /// Takes note that requests may go unseen in these octets, while responses up to `answered` were
+    /// seen.
+    pub(super) fn hide_requests(&mut self, octets: Range<u64>, answered: u64, why: Unseen) {
+        let Range { start: position, end } = octets;
+        let hidden = self.hidden.get_or_insert(Hidden { position, end, answered, why });
+        hidden.end = hidden.end.max(end);
         hidden.answered = hidden.answered.max(answered);
         if hidden.why == Unseen::NotUnderstood {
             hidden.why = why;
@@ -146,11 +155,24 @@ impl Queue {
         self.answered = position;
     }
 
+    /// Takes note that a response ended at `position`. One that was sent before all of the octets
+    /// that may hold requests had arrived leaves the last of these to be answered.
+    pub(super) fn see_response(&mut self, response: Mark, position: u64) {
+        if let Some(hidden) = self.hidden.as_mut().filter(|h| response.acknowledged < h.end) {
+            hidden.answered = hidden.answered.max(position);
+        }
+    }
+
     /// Takes note that responses may go unseen, and why.
     pub(super) fn hide_responses(&mut self, why: Doubt) {
         self.responses_hidden = true;
         self.responses_lost |= why == Doubt::Lost;
         self.doubt = self.doubt.max(why);
+    }
+
+    /// Whether segments were ever missing.
+    pub(super) fn has_losses(&self) -> bool {
+        self.doubt == Doubt::Lost
     }
 
     /// Says on an exchange why it lacks the message that belongs to it.
@@ -171,8 +193,10 @@ impl Queue {
     /// Octets of memory that the requests take, but for the place that every connection has for one.
     pub(super) fn octets(&self) -> usize {
         const PLACE: usize = size_of::<Pending>() + size_of::<Exchange>();
-        let heads = self.entries.iter().map(|pending| pending.exchange.head_octets());
-        self.len().saturating_sub(1) * PLACE + heads.sum::<usize>()
+        // Only the first can have a response.
+        let response = self.entries.front().and_then(|front| front.exchange.response.as_ref());
+        let answer = response.map_or(0, |response| response.headers.octets());
+        self.len().saturating_sub(1) * PLACE + self.heads + answer
     }
 
     pub(super) fn front_mut(&mut self) -> Option<&mut Pending> {
@@ -189,7 +213,9 @@ impl Queue {
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Pending> {
-        self.entries.pop_front()
+        let first = self.entries.pop_front()?;
+        self.heads -= request_octets(&first.exchange);
+        Some(first)
     }
 
     /// Takes out the first exchange if nothing more of its request is to come.
@@ -296,4 +322,9 @@ impl Queue {
             self.pipelines() || pending.start.acknowledged <= answered
         })
     }
+}
+
+/// Octets of memory that the head of a request takes, which stays the same while it waits.
+fn request_octets(exchange: &Exchange) -> usize {
+    exchange.request.as_ref().map_or(0, |request| request.headers.octets())
 }

@@ -311,14 +311,15 @@ impl Reader {
         self.cutter.discard();
     }
 
-    /// Takes note that a segment begins, whose sender had received so much of the other stream.
+    /// Takes note that a segment begins, whose sender had received so much of the other stream; and
+    /// whether all of the connection was `seen`.
     ///
     /// A message nearly always starts with a segment. But where nothing is missing, how a stream is
     /// cut into segments must not matter: then it is where its sender spoke after listening.
-    pub(super) fn begin_segment(&mut self, acknowledged: u64) {
+    pub(super) fn begin_segment(&mut self, acknowledged: u64, seen: bool) {
         let listened = acknowledged > self.heard;
         self.heard = self.heard.max(acknowledged);
-        self.at_speech = self.state == State::Search && (listened || self.after_gap);
+        self.at_speech = self.state == State::Search && (listened || !seen);
         self.at_line_start |= self.at_speech;
     }
 

@@ -1,6 +1,7 @@
 //! Bans in the kernel's maps: exact addresses and prefixes, IPv4 and IPv6, behind one interface.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Result;
@@ -30,8 +31,8 @@ pub struct Entry {
 
 impl Maps {
     pub(super) fn insert_ban(&mut self, entry: &Entry) -> Result<(), BanError> {
-        let given = self.counts.give(entry.target, false);
-        self.put_ban(entry, given)?;
+        let given = self.counts.give(iter::once(entry.target));
+        self.put_ban(entry, given == [true])?;
         let published =
             if self.count_ban(entry) { self.publish_counts() } else { self.renew_verdicts() };
         published.map_err(BanError::Refused)
@@ -40,9 +41,7 @@ impl Maps {
     /// Puts many bans in force; what became of each, in their order. Those of single addresses go
     /// to the kernel in batches, where it knows them.
     pub(super) fn insert_bans(&mut self, entries: &[Entry]) -> Vec<Result<(), BanError>> {
-        let many = entries.len() >= WORTH_A_BATCH;
-        let given: Vec<_> =
-            entries.iter().map(|entry| self.counts.give(entry.target, many)).collect();
+        let given = self.counts.give(entries.iter().map(|entry| entry.target));
         let v4 = self.write_exact(entries, "BANS_V4", |net| match net {
             IpNet::V4(net) => Some(word(*net)),
             IpNet::V6(_) => None,

@@ -8,7 +8,8 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use aya::Pod;
-use aya::maps::MapData;
+use aya::maps::{MapData, MapType};
+use aya::util::nr_cpus;
 use nix::libc::c_long;
 
 use super::call::bpf;
@@ -38,13 +39,22 @@ pub(super) struct Written {
 }
 
 /// Writes entries until one fails. A kernel or a kind of map that knows no batches fails at the
-/// first.
+/// first. Where a map has a value for each processor, those of a key stand together, each of a
+/// multiple of eight octets.
 ///
 /// # Panics
 ///
-/// When the map's keys or values have another size, or there are not as many of each.
+/// When the map's keys or values have another size, or there are not as many for each key.
 pub(super) fn update<K: Pod, V: Pod>(map: &MapData, keys: &[K], values: &[V]) -> Written {
-    assert_eq!(keys.len(), values.len(), "every key has a value");
+    let each = match map.info().and_then(|info| info.map_type()) {
+        Ok(MapType::PerCpuArray) => match nr_cpus() {
+            Ok(processors) => processors,
+            Err((_, error)) => return Written { count: 0, error: Some(error) },
+        },
+        _ => 1,
+    };
+    assert!(each == 1 || size_of::<V>().is_multiple_of(8), "the kernel fills them up to eight");
+    assert_eq!(keys.len() * each, values.len(), "every key has its values");
     let info = map.info().map(|info| (info.key_size(), info.value_size())).ok();
     let sizes = (u32::try_from(size_of::<K>()).ok(), u32::try_from(size_of::<V>()).ok());
     assert_eq!(info.unzip(), sizes, "the map holds such entries");

@@ -3,16 +3,24 @@
 //! It must not know when a ban is made or ends.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use aya::maps::{MapData, PerCpuArray, PerCpuValues};
 use hooksensor_ebpf::abi::{BAN_COUNTERS, BanCount};
 use ipnet::IpNet;
 
+use super::batch;
 use super::ports::cpus;
 
 /// The counter of all bans that have none of their own.
 const COMMON: u32 = 0;
+
+/// Counters cleared at once: their zeros take a mebibyte where there are 64 processors.
+const BATCH: usize = 1024;
+
+/// Bans made at once from which on they are a list, and not the doing of one moment.
+const MANY: usize = 16;
 
 /// Counters kept for bans that are made one by one. A list of addresses that is put in force at once,
 /// of which most send nothing, must not take all of them.
@@ -25,14 +33,16 @@ pub(super) struct BanCounts {
     /// The one that was free longest comes first: a packet under way may still count for the ban that
     /// had it last.
     free: VecDeque<u32>,
+    /// Where they are pinned.
+    pin: PathBuf,
     processors: usize,
 }
 
 impl BanCounts {
     /// All counters, none taken.
-    pub(super) fn new(counters: PerCpuArray<MapData, BanCount>) -> Result<Self> {
+    pub(super) fn new(counters: PerCpuArray<MapData, BanCount>, pin: PathBuf) -> Result<Self> {
         let free = (COMMON + 1..BAN_COUNTERS).collect();
-        Ok(Self { counters, taken: HashMap::new(), free, processors: cpus()? })
+        Ok(Self { counters, taken: HashMap::new(), free, pin, processors: cpus()? })
     }
 
     /// Takes note of which bans in the kernel have which counters, instead of all that was known.
@@ -42,19 +52,24 @@ impl BanCounts {
         self.free = (COMMON + 1..BAN_COUNTERS).filter(|one| !taken.contains(one)).collect();
     }
 
-    /// Gives a ban on `target` a counter of its own, at zero, unless it has one or there is none left;
-    /// whether it was given one.
-    pub(super) fn give(&mut self, target: IpNet, one_of_many: bool) -> bool {
-        if self.taken.contains_key(&target) || (one_of_many && self.free.len() <= KEPT) {
-            return false;
+    /// Gives bans counters of their own, at zero, but for those that have one or find none left; which of
+    /// them were given one.
+    pub(super) fn give(&mut self, targets: impl ExactSizeIterator<Item = IpNet>) -> Vec<bool> {
+        let kept = if targets.len() < MANY { 0 } else { KEPT };
+        let mut fresh = Vec::new();
+        let mut give = |target| {
+            let is_due = self.free.len() > kept && !self.taken.contains_key(&target);
+            let Some(counter) = self.free.pop_front_if(|_| is_due) else { return false };
+            self.taken.insert(target, counter);
+            fresh.push(counter);
+            true
+        };
+        let given = targets.map(&mut give).collect();
+        if let Err(error) = self.clear(&fresh) {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "bans may count what others before them have met");
         }
-        let Some(counter) = self.free.pop_front() else { return false };
-        if let Err(error) = self.clear(counter) {
-            tracing::warn!(error = format!("{error:#}"), "a counter of bans cannot be used");
-            return false;
-        }
-        self.taken.insert(target, counter);
-        true
+        given
     }
 
     /// The counter that counts for a ban on `target`.
@@ -76,8 +91,20 @@ impl BanCounts {
         Ok(Some(sum))
     }
 
-    fn clear(&mut self, counter: u32) -> Result<()> {
-        let zero = PerCpuValues::try_from(vec![BanCount::default(); self.processors])?;
-        Ok(self.counters.set(counter, zero, 0)?)
+    /// Sets counters to zero, in batches where the kernel knows them.
+    fn clear(&mut self, counters: &[u32]) -> Result<()> {
+        let zero = || vec![BanCount::default(); self.processors];
+        for some in counters.chunks(BATCH) {
+            let written = match MapData::from_pin(&self.pin) {
+                Ok(map) if some.len() > 1 => {
+                    batch::update(&map, some, &zero().repeat(some.len())).count
+                }
+                _ => 0,
+            };
+            for counter in &some[written..] {
+                self.counters.set(*counter, PerCpuValues::try_from(zero())?, 0)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -58,6 +58,7 @@ impl Kernel {
             .default_map_pin_directory(directory.layout())
             .override_global("SHARDS", &shards, true)
             .override_global("SEED", &seed(), true)
+            .override_global("RING_BYTES", &u64::from(settings.ring_bytes), true)
             .map_max_entries("BANS_V4", settings.max_bans)
             .map_max_entries("BANS_V6", settings.max_bans)
             .map_max_entries("CIDR_BANS_V4", settings.max_cidr_bans)

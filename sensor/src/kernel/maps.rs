@@ -15,6 +15,8 @@ use ipnet::IpNet;
 
 use super::counts::BanCounts;
 
+const BAN_COUNTS: &str = "BAN_COUNTS";
+
 /// The maps the agent writes and reads; each name stands here once.
 pub(super) struct Maps {
     pub(super) ports: Array<MapData, u32>,
@@ -68,7 +70,7 @@ impl Maps {
             bans_v6: typed(programs, "BANS_V6")?,
             cidr_bans_v4: typed(programs, "CIDR_BANS_V4")?,
             cidr_bans_v6: typed(programs, "CIDR_BANS_V6")?,
-            counts: BanCounts::new(typed(programs, "BAN_COUNTS")?)?,
+            counts: BanCounts::new(typed(programs, BAN_COUNTS)?, pins.join(BAN_COUNTS))?,
             counted: BTreeMap::new(),
         })
     }

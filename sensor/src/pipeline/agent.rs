@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::common::Common;
 use super::desk::{ConfigSource, Desk, DeskFigures};
@@ -35,6 +36,10 @@ use crate::webhook::Knowledge;
 /// packet; a thousand at once is an attack the limits are holding already.
 const WAITING_FINDINGS: usize = 1024;
 
+/// How long an agent that stops waits for its last records to be written, less than service managers
+/// give it.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
 /// Requests that may wait for the desk.
 const WAITING_QUESTIONS: usize = 64;
 
@@ -49,7 +54,10 @@ pub fn run(config: Config, path: Option<PathBuf>, overrides: Overrides) -> Resul
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(live(config, ConfigSource { path, overrides }))
+    let outcome = runtime.block_on(live(config, ConfigSource { path, overrides }));
+    // Whatever still waits for a disk that hangs is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn live(config: Config, source: ConfigSource) -> Result<()> {
@@ -65,6 +73,7 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     let (state, keeper) = State::open(&config.state_dir)?;
     let (findings, found) = mpsc::channel(WAITING_FINDINGS);
     let stop = Arc::new(AtomicBool::new(false));
+    let written = lines.figures();
     let outlets = Outlets { lines, desk: findings };
     let (desk, shards) = begin(config, knowledge, source, state, outlets, &stop)?;
     let (close, closing) = watch::channel(false);
@@ -82,7 +91,10 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     }
     close.send(true).context("the desk has ended")?;
     parted = parted.and(desk.await.context("the desk has failed").and_then(part));
-    let writer = join(writer).await;
+    let writer = timeout(LAST_WORDS, join(writer)).await.unwrap_or_else(|_| {
+        let octets = written.waiting_octets();
+        bail!("what records are written to hangs; {octets} octets of them and a batch are lost")
+    });
     let keeper = match keeper {
         Some(keeper) => join(keeper).await,
         None => Ok(()),
@@ -134,6 +146,7 @@ fn begin(
         state,
         counted_before,
         sampling: Sampling::new(config.kernel.sample_one_in),
+        writer_is_held_up: false,
         started: Instant::now(),
         figures: DeskFigures::default(),
     };

@@ -5,6 +5,7 @@
 //! choke point does.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +64,7 @@ pub(super) struct Desk {
     /// Requests of each port that were counted before this agent started.
     pub(super) counted_before: BTreeMap<u16, u64>,
     pub(super) sampling: Sampling,
+    pub(super) writer_is_held_up: bool,
     pub(super) started: Instant,
     pub(super) figures: DeskFigures,
 }
@@ -70,7 +72,7 @@ pub(super) struct Desk {
 /// What the desk counts.
 #[derive(Debug, Default)]
 pub(super) struct DeskFigures {
-    pub(super) findings: u64,
+    pub(super) findings: BTreeMap<&'static str, u64>,
     pub(super) decisions: BTreeMap<&'static str, u64>,
     pub(super) refused: BTreeMap<&'static str, u64>,
 }
@@ -123,7 +125,7 @@ impl Desk {
         let verdict = self.choke_point.finding(finding, now);
         // The ban in force has told of its source; in simulation that one goes on and on.
         if !matches!(verdict, Err(Refusal::Already(_))) {
-            self.figures.findings += 1;
+            *self.figures.findings.entry(finding.rule.id).or_default() += 1;
             put(&mut self.lines, &record::finding(finding, &self.observer));
             self.lines.flush();
         }
@@ -176,7 +178,10 @@ impl Desk {
         for target in targets {
             let Some(decision) = self.choke_point.unban(target, "lifted by an operator", now)
             else {
-                let reason = format!("there is no ban on {target}");
+                let reason = match self.choke_point.covering(target) {
+                    Some(wider) => format!("{target} is banned with {}; lift that", wider.target),
+                    None => format!("there is no ban on {target}"),
+                };
                 outcome.refused.push(RefusedTarget { target: *target, reason });
                 continue;
             };
@@ -243,6 +248,7 @@ impl Desk {
             }
         }
         self.look_after_interfaces();
+        self.look_after_writer();
         self.adapt_sampling();
         self.state.tend(&self.common);
         if round.is_multiple_of(PROTECTION_ROUNDS)
@@ -292,6 +298,19 @@ impl Desk {
         }
         if changed && let Err(error) = self.tell_shards() {
             tracing::error!(%error, "the shards could not be told of an interface");
+        }
+    }
+
+    /// Says once that no record is written any more, and once that they are again.
+    fn look_after_writer(&mut self) {
+        let is_held_up = self.lines.figures().is_held_up();
+        if is_held_up == mem::replace(&mut self.writer_is_held_up, is_held_up) {
+            return;
+        }
+        if is_held_up {
+            tracing::error!("no record is written any more: what they are written to hangs");
+        } else {
+            tracing::info!("records are written again");
         }
     }
 

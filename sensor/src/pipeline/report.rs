@@ -76,8 +76,9 @@ impl Desk {
 
     fn record_figures(&self) -> RecordFigures {
         let decisions = self.figures.decisions.values().sum();
+        let findings = &self.figures.findings;
         let writer = self.lines.figures();
-        let sinks = writer.sinks();
+        let (sinks, is_held_up) = (writer.sinks(), writer.is_held_up());
         let mut lost = named([
             ("writer_behind", writer.behind()),
             ("desk_behind", self.shards.findings_lost()),
@@ -88,14 +89,15 @@ impl Desk {
         RecordFigures {
             made: named([
                 ("delivery", self.shards.deliveries()),
-                ("finding", self.figures.findings),
+                ("finding", findings.values().sum()),
                 ("decision", decisions),
             ]),
+            findings: named(findings.iter().map(|(rule, count)| (*rule, *count))),
             written: named(sinks.iter().map(|(name, one)| (*name, one.taken - one.lost))),
             lost,
             failing: sinks
                 .iter()
-                .filter(|one| one.1.failing)
+                .filter(|one| one.1.failing || is_held_up)
                 .map(|one| one.0.to_string())
                 .collect(),
         }

@@ -32,6 +32,9 @@ const SPARE_BATCHES: usize = 4;
 /// How long a line may be held back before it is written for others to read.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long the writer may be at one batch before it is taken to be held up.
+const HELD_UP: Duration = Duration::from_secs(10);
+
 /// Time between two complaints about the same sink.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -62,10 +65,12 @@ enum Item {
 }
 
 /// What became of lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WriterFigures {
     behind: AtomicU64,
     waiting_octets: AtomicUsize,
+    /// When the writer last came round: it may be held up by a disk that hangs.
+    came_round: Mutex<Instant>,
     written: Mutex<BTreeMap<&'static str, SinkFigures>>,
 }
 
@@ -138,7 +143,32 @@ impl Spares {
     }
 }
 
+impl Default for WriterFigures {
+    fn default() -> Self {
+        Self {
+            behind: AtomicU64::new(0),
+            waiting_octets: AtomicUsize::new(0),
+            came_round: Mutex::new(Instant::now()),
+            written: Mutex::default(),
+        }
+    }
+}
+
 impl WriterFigures {
+    /// Whether the writer has been at one batch for so long that its disk must hang.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.came_round.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= HELD_UP
+    }
+
+    fn come_round(&self) {
+        *self.came_round.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Octets of lines that wait to be written.
+    pub(super) fn waiting_octets(&self) -> usize {
+        self.waiting_octets.load(Ordering::Relaxed)
+    }
+
     /// Lines lost because the writer was behind.
     pub(super) fn behind(&self) -> u64 {
         self.behind.load(Ordering::Relaxed)
@@ -157,7 +187,10 @@ pub(super) fn start(output: &Output) -> Result<(Lines, JoinHandle<()>)> {
         targets.push(Target::new("file", Box::new(FileSink::open(&output.file)?)));
     }
     if output.stdout {
-        targets.push(Target::new("stdout", Box::new(LineSink::stdout())));
+        targets.push(Target::new(
+            "stdout",
+            Box::new(LineSink::stdout().context("cannot write to standard output")?),
+        ));
     }
     let (queue, waiting) = sync_channel(WAITING_BATCHES);
     let figures = Arc::new(WriterFigures::default());
@@ -177,6 +210,7 @@ fn write(
     spares: &Spares,
 ) {
     loop {
+        figures.come_round();
         let ended = match waiting.recv_timeout(FLUSH_INTERVAL) {
             Ok(first) => {
                 for item in std::iter::once(first).chain(waiting.try_iter().take(WAITING_BATCHES)) {
@@ -199,6 +233,7 @@ fn write(
 }
 
 fn handle(item: Item, targets: &mut [Target], figures: &WriterFigures, spares: &Spares) {
+    figures.come_round();
     match item {
         Item::Batch(batch) => {
             figures.waiting_octets.fetch_sub(batch.octets.len(), Ordering::Relaxed);

@@ -12,6 +12,9 @@ use hooksensor::pipeline::Replay;
 use hooksensor::tcp::{Limits, Table};
 use hooksensor::webhook::Knowledge;
 
+/// Ends what one side says; no text holds it.
+const TURN: u8 = 0xfe;
+
 /// Octets that say how one segment is cut and ordered.
 const CONTROL: usize = 4;
 
@@ -107,6 +110,40 @@ pub fn responses(octets: &[u8]) {
     );
     engine.say(SERVER.into(), CLIENT.into(), said, *length);
     engine.finish();
+}
+
+/// What two sides say in turns, which [`TURN`] ends: how it is cut into segments makes no difference.
+/// The first octet says how long segments are.
+pub fn segmentation(octets: &[u8]) {
+    let Some((length, said)) = octets.split_first() else { return };
+    for ports in [PortFilter::Any, PortFilter::Only([SERVER.1].into())] {
+        let whole = observed(said, usize::MAX, ports.clone());
+        let cut = observed(said, usize::from(*length).max(1), ports);
+        assert_eq!(cut, whole, "cuts make a difference");
+    }
+}
+
+fn observed(said: &[u8], length: usize, ports: PortFilter) -> Vec<Observation> {
+    let mut engine = Engine::new(Options { ports, ..Options::default() });
+    let (mut seen, mut sent) = (Vec::new(), [1, 0]);
+    let syn =
+        Segment { flags: TcpFlags(TcpFlags::SYN), ..segment(CLIENT.into(), SERVER.into(), b"") };
+    engine.segment(&syn, &mut |observation| seen.push(observation));
+    for (turn, octets) in said.split(|octet| *octet == TURN).enumerate() {
+        let side = turn % 2;
+        let ends = [CLIENT.into(), SERVER.into()];
+        for piece in octets.chunks(length) {
+            let numbered = Segment {
+                sequence: sent[side],
+                acknowledgement: sent[1 - side],
+                ..segment(ends[side], ends[1 - side], piece)
+            };
+            sent[side] = sent[side].wrapping_add(numbered.payload_length);
+            engine.segment(&numbered, &mut |observation| seen.push(observation));
+        }
+    }
+    engine.finish(&mut |observation| seen.push(observation));
+    seen
 }
 
 fn converse(octets: &[u8], before: &[u8], answer: &[u8]) {

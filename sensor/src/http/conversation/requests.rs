@@ -19,7 +19,7 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
-        self.requests.begin_segment(input.mark.acknowledged);
+        self.requests.begin_segment(input.mark.acknowledged, self.is_seen());
         while !input.octets.is_empty() {
             match self.requests.state() {
                 State::Head => {
@@ -36,7 +36,7 @@ impl Conversation {
                     Progress::Done => self.end_request(true, 0, Coverage::FULL, context),
                     Progress::Broken => {
                         self.end_request(false, 0, Coverage::TRUNCATED, context);
-                        self.miss_requests(Unseen::NotUnderstood);
+                        self.miss_requests(self.requests.position(), Unseen::NotUnderstood);
                     }
                 },
                 State::Search => {
@@ -51,32 +51,35 @@ impl Conversation {
         Interest::Keep
     }
 
-    /// Passes over octets of the client that were left out of a body of which only the length counts.
+    /// Passes over octets of the client, up to the position `end`, that were left out of a body of
+    /// which only the length counts.
     pub(super) fn request_skipped<S: FnMut(Observation)>(
         &mut self,
         length: u64,
+        end: u64,
         context: &mut Context<'_, S>,
     ) {
         if let GapIn::Body(Skip::Past(_, surplus)) = self.requests.gap(length) {
             self.end_request(true, surplus, Coverage::FULL, context);
             if surplus > 0 {
-                self.miss_requests(Unseen::LostRequest);
+                self.miss_requests(end, Unseen::LostRequest);
             }
         }
     }
 
-    /// Passes over octets of the client that were not captured.
+    /// Passes over octets of the client that were not captured, up to the position `end`.
     pub(super) fn request_gap<S: FnMut(Observation)>(
         &mut self,
         length: u64,
+        end: u64,
         context: &mut Context<'_, S>,
     ) {
         match self.requests.gap(length) {
-            GapIn::Nothing => self.miss_requests(Unseen::LostRequest),
+            GapIn::Nothing => self.miss_requests(end, Unseen::LostRequest),
             GapIn::Head(head) => {
                 let head = head::request(&head, Tolerance::Understandable);
                 self.cut_request(head, Coverage::GAP, context);
-                self.miss_requests(Unseen::LostWithin);
+                self.miss_requests(end, Unseen::LostWithin);
             }
             GapIn::Body(Skip::Within(_)) => {
                 if let Some(pending) = self.queue.back_mut() {
@@ -87,12 +90,12 @@ impl Conversation {
                 let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
                 self.end_request(true, surplus, coverage, context);
                 if surplus > 0 {
-                    self.miss_requests(Unseen::LostRequest);
+                    self.miss_requests(end, Unseen::LostRequest);
                 }
             }
             GapIn::Body(Skip::Lost) => {
                 self.end_request(false, length, Coverage::GAP, context);
-                self.miss_requests(Unseen::LostWithin);
+                self.miss_requests(end, Unseen::LostWithin);
             }
         }
     }
@@ -227,18 +230,18 @@ impl Conversation {
     /// What stands in place of a request is none. Behind a gap that says nothing.
     fn reject_request(&mut self) {
         if !self.requests.is_after_gap() {
-            self.hide_requests(Unseen::NotUnderstood);
+            self.hide_requests(self.requests.position(), Unseen::NotUnderstood);
         }
     }
 
-    /// Requests may go unseen from here on. Where segments are missing, the next octets may start one.
-    fn miss_requests(&mut self, why: Unseen) {
-        self.hide_requests(why);
+    /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start one.
+    fn miss_requests(&mut self, end: u64, why: Unseen) {
+        self.hide_requests(end, why);
         self.requests.lose_track(why != Unseen::NotUnderstood);
     }
 
-    fn hide_requests(&mut self, why: Unseen) {
-        let unread = self.requests.message_end();
+    fn hide_requests(&mut self, end: u64, why: Unseen) {
+        let unread = self.requests.message_end()..end;
         self.queue.hide_requests(unread, self.responses.position(), why);
     }
 

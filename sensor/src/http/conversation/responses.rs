@@ -31,7 +31,7 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
-        self.responses.begin_segment(input.mark.acknowledged);
+        self.responses.begin_segment(input.mark.acknowledged, self.is_seen());
         while !input.octets.is_empty() {
             match self.responses.state() {
                 State::Head => {
@@ -173,6 +173,7 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         let ended = self.responses.end_message(whole, surplus);
+        self.queue.see_response(self.responses.start(), self.responses.message_end());
         let Some(exchange) = self.answered() else { return };
         exchange.coverage.add(coverage);
         for anomaly in ended.anomalies {

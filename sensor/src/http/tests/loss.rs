@@ -269,3 +269,49 @@ fn a_lost_request_is_answered_after_those_before_it() {
         .server(ok(2));
     check(&wire, &["GET /1 0/19 -> 201 2/40", "GET /3 0/19 -> - ?gap", "- -> 202 2/40 ?gap"]);
 }
+
+/// One gap takes the rest of a request that is answered, and the one after it that is not.
+#[test]
+fn an_answer_sent_before_all_that_was_lost_arrived_does_not_stand_for_it() {
+    let wire = Wire::open()
+        .client("GET /1 HT")
+        .client("TP/1.1\r\n\r\n")
+        .lose()
+        .server(ok(1))
+        .client("GET /2 HTTP/1.1")
+        .lose()
+        .client("\r\n\r\n")
+        .client(get(3))
+        .server(ok(2))
+        .server(ok(3));
+    check(
+        &wire,
+        &[
+            "- -> 201 2/40 ?gap",
+            "GET /3 0/19 -> - ?gap",
+            "- -> 202 2/40 ?gap",
+            "- -> 203 2/40 ?gap",
+        ],
+    );
+}
+
+/// The answer to a HEAD that was lost declares a body, into which the next answer falls.
+#[test]
+fn after_a_loss_a_message_may_start_with_any_segment() {
+    let wire = Wire::open()
+        .client("HEAD /1 HTTP/1.1\r\n\r\n")
+        .lose()
+        .client(format!("{}{}", get(2), get(3)))
+        .server("HTTP/1.1 201 OK\r\nContent-Length: 39\r\n\r\n")
+        .server(ok(2))
+        .server(ok(3));
+    check(
+        &wire,
+        &[
+            "GET /2 0/19 -> - ?gap",
+            "GET /3 0/19 -> - ?gap",
+            "- -> 201 39/78 ?gap",
+            "- -> 203 2/40 ?gap",
+        ],
+    );
+}

@@ -10,7 +10,7 @@ pub(super) const MAX_NAME_BYTES: usize = 128;
 
 /// Query parameters that are secrets by their whole name. A code is what OAuth trades for a token
 /// (RFC 6749, section 4.1.2), and an assertion or a SAML response another such (RFC 7521); `sign` is
-/// `DingTalk`'s signature and `sid` a session. `country_code`, `account_sid` and `zodiac_sign` are none.
+/// a signature and `sid` a session. `country_code`, `account_sid` and `zodiac_sign` are none.
 const SECRET_PARAMETERS: [&[u8]; 7] =
     [b"assertion", b"code", b"pin", b"pw", b"samlresponse", b"sid", b"sign"];
 

@@ -92,8 +92,6 @@ fn targets() {
         "/%zz?%zz=%",
         "/?country_code=ch",
         "/?monkey=1",
-        "/?account_sid=a&CallSid=b&zodiac_sign=c&pinned=1&assertions=2&possessed=3&design=4",
-        "/?hash=1&id=2&event=3&nonce=4&state=5&ticket=6",
         "",
     ] {
         check_target(same, same);
@@ -124,6 +122,10 @@ fn targets() {
 
 #[test]
 fn parameters_by_name() {
+    let covered = |name: &str| {
+        let text = format!("/?a=1&{name}=b");
+        target(text.as_bytes()) == format!("/?a=1&{name}=[redacted]").as_bytes()
+    };
     for name in [
         "session",
         "session_id",
@@ -150,8 +152,24 @@ fn parameters_by_name() {
         "authkey",
         "sas",
     ] {
-        let text = format!("/?a=1&{name}=b");
-        check(&target(text.as_bytes()), &format!("/?a=1&{name}=[redacted]"));
+        assert!(covered(name), "{name}");
+    }
+    for name in [
+        "account_sid",
+        "CallSid",
+        "zodiac_sign",
+        "pinned",
+        "assertions",
+        "possessed",
+        "design",
+        "hash",
+        "id",
+        "event",
+        "nonce",
+        "state",
+        "ticket",
+    ] {
+        assert!(!covered(name), "{name}");
     }
 }
 
