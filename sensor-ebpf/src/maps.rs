@@ -1,7 +1,7 @@
 //! Every map: key, value, who writes, who reads, how large, and what happens when it is full.
 //!
 //! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when
-//! it loads the programs; all but `RECENT`, `RINGS`, `SKIPS` and `LAST_LOGGED` are pinned and outlive
+//! it loads the programs; all but `RECENT`, `RINGS`, `WRITTEN`, `SKIPS` and `LAST_LOGGED` are pinned and outlive
 //! it.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
@@ -92,6 +92,11 @@ const TEMPLATE_BYTES: usize = 64 << 10;
 /// last part of it takes small samples alone.
 #[btf_map]
 pub(crate) static RINGS: ArrayOfMaps<Ring, MAX_SHARDS> = ArrayOfMaps::new();
+
+/// Octets that a processor has written to rings since it last looked how full one is, at index 0. The
+/// programs write.
+#[map]
+pub(crate) static WRITTEN: PerCpuArray<u64> = PerCpuArray::with_max_entries(ONE, 0);
 
 /// Direction of a connection -> sequence number before which the agent needs no payload. The agent
 /// writes, the programs remove what is behind; the least recently used is evicted, whose payload is

@@ -6,7 +6,7 @@
     reason = "a ring is asked for its fill, and a global read, through pointers"
 )]
 
-use core::ptr;
+use core::{mem, ptr};
 
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::bpf_ringbuf_query;
@@ -32,6 +32,14 @@ static RING_BYTES: u64 = 0;
 /// What a ring is asked for: octets not yet read (`BPF_RB_AVAIL_DATA` of Linux,
 /// include/uapi/linux/bpf.h).
 const USED: u64 = 0;
+
+/// What submits a record takes to wake the ring's reader, or not to.
+const WAKE_UP: u64 = BPF_RB_FORCE_WAKEUP as u64;
+const NO_WAKE_UP: u64 = BPF_RB_NO_WAKEUP as u64;
+
+/// Looks at a ring while as much is written as its reader is woken for. What some dozens of processors
+/// write between their looks is then still a fraction of the ring.
+const LOOKS: u64 = 16;
 
 /// Octets that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
 const HEADER: usize = 8;
@@ -63,8 +71,20 @@ pub(crate) fn is_crowded(ring: &Ring) -> bool {
 /// agent looks by itself after a while: a wake-up costs it, and the packet, more than the record does.
 #[inline(always)]
 pub(crate) fn wake_up(ring: &Ring, octets: usize) -> u64 {
-    let is_due = abi::is_due((octets + HEADER) as u64, used(ring), size());
-    u64::from(if is_due { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP })
+    if is_due(ring, (octets + HEADER) as u64) { WAKE_UP } else { NO_WAKE_UP }
+}
+
+/// Asks the ring how full it is only once in a while, for that is a call.
+#[inline(always)]
+fn is_due(ring: &Ring, record: u64) -> bool {
+    let Some(written) = maps::WRITTEN.get_ptr_mut(0) else { return false };
+    // SAFETY: the value is this processor's own, and the programs run with softirqs off.
+    let written = unsafe { &mut *written };
+    *written += record;
+    if *written < abi::wakes_at(size()) / LOOKS {
+        return false;
+    }
+    abi::is_due(mem::take(written), used(ring), size())
 }
 
 #[inline(always)]

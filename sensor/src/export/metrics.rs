@@ -136,6 +136,11 @@ fn agent(page: &Page, snapshot: &Snapshot) -> Result<()> {
         &[],
         [(vec![], u64::from(snapshot.sampling.configured))],
     )?;
+    decisions(page, snapshot)
+}
+
+/// What was found, and what was decided on it.
+fn decisions(page: &Page, snapshot: &Snapshot) -> Result<()> {
     page.gauge("bans", "Bans in force or simulated.", &[], [(vec![], snapshot.bans.active)])?;
     page.gauge(
         "protected_prefixes",
