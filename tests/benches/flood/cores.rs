@@ -2,10 +2,10 @@
 //!
 //! It must not know what is measured.
 
-use std::fs;
 use std::panic::resume_unwind;
 use std::process::Command;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, hint, thread};
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -26,6 +26,28 @@ pub(crate) fn before_the_flood<T: Send>(work: impl FnOnce() -> T + Send) -> Resu
         Ok(work())
     };
     thread::scope(|scope| scope.spawn(prior).join()).unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Runs `work` while the receiving core is kept from idling by what any other thread comes before. A
+/// virtual machine hands an idle core back to its host and may wait milliseconds for it: the less
+/// time a receiver took, the slower it would look.
+pub(crate) fn awake<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let stop = AtomicBool::new(false);
+    let spin = || {
+        pin(Pid::from_raw(0), RECEIVING)?;
+        set("chrt", &["--idle", "--pid", "0"], gettid())?;
+        while !stop.load(Ordering::Relaxed) {
+            hint::spin_loop();
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let spinning = scope.spawn(spin);
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        let spun = spinning.join().unwrap_or_else(|panic| resume_unwind(panic));
+        spun.and(done)
+    })
 }
 
 pub(crate) fn pin(thread: Pid, core: usize) -> Result<()> {

@@ -7,7 +7,7 @@ use harness::load::{Load, Progress};
 use harness::network::SERVER_V4;
 use harness::server::LOCATIONS;
 
-use crate::cores::before_the_flood;
+use crate::cores::{awake, before_the_flood};
 use crate::stage::{PORT, Stage};
 
 /// Deliveries of a round: enough for a hundredth of them to be several.
@@ -35,7 +35,7 @@ pub(crate) fn during(stage: &Stage) -> Result<Honest> {
     };
     let client = &stage.network.clients[0].namespace;
     let deliver = || client.run(|| load.run(&Progress::default()));
-    let report = stage.during(|| before_the_flood(deliver)?)?;
+    let report = awake(|| stage.during(|| before_the_flood(deliver)?))?;
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
     let answered = report.latencies.len() as f64 / DELIVERIES as f64;
     let [p50, p99] = [50, 99].map(|percent| report.latency(percent).as_secs_f64());
