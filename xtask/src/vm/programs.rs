@@ -13,7 +13,7 @@ use crate::shell::{self, cargo, find_program, workspace};
 const TESTS: [&str; 6] = ["programs", "kernels", "attaching", "surfaces", "blocking", "doctor"];
 
 /// What the tests start.
-const TOOLS: [&str; 4] = ["busybox", "ip", "nginx", "tc"];
+const TOOLS: [&str; 5] = ["busybox", "ip", "nginx", "setpriv", "tc"];
 
 /// Builds them; where each is. The tests' names lose what cargo adds to them.
 pub(super) fn build() -> Result<Vec<PathBuf>> {
