@@ -6,7 +6,7 @@
 pub use address::Address;
 pub use ban::{BAN_COUNTERS, Ban, BanCount};
 pub use reason::Reason;
-pub use ring::{is_due, wakes_at};
+pub use ring::{RECORD_HEADER, is_due, wakes_at};
 pub use skip::{FlowKey, MAX_SKIP};
 pub use source::{SourceCounts, SourceKey, SourceState};
 

@@ -1,8 +1,8 @@
 //! Every map: key, value, who writes, who reads, how large, and what happens when it is full.
 //!
 //! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when
-//! it loads the programs; all but `RECENT`, `RINGS`, `WRITTEN`, `SKIPS` and `LAST_LOGGED` are pinned and outlive
-//! it.
+//! it loads the programs; all but `RECENT`, `RINGS`, `WRITTEN`, `SKIPS` and `LAST_LOGGED` are pinned
+//! and outlive it.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::btf_maps::{ArrayOfMaps, RingBuf};

@@ -41,9 +41,6 @@ const NO_WAKE_UP: u64 = BPF_RB_NO_WAKEUP as u64;
 /// write between their looks is then still a fraction of the ring.
 const LOOKS: u64 = 16;
 
-/// Octets that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
-const HEADER: usize = 8;
-
 /// All but one of so many parts of a ring are open to records of any size. That one holds a
 /// thousand small records in a ring of the usual size.
 const PARTS: u64 = 16;
@@ -71,7 +68,7 @@ pub(crate) fn is_crowded(ring: &Ring) -> bool {
 /// agent looks by itself after a while: a wake-up costs it, and the packet, more than the record does.
 #[inline(always)]
 pub(crate) fn wake_up(ring: &Ring, octets: usize) -> u64 {
-    if is_due(ring, (octets + HEADER) as u64) { WAKE_UP } else { NO_WAKE_UP }
+    if is_due(ring, (octets + abi::RECORD_HEADER) as u64) { WAKE_UP } else { NO_WAKE_UP }
 }
 
 /// Asks the ring how full it is only once in a while, for that is a call.

@@ -1,6 +1,10 @@
-//! When a ring's reader is woken: a rule that both ends of a ring rely on.
+//! What a record takes of a ring, and when its reader is woken: both ends of a ring rely on it.
 //!
 //! It must not know what is in a ring.
+
+/// Octets that the kernel puts before each record, and aligns records to (`BPF_RINGBUF_HDR_SZ` of Linux,
+/// include/uapi/linux/bpf.h).
+pub const RECORD_HEADER: usize = 8;
 
 /// The part of a ring that fills before its reader is woken. The others are for what arrives until it
 /// runs: at ten gigabits a second they last for six milliseconds in a ring of 8 MiB.
@@ -18,15 +22,15 @@ pub const fn wakes_at(ring: u64) -> u64 {
     if part < MOST { part } else { MOST }
 }
 
-/// Whether the reader of a ring of this many octets is woken for a record of so many, with which so many
-/// wait: where they pass the next multiple of [`wakes_at`]. A wake-up interrupts the processor, which
-/// costs as much as ten records or more, so one is not made for each; and one that was missed, because
-/// several processors wrote at once, is made up for by the next.
+/// Whether the reader of a ring of this many octets is woken where so many were written, with which so
+/// many wait: where they pass the next multiple of [`wakes_at`]. A wake-up interrupts the processor,
+/// which costs as much as ten records or more, so one is not made for each; and one that was missed,
+/// because several processors wrote at once, is made up for by the next.
 #[inline(always)]
 #[must_use]
-pub const fn is_due(record: u64, waiting: u64, ring: u64) -> bool {
+pub const fn is_due(written: u64, waiting: u64, ring: u64) -> bool {
     // A ring has a power of two of octets, and so has its part: the numbers differ in no lower bit.
-    waiting ^ waiting.wrapping_sub(record) >= wakes_at(ring)
+    waiting ^ waiting.wrapping_sub(written) >= wakes_at(ring)
 }
 
 #[cfg(test)]

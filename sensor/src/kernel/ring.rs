@@ -8,15 +8,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use aya::Ebpf;
 use aya::maps::{ArrayOfMaps, Map, MapData, MapType, RingBuf};
-use hooksensor_ebpf::abi::wakes_at;
+use hooksensor_ebpf::abi::{RECORD_HEADER, wakes_at};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 const RINGS: &str = "RINGS";
-
-/// Before each record the ring has a word of this size and aligns to it (Linux,
-/// kernel/bpf/ringbuf.c).
-const HEADER: usize = 8;
 
 /// A ring that the kernel programs write samples to.
 pub struct Ring {
@@ -62,7 +58,7 @@ impl Ring {
         let mut octets = 0;
         while octets < limit {
             let Some(record) = self.ring.next() else { break };
-            octets += record.len().next_multiple_of(HEADER) + HEADER;
+            octets += record.len().next_multiple_of(RECORD_HEADER) + RECORD_HEADER;
             sink(&record);
         }
         octets
