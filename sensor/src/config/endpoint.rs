@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::fields::{self, Port, SizeText};
 use super::secret::SecretRef;
 
+/// Octets of a body in a record: readers of logs take lines of some hundred KiB, and text that has to
+/// be escaped grows to six times its length.
+pub const MAX_RECORD_BODY: usize = 64 << 10;
+
 /// A named part of a watched port.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

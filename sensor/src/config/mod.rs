@@ -24,7 +24,7 @@ mod units;
 mod validate;
 
 pub use codes::StatusCodes;
-pub use endpoint::{Endpoint, PayloadCheck, UnknownMembers};
+pub use endpoint::{Endpoint, MAX_RECORD_BODY, PayloadCheck, UnknownMembers};
 pub use error::{ConfigError, Problem};
 pub use provider::{Algorithm, Encoding, KeyForm, Provider, Scheme, built_in_providers};
 pub use sample::sample;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hooksensor_ebpf::abi::{MAX_PORTS, MAX_SHARDS};
 
+use super::endpoint::MAX_RECORD_BODY;
 use super::provider::{Algorithm, Provider, built_in_providers};
 use super::settings::{Ban, Config, Http, Kernel, Limit, Output};
 use super::source::Source;
@@ -21,10 +22,6 @@ const MAX_PAYLOAD_BYTES: u32 = 65_535;
 const MAX_INTERFACE_NAME: usize = 15;
 /// Longest path of a unix socket: `sun_path` of the kernel without the final NUL.
 const MAX_SOCKET_PATH: usize = 107;
-/// Octets of a body in a record: readers of logs take lines of some hundred KiB, and text that has to
-/// be escaped grows to six times its length.
-const MAX_RECORD_BODY: usize = 64 << 10;
-
 /// Less reassembly memory than this could not hold the head of a single request beside others.
 const MIN_HTTP_MEMORY: usize = 1 << 20;
 /// A file of records smaller than this would be set aside every few records.

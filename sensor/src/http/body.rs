@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::allowance::{Allowance, Loan};
 use super::chunked::{Chunked, Turn};
-use super::options::MAX_SHOWN;
 use super::start_line::trim_ows;
 use super::{Anomaly, Body, BodyPolicy, Headers, Version};
+use crate::config::MAX_RECORD_BODY;
 
 /// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,7 +305,8 @@ impl Collector {
         }
         self.content.extend_from_slice(octets);
         if self.overflowed {
-            self.keep(MAX_SHOWN);
+            // A part checks nothing, and is at most shown.
+            self.keep(MAX_RECORD_BODY);
         }
     }
 

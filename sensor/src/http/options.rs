@@ -14,10 +14,6 @@ pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// at all stay below ten.
 pub(super) const MAX_PIPELINED: usize = 128;
 
-/// Octets that are kept of a body that is longer than what is kept whole: a part checks nothing, and
-/// is at most shown.
-pub(super) const MAX_SHOWN: usize = 64 * 1024;
-
 /// Octets of a body that nobody needs from which on it is worth saying so: a dozen full segments,
 /// of which the last few are under way before it is heard.
 pub(super) const WORTH_SKIPPING: u64 = 16 * 1024;
