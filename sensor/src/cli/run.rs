@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::log;
 use super::output::Failure;
 use crate::config::{Config, Overrides};
 use crate::pipeline;
-use clap::Args;
 
 /// The command line of the verb.
 #[derive(Debug, Args)]

@@ -277,10 +277,7 @@ impl ChokePoint {
     /// What is later by more than the time that is looked at was before the clock was set back; what
     /// is later by less may be of another shard, whose packets are ahead.
     fn check_budget(&mut self, now: Timestamp) -> Result<(), Refusal> {
-        self.recent.retain(|then| {
-            let apart = now.nanoseconds_since(*then).max(then.nanoseconds_since(now));
-            u128::from(apart) <= MINUTE.as_nanos()
-        });
+        self.recent.retain(|then| now.distance(*then) <= MINUTE);
         let most = self.policy.ban.per_minute;
         if self.recent.len() >= most as usize { Err(Refusal::Budget(most)) } else { Ok(()) }
     }
