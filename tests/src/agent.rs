@@ -19,10 +19,10 @@ use crate::namespace::Namespace;
 use crate::{eventually, patient};
 
 /// Loading the programs takes the verifier most of a second on a busy machine.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
 /// The agent drains what it has read before it ends.
-const STOP: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(30);
 
 /// Waiting for an HTTP endpoint on loopback.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,6 +5,8 @@
 use std::env::temp_dir;
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -12,11 +14,14 @@ use std::process::{Child, Command, Output};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::patient;
 
 /// Where `ip netns` keeps a file for each named namespace.
 const FOLDER: &str = "/run/netns";
@@ -26,6 +31,10 @@ const PINS: &str = "/sys/fs/bpf";
 
 /// Every name starts with this and the identifier of the process that made it.
 const PREFIX: &str = "hs";
+
+/// How long a connection that is dropped takes to be given up, and one that is not to be made: its SYN
+/// is sent again after a second, and on a busy machine the answer to that one may be the first.
+const CONNECT: Duration = Duration::from_secs(2);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 static LEFTOVERS: Once = Once::new();
@@ -87,6 +96,14 @@ impl Namespace {
         };
         thread::scope(|scope| scope.spawn(inside).join())
             .unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Opens a connection from inside to `target`. One whose packets are dropped times out.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered; within, why there is no connection.
+    pub fn connect(&self, target: SocketAddr) -> Result<io::Result<TcpStream>> {
+        self.run(|| TcpStream::connect_timeout(&target, patient(CONNECT)))
     }
 
     /// Starts a command inside, in a process group of its own: Ctrl-C reaches this process, which

@@ -12,7 +12,7 @@ use crate::eventually;
 use crate::namespace::Namespace;
 
 /// nginx listens within milliseconds; only a machine under load takes longer.
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(30);
 
 /// The paths the server knows and the status it answers there; anything else is 404.
 pub const LOCATIONS: [(&str, u16); 5] = [

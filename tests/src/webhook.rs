@@ -32,7 +32,7 @@ pub const BODY: &str =
     r#"{"ref":"refs/heads/main","before":"6113728f27ae82c7b1a177c8d03f9e96e0adf246"}"#;
 
 /// How long a record may take to be written after its exchange.
-const SETTLE: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// Part of a configuration: an endpoint of a provider, with a secret in a file or without one.
 #[must_use]

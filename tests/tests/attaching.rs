@@ -1,7 +1,7 @@
 //! Where the programs are attached, and what is left of them when they are no longer wanted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 use std::{fs, mem};
@@ -10,21 +10,18 @@ use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{NlOptions, TcAttachOptions, TcHandle, qdisc_add_clsact};
 use aya::programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs};
 use harness::agent::{Agent, Settings, binary};
+use harness::eventually;
 use harness::namespace::ip;
 use harness::network::{Network, SERVER_V4};
 use harness::server::Server;
-use harness::{eventually, patient};
 use hooksensor::config::{self, XdpMode};
 use hooksensor::kernel::Kernel;
 use nix::sys::signal::Signal;
 
 const PORT: u16 = 8080;
 
-/// How long a connection that is dropped takes to be given up.
-const CONNECT: Duration = Duration::from_millis(700);
-
 /// How long the agent takes to say in its log what it does.
-const SAID: Duration = Duration::from_secs(10);
+const SAID: Duration = Duration::from_secs(30);
 
 fn settings(network: &Network) -> Settings {
     Settings { enforce: true, stay_attached: true, ..Settings::new(network.interfaces(), PORT) }
@@ -33,7 +30,7 @@ fn settings(network: &Network) -> Settings {
 fn connects(network: &Network) -> bool {
     let target = SocketAddr::new(SERVER_V4.into(), PORT);
     let client = &network.clients[0].namespace;
-    client.run(|| TcpStream::connect_timeout(&target, patient(CONNECT))).unwrap().is_ok()
+    client.connect(target).unwrap().is_ok()
 }
 
 fn run<'a>(agent: &Agent<'a>, arguments: &[&str]) -> (bool, String) {

@@ -18,7 +18,7 @@ use serde_json::json;
 const PORT: u16 = 8080;
 
 /// How long a record may take to be written after its exchange.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// An ordinary user's identifier on every Linux system: nobody.
 const NOBODY: u32 = 65_534;

@@ -1,32 +1,29 @@
 //! What is blocked is dropped in the kernel, for as long as it should be and no wider.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::atomic::AtomicBool;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use harness::agent::{Agent, Settings, binary};
 use harness::curl::Delivery;
+use harness::eventually;
 use harness::flood::{Flood, Report};
 use harness::load::{Load, Progress};
 use harness::network::{Client, Network, SERVER_V4, SERVER_V6};
 use harness::server::{LOCATIONS, Server};
-use harness::{eventually, patient};
 use ipnet::IpNet;
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PORT: u16 = 8080;
 
 /// A port nobody listens on and nobody watches: the server's kernel refuses connections to it.
 const OTHER_PORT: u16 = 9;
 
-/// How long a connection that is dropped takes to be given up, and one that is not to be made.
-const CONNECT: Duration = Duration::from_millis(700);
-
 /// How long the agent may take for what it decides.
-const SETTLE: Duration = Duration::from_secs(8);
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// What became of an attempt to connect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +35,7 @@ enum Attempt {
 
 fn connect(client: &Client, address: impl Into<IpAddr>, port: u16) -> Attempt {
     let target = SocketAddr::new(address.into(), port);
-    match client.namespace.run(|| TcpStream::connect_timeout(&target, patient(CONNECT))).unwrap() {
+    match client.namespace.connect(target).unwrap() {
         Ok(_) => Attempt::Connected,
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Attempt::Refused,
         Err(_) => Attempt::Dropped,
@@ -63,8 +60,18 @@ fn verdicts(agent: &Agent<'_>, reason: &str) -> u64 {
 }
 
 fn flood(client: &Client, rate: u64, frames: u64) -> Report {
+    flood_until(client, rate, frames, &AtomicBool::new(false))
+}
+
+fn flood_until(client: &Client, rate: u64, frames: u64, stop: &AtomicBool) -> Report {
     let flood = Flood::new(client, SocketAddr::new(SERVER_V4.into(), PORT), rate);
-    client.namespace.run(|| flood.run(frames, &AtomicBool::new(false))).unwrap().unwrap()
+    client.namespace.run(|| flood.run(frames, stop)).unwrap().unwrap()
+}
+
+/// The records of decisions, once there is one.
+fn decisions(agent: &Agent<'_>) -> Vec<Value> {
+    let made = || agent.dataset("decision").ok().filter(|decisions| !decisions.is_empty());
+    eventually(SETTLE, "a decision", made).unwrap()
 }
 
 fn deliver(client: &Client, path: &str) -> u16 {
@@ -81,7 +88,7 @@ fn a_ban_in_simulation_only_counts() {
     assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Connected);
     assert!(verdicts(&agent, "would_drop_banned") > 0);
     assert_eq!(verdicts(&agent, "drop_banned"), 0);
-    let decisions = agent.dataset("decision").unwrap();
+    let decisions = decisions(&agent);
     assert_eq!(decisions[0]["event"]["action"], "would_ban", "{decisions:#?}");
     assert_eq!(decisions[0]["hooksensor"]["enforced"], json!(false));
 }
@@ -165,7 +172,7 @@ fn what_a_ban_dropped_is_listed_with_it() {
     ban(&agent, &banned.v4.to_string(), "10m");
     let listed = |agent: &Agent<'_>| {
         let listed = agent.done(&["decisions", "list", "-o", "json"]).unwrap();
-        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let listed: Value = serde_json::from_str(&listed).unwrap();
         let v4 = IpNet::from(IpAddr::from(banned.v4)).to_string();
         let found = listed.as_array().unwrap().iter().find(|one| one["target"] == v4).unwrap();
         ["packets", "bytes"].map(|name| found[name].as_u64().unwrap())
@@ -198,11 +205,11 @@ fn a_source_over_its_limit_is_held_to_it_at_once() {
     let limited = Settings { limit: Some((1_000, 1_000)), ..settings(&network, true) };
     let (_server, agent) = start(&network, &limited);
     let report = flood(&network.clients[0], 100_000, 50_000);
-    let dropped = verdicts(&agent, "drop_limited");
     // The burst, and a packet a millisecond, by a clock that moves in steps of one to ten.
     let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap() + 10;
-    assert!(report.sent - dropped <= allowed, "{dropped} of {report:?}");
-    assert!(report.sent - dropped >= 1_000, "{dropped} of {report:?}");
+    let passed = || report.sent - verdicts(&agent, "drop_limited");
+    eventually(SETTLE, "the rest is dropped", || (passed() <= allowed).then_some(())).unwrap();
+    assert!(passed() >= 1_000, "{} of {report:?}", passed());
 }
 
 #[test]
@@ -213,10 +220,13 @@ fn a_source_that_stays_over_its_limit_is_banned() {
     let (_server, agent) = start(&network, &limited);
     let client = &network.clients[0];
     assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Connected);
-    flood(client, 20_000, 80_000);
-    assert!(verdicts(&agent, "drop_banned") > 0, "{}", agent.log());
+    let banned = || {
+        flood(client, 20_000, 20_000);
+        (verdicts(&agent, "drop_banned") > 0).then_some(())
+    };
+    eventually(SETTLE, "it is banned", banned).unwrap();
     assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Dropped);
-    let decisions = agent.dataset("decision").unwrap();
+    let decisions = decisions(&agent);
     assert_eq!(decisions.len(), 1, "{decisions:#?}");
     assert_eq!(decisions[0]["event"]["action"], "ban");
     assert_eq!(decisions[0]["source"]["ip"], json!(client.v4));
@@ -252,10 +262,7 @@ fn failed_requests_ban_their_source_with_evidence() {
         assert_eq!(deliver(guessing, "/hooks/unauthorized"), 401);
         assert_eq!(deliver(honest, LOCATIONS[0].0), 200);
     }
-    let decisions = eventually(SETTLE, "a decision", || {
-        agent.dataset("decision").ok().filter(|decisions| !decisions.is_empty())
-    });
-    let decisions = decisions.unwrap();
+    let decisions = decisions(&agent);
     assert_eq!(decisions.len(), 1, "{decisions:#?}");
     assert_eq!(decisions[0]["source"]["ip"], json!(guessing.v4));
     let evidence = decisions[0]["hooksensor"]["evidence"].as_array().unwrap();
@@ -323,21 +330,24 @@ fn bans_outlive_a_killed_agent_and_no_longer() {
 /// programs of the other, does a banned packet pass.
 #[test]
 fn a_restart_lets_nothing_through() {
-    const FRAMES: u64 = 400_000;
     let network = Network::new(1).unwrap();
     let (_server, mut agent) = start(&network, &settings(&network, true));
     let banned = &network.clients[0];
     ban(&agent, &banned.v4.to_string(), "10m");
-    thread::scope(|scope| {
-        let flooding = scope.spawn(|| flood(banned, 100_000, FRAMES));
-        assert_eq!(agent.stop(Signal::SIGKILL).unwrap().code(), None);
-        agent.resume().unwrap();
-        assert!(!flooding.is_finished(), "the flood was over before the restart");
-        assert_eq!(flooding.join().unwrap().sent, FRAMES);
+    let restarted = AtomicBool::new(false);
+    let sent = thread::scope(|scope| {
+        let flooding = scope.spawn(|| flood_until(banned, 100_000, u64::MAX, &restarted));
+        let stopped = agent.stop(Signal::SIGKILL).map(|status| status.code());
+        let resumed = agent.resume();
+        restarted.store(true, Ordering::Relaxed);
+        assert_eq!(stopped.unwrap(), None);
+        resumed.unwrap();
+        flooding.join().unwrap().sent
     });
+    assert!(sent > 10_000, "the flood of {sent} began after the restart");
     let dropped = || verdicts(&agent, "drop_banned");
-    eventually(SETTLE, "all are counted", || (dropped() >= FRAMES).then_some(())).unwrap();
-    assert_eq!(dropped(), FRAMES);
+    eventually(SETTLE, "all are counted", || (dropped() >= sent).then_some(())).unwrap();
+    assert_eq!(dropped(), sent);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 const PORT: u16 = 8080;
 
 /// How long the agent may take to start, to record and to stop.
-const SETTLE: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// Hides this machine's own folders from the agent, which uses its default paths.
 const OWN_FOLDERS: &str = "mount -t tmpfs none /run && mount -t tmpfs none /var/log && \

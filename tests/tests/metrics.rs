@@ -19,7 +19,7 @@ use serde_json::json;
 const PORT: u16 = 8080;
 
 /// How long figures may take to be published.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(30);
 
 #[test]
 fn promtool_has_nothing_to_say() {

@@ -18,7 +18,7 @@ use serde_json::json;
 const PORT: u16 = 8080;
 
 /// How long a record or a figure may take.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// The agent's file of records, as the harness configures it.
 const RECORDS: &str = "deliveries.jsonl";

@@ -965,7 +965,8 @@ fn many_bans_are_put_in_force_at_once_and_what_does_not_fit_is_refused() {
     let started = Instant::now();
     let taken = programs.ban_all(&entries[..99_999]);
     let took = started.elapsed();
-    assert!(emulated() || took < Duration::from_secs(1), "{took:?}");
+    // A busy machine keeps this, and work that grows with the square of the bans does not.
+    assert!(took < patient(Duration::from_secs(10)), "{took:?}");
     assert!(taken.iter().all(Result::is_ok));
     programs.check("the first", &v4("10.0.0.0:1"), Reason::DropBanned);
     programs.check("the last", &v4("10.1.134.158:1"), Reason::DropBanned);

@@ -37,7 +37,7 @@ const LAST: &[u8] = b"that was all of it";
 const SHOWN: usize = 5;
 
 /// How long a connection that answers no more may stay open.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where records differ though they say the same: each observer has its own clock and name, and ids
 /// hold the time.

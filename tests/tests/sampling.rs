@@ -20,7 +20,7 @@ const PORT: u16 = 8080;
 const CLIENTS: u8 = 6;
 
 /// How long the rate may take to become coarser, and to come back: ten quiet seconds a halving.
-const COARSER: Duration = Duration::from_secs(20);
+const COARSER: Duration = Duration::from_secs(30);
 const BACK: Duration = Duration::from_secs(90);
 
 /// Bodies that no ring of the least size holds many of.

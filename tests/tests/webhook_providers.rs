@@ -138,7 +138,7 @@ fn a_proof_of_ownership_is_no_delivery() {
     sender.post(&github.path(), &github.headers, github.body.as_bytes()).unwrap();
     let count = || agent.metrics().unwrap().sum("hooksensor_deliveries_total", &[]);
     let counted = || Some(count()).filter(|count| *count > 0);
-    assert_eq!(harness::eventually(Duration::from_secs(5), "a delivery", counted).unwrap(), 1);
+    assert_eq!(harness::eventually(Duration::from_secs(30), "a delivery", counted).unwrap(), 1);
     let (_, token) = VERIFICATION.rsplit_once('=').unwrap();
     assert!(!format!("{records:?}").contains(token), "{records:#?}");
 }

@@ -16,7 +16,7 @@ use harness::webhook::{
 use nix::sys::signal::Signal;
 
 /// The state is saved every five seconds.
-const SAVED: Duration = Duration::from_secs(20);
+const SAVED: Duration = Duration::from_secs(30);
 
 fn start(network: &Network) -> (Server, Agent<'_>) {
     start_with(network, "")

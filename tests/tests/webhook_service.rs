@@ -53,7 +53,7 @@ fn our_own_failures_never_count_against_the_sender() {
         let broken = count("hooksensor_deliveries_total", &[("outcome", "broken")]);
         (broken == FAILED as u64).then_some(())
     };
-    harness::eventually(Duration::from_secs(5), "the figures", published).unwrap();
+    harness::eventually(Duration::from_secs(30), "the figures", published).unwrap();
     assert_eq!(count("hooksensor_deliveries_retried_total", &[]), FAILED as u64 / 2);
     let status = agent.done(&["status"]).unwrap();
     let shown = status.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
