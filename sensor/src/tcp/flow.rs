@@ -2,13 +2,16 @@
 //!
 //! It must not know other connections, nor when a connection is forgotten.
 
+mod delivery;
+mod waiting;
+
 use crate::capture::{Segment, TcpFlags, Timestamp};
 
 use super::assembler::Piece;
 use super::key::Key;
-use super::stream::{Blocker, Fin, Stream};
+use super::stream::{Fin, Stream};
 use super::successor::Doubtful;
-use super::{Counters, EventKind, Opening, Side};
+use super::{Counters, EventKind, Side};
 
 /// Receives the events of one connection, each with the time of the packet behind it.
 pub(super) trait Sink {
@@ -80,19 +83,6 @@ impl Flow {
         !self.announced && !self.streams.iter().all(|stream| stream.seen)
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        self.streams.iter().any(|stream| stream.held.is_some())
-    }
-
-    pub(super) fn is_over_limit(&self) -> bool {
-        self.streams.iter().filter_map(|s| s.held.as_ref()).any(|h| h.assembler.is_over_limit())
-    }
-
-    /// Octets of memory that waiting data takes.
-    pub(super) fn held_size(&self) -> usize {
-        self.streams.iter().filter_map(|s| s.held.as_ref()).map(|h| h.assembler.size()).sum()
-    }
-
     /// Takes a segment in and hands on what is in order.
     ///
     /// A reset ends nothing yet: it may be forged, or signed wrongly (RFC 5925), and then the peers
@@ -124,68 +114,6 @@ impl Flow {
         if !was_waiting {
             self.waiting_since = self.active;
         }
-    }
-
-    /// Gives up what blocks the streams until nothing is held any more.
-    pub(super) fn flush(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut impl Sink) {
-        while self.give_up(now, counters, sink) {}
-    }
-
-    /// Whether the octets that are waited for were received, so that nobody will send them again.
-    pub(super) fn is_lost(&self) -> bool {
-        match self.blocked() {
-            Some((side, Blocker::Hole(end))) => {
-                let stream = &self.streams[side.index()];
-                stream.acknowledged >= end || !self.streams[side.peer().index()].seen
-            }
-            Some((_, Blocker::Peer(_))) => true,
-            None => false,
-        }
-    }
-
-    /// Since when what is to be handed on next has been held; `None` when nothing is.
-    pub(super) fn held_since(&self) -> Option<Timestamp> {
-        let (side, _) = self.blocked()?;
-        let held = self.streams[side.index()].held.as_ref()?;
-        Some(held.assembler.first().map_or(self.active, |chunk| chunk.time.min(self.active)))
-    }
-
-    /// Declares what blocks a stream a gap; `false` when nothing is blocked.
-    pub(super) fn give_up(
-        &mut self,
-        now: Timestamp,
-        counters: &mut Counters,
-        sink: &mut impl Sink,
-    ) -> bool {
-        let Some((side, blocker)) = self.blocked() else { return false };
-        let (side, end) = match blocker {
-            Blocker::Hole(end) if self.is_incredible(side, end) => {
-                counters.implausible_segments += self.streams[side.index()].discard();
-                self.drain(now, counters, sink);
-                return true;
-            }
-            Blocker::Hole(end) => (side, end),
-            Blocker::Peer(end) => {
-                let first_held = self.streams[side.peer().index()].held_start().unwrap_or(end);
-                (side.peer(), end.min(first_held))
-            }
-        };
-        let stream = &mut self.streams[side.index()];
-        if stream.next + 1 == end && stream.held.is_none() {
-            // One number acknowledged beyond all that was sent is nearly always a FIN.
-            stream.next = end;
-            stream.fin_unseen = true;
-            if self.announced {
-                sink.event(now, EventKind::Finished { side });
-            }
-        } else if stream.next < end {
-            self.gap(side, end, now, counters, sink);
-        } else {
-            // Each side's held octets acknowledge the other's: no order can satisfy both.
-            self.streams[side.index()].forget_acknowledgement();
-        }
-        self.drain(now, counters, sink);
-        true
     }
 
     /// Learns where the streams start, as far as the segment tells.
@@ -319,152 +247,9 @@ impl Flow {
         }
     }
 
-    /// Whether `side` alone says that it sent something at `position`, farther than any window, and
-    /// its peer would have to say so too.
-    fn is_incredible(&self, side: Side, position: u64) -> bool {
-        self.streams[side.peer().index()].seen && self.streams[side.index()].is_incredible(position)
-    }
-
-    /// Hands on whatever the progress of either side has freed.
-    fn drain(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut impl Sink) {
-        loop {
-            let mut progress = false;
-            for side in [Side::Low, Side::High] {
-                while self.advance(side, now, counters, sink) {
-                    progress = true;
-                }
-            }
-            if !progress {
-                return;
-            }
-            self.waiting_since = self.active;
-        }
-    }
-
-    /// Hands on the first thing held on one side, if its turn has come.
-    fn advance(
-        &mut self,
-        side: Side,
-        now: Timestamp,
-        counters: &mut Counters,
-        sink: &mut impl Sink,
-    ) -> bool {
-        let peer_next = self.streams[side.peer().index()].next;
-        let stream = &mut self.streams[side.index()];
-        let next = stream.next;
-        let Some(held) = stream.held.as_mut() else { return false };
-        if let Some(chunk) = held.assembler.first() {
-            if chunk.start > next || chunk.acknowledged > peer_next {
-                return false;
-            }
-            let chunk = held.assembler.take_first().expect("a first chunk was there");
-            let piece = Piece {
-                start: chunk.start,
-                length: chunk.length,
-                octets: &chunk.octets,
-                skipped: chunk.skipped,
-                acknowledged: chunk.acknowledged,
-                time: chunk.time,
-                disputed: chunk.disputed,
-            };
-            self.deliver(side, piece.from(next), counters, sink);
-            return true;
-        }
-        match held.fin {
-            Some(fin) if fin.position > next || fin.acknowledged > peer_next => return false,
-            Some(_) => {
-                // A FIN takes a number of its own, so that its receipt can be acknowledged.
-                stream.next = next + 1;
-                stream.finished = true;
-                stream.held = None;
-                if self.announced {
-                    sink.event(now, EventKind::Finished { side });
-                }
-            }
-            None => stream.held = None,
-        }
-        true
-    }
-
-    fn deliver(
-        &mut self,
-        side: Side,
-        piece: Piece<'_>,
-        counters: &mut Counters,
-        sink: &mut impl Sink,
-    ) {
-        self.announce(sink);
-        let stream = &mut self.streams[side.index()];
-        stream.next += piece.octets.len() as u64;
-        stream.fin_unseen = false;
-        counters.delivered_octets += piece.octets.len() as u64;
-        if !piece.octets.is_empty() {
-            let Piece { start: position, acknowledged, octets, time, disputed, .. } = piece;
-            sink.event(time, EventKind::Data { side, position, acknowledged, octets, disputed });
-        }
-        if piece.length > piece.octets.len() as u64 {
-            let (position, length) = self.pass(side, piece.end(), sink);
-            if piece.skipped {
-                counters.skipped_octets += length;
-                sink.event(piece.time, EventKind::Skipped { side, position, length });
-            } else {
-                lose(side, position, length, piece.time, counters, sink);
-            }
-        }
-    }
-
-    /// Moves a stream to `end` over octets that will not come.
-    fn gap(
-        &mut self,
-        side: Side,
-        end: u64,
-        time: Timestamp,
-        counters: &mut Counters,
-        sink: &mut impl Sink,
-    ) {
-        let (position, length) = self.pass(side, end, sink);
-        self.streams[side.index()].fin_unseen = true;
-        lose(side, position, length, time, counters, sink);
-    }
-
-    /// Moves a stream to `end`; from where, and how far.
-    fn pass(&mut self, side: Side, end: u64, sink: &mut impl Sink) -> (u64, u64) {
-        self.announce(sink);
-        let stream = &mut self.streams[side.index()];
-        let position = std::mem::replace(&mut stream.next, end);
-        (position, end - position)
-    }
-
     /// The sequence number of a position in a stream.
     pub(super) fn sequence(&self, side: Side, position: u64) -> Option<u32> {
         self.streams[side.index()].sequence(position)
-    }
-
-    fn announce(&mut self, sink: &mut impl Sink) {
-        if self.announced {
-            return;
-        }
-        self.announced = true;
-        let opening = Opening {
-            time: self.opened,
-            addresses: self.key.endpoints(),
-            initiator: self.initiator,
-            vlan: self.vlan,
-            interface: self.interface,
-            sampling: self.sampling,
-        };
-        sink.event(self.opened, EventKind::Opened(opening));
-    }
-
-    /// The blocked side to settle first, and what blocks it: a hole before an acknowledgement, since
-    /// filling it may satisfy the acknowledgement too.
-    fn blocked(&self) -> Option<(Side, Blocker)> {
-        let blockers = [Side::Low, Side::High]
-            .map(|side| self.streams[side.index()].blocker().map(|blocker| (side, blocker)));
-        match blockers {
-            [Some((_, Blocker::Peer(_))), Some(hole @ (_, Blocker::Hole(_)))] => Some(hole),
-            [low, high] => low.or(high),
-        }
     }
 
     pub(super) fn is_announced(&self) -> bool {
@@ -475,18 +260,4 @@ impl Flow {
     pub(super) fn is_finished(&self) -> bool {
         self.streams.iter().all(|stream| stream.finished)
     }
-}
-
-/// Counts octets that were not captured and hands them on as a gap.
-fn lose(
-    side: Side,
-    position: u64,
-    length: u64,
-    time: Timestamp,
-    counters: &mut Counters,
-    sink: &mut impl Sink,
-) {
-    counters.gaps += 1;
-    counters.gap_octets += length;
-    sink.event(time, EventKind::Gap { side, position, length });
 }
