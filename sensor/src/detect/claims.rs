@@ -75,16 +75,16 @@ impl Claims {
         let source = delivery.exchange.client;
         let port = delivery.exchange.flow.destination.port();
         let time = started(&delivery.exchange);
-        for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
+        for (rule, claim, quiet) in RULES.iter().chain(&payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
             let key = (rule.id, About::Source(one_host(source)), port);
-            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
-            self.tell(key, quiet, finding, out);
+            let finding = Finding::new(*rule, time, source, port, reason, vec![delivery.id]);
+            self.tell(key, *quiet, finding, out);
         }
-        for (rule, claim) in RULES_OF_SETUP {
+        for (rule, claim) in &RULES_OF_SETUP {
             let Some(reason) = claim(delivery) else { continue };
             let key = (rule.id, About::Setup(place(delivery), reason.clone()), port);
-            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
+            let finding = Finding::new(*rule, time, source, port, reason, vec![delivery.id]);
             self.tell(key, QUIET_OF_SETUP, finding, out);
         }
     }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::common::{Common, Part};
 use super::fields::{Ecs, Encoded, Event, Hexadecimal, Id, Related, Shown, Text, Word};
-use super::headers::shown_value;
+use super::headers::{HeaderFields, shown_value};
 use super::http::{Http, Url, UserAgent, domain};
 use super::moment::Time;
 use super::payload::{PayloadFields, SchemaFields};
@@ -36,13 +36,19 @@ pub(super) struct DeliveryRecord<'a> {
 }
 
 impl<'a> DeliveryRecord<'a> {
-    pub(super) fn new(delivery: &'a Delivery, common: &'a Common) -> Self {
+    /// Of `delivery`, whose request has these header fields, over a connection that has this in
+    /// common.
+    pub(super) fn new(
+        delivery: &'a Delivery,
+        headers: Option<HeaderFields<'a>>,
+        common: &'a Common,
+    ) -> Self {
         let exchange = &*delivery.exchange;
         let request = exchange.request.as_ref();
-        let http = Http::new(delivery);
+        let http = Http::new(delivery, headers);
         let agent = request
             .and_then(|request| shown_value(&request.headers, "user-agent", &delivery.roles));
-        let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
+        let cut = headers.is_some_and(|headers| headers.is_cut);
         let target = request.map(|request| Target::parse(&request.method, &request.target));
         let host = request.zip(target).and_then(|(request, target)| domain(request, target));
         Self {

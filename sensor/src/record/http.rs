@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::fields::{Text, Word};
+use super::fields::{Encoded, Text, Word};
 use super::headers::{HeaderFields, shown_value};
 use super::redact;
 use crate::http::{Exchange, Request, Response, Version};
@@ -18,20 +18,23 @@ pub(super) struct Http<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<VersionText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<HttpRequest<'a>>,
+    request: Option<HttpRequest<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response: Option<HttpResponse>,
 }
 
 impl<'a> Http<'a> {
-    pub(super) fn new(delivery: &'a Delivery) -> Self {
+    pub(super) fn new(delivery: &'a Delivery, headers: Option<HeaderFields<'a>>) -> Self {
         let Exchange { request, response, .. } = &*delivery.exchange;
         let version = request.as_ref().map(|request| request.version);
         let version = version.or_else(|| response.as_ref().map(|response| response.version));
         let version = version.filter(|version| *version != Version::UNREADABLE);
         Self {
             version: version.map(VersionText),
-            request: request.as_ref().map(|request| HttpRequest::new(request, delivery)),
+            request: request
+                .as_ref()
+                .zip(headers)
+                .map(|(request, headers)| HttpRequest::new(request, headers, delivery)),
             response: response.as_ref().map(HttpResponse::new),
         }
     }
@@ -59,18 +62,18 @@ pub(super) struct HttpRequest<'a> {
     referrer: Option<Text<'a>>,
     bytes: u64,
     body: BodyBytes,
-    pub(super) headers: HeaderFields<'a>,
+    headers: Encoded<'a>,
 }
 
 impl<'a> HttpRequest<'a> {
-    fn new(request: &'a Request, delivery: &'a Delivery) -> Self {
+    fn new(request: &'a Request, headers: HeaderFields<'a>, delivery: &'a Delivery) -> Self {
         Self {
             id: delivery.request_id.as_deref(),
             method: Text::from(&*request.method),
             referrer: shown_value(&request.headers, "referer", &delivery.roles),
             bytes: request.wire_bytes,
             body: BodyBytes { bytes: request.body.bytes },
-            headers: HeaderFields::new(&request.headers, &delivery.roles),
+            headers: headers.fields,
         }
     }
 }

@@ -20,6 +20,7 @@ mod headers;
 mod http;
 mod json;
 mod moment;
+mod names;
 mod network;
 mod payload;
 mod recorder;
