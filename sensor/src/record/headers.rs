@@ -64,7 +64,7 @@ impl HeaderEncoder {
             if !is_after {
                 let separator = if object.len() > 1 { &b","[..] } else { b"" };
                 object.extend_from_slice(separator);
-                object.extend_from_slice(&known.member);
+                known.write_name(object);
             }
             match (is_after, is_before) {
                 (true, _) => {}
@@ -74,7 +74,7 @@ impl HeaderEncoder {
                     let shown = same.map(|(_, value)| Text(known.shown(value).0));
                     write_line(&shown.collect::<Vec<_>>(), object);
                 }
-                (false, false) => write_line(&Text(known.shown(value).0), object),
+                (false, false) => known.write_value(value, object),
             }
             is_cut |= value.len() > SHORT_VALUE_BYTES && known.shown(value).1;
         }

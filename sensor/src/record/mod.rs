@@ -25,6 +25,7 @@ mod network;
 mod payload;
 mod recorder;
 mod redact;
+mod urls;
 
 pub use json::write_line;
 pub use recorder::Recorder;

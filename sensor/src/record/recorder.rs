@@ -10,6 +10,7 @@ use super::connection::ConnectionRecord;
 use super::delivery::DeliveryRecord;
 use super::headers::HeaderEncoder;
 use super::json::write_line;
+use super::urls::Urls;
 use crate::http::Opaque;
 use crate::webhook::Delivery;
 
@@ -19,6 +20,7 @@ pub struct Recorder {
     observer: Arc<Observer>,
     connections: Connections,
     headers: HeaderEncoder,
+    urls: Urls,
     line: Vec<u8>,
 }
 
@@ -26,8 +28,13 @@ impl Recorder {
     /// For records of `observer`.
     #[must_use]
     pub fn new(observer: Arc<Observer>) -> Self {
-        let (connections, headers) = (Connections::default(), HeaderEncoder::default());
-        Self { observer, connections, headers, line: Vec::new() }
+        Self {
+            observer,
+            connections: Connections::default(),
+            headers: HeaderEncoder::default(),
+            urls: Urls::default(),
+            line: Vec::new(),
+        }
     }
 
     /// The record of a delivery, as a line without its ending.
@@ -36,8 +43,9 @@ impl Recorder {
         let common = self.connections.common(&exchange.flow, exchange.client, &self.observer);
         let request = exchange.request.as_ref();
         let headers = request.map(|one| self.headers.encode(&one.headers, &delivery.roles));
+        let place = request.map(|one| self.urls.of(one));
         self.line.clear();
-        write_line(&DeliveryRecord::new(delivery, headers, common), &mut self.line);
+        write_line(&DeliveryRecord::new(delivery, headers, place, common), &mut self.line);
         &self.line
     }
 
