@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let terms = Terms { url: &url, subscription, others: &secrets, diagnose: true };
     let trial = Trial { table: &table, provider, secrets: &secrets, message, terms };
     let check = Check::new(provider, &secrets);
-    let sent = arguments.at.map(moment_of).or(request.sent);
+    let sent = arguments.at.map(super::moment).or(request.sent);
     let now = moment(sent, &check, provider, &message, terms);
     let result = check.judge(provider, &message, now, terms);
     let result = result.map(|result| trial.unless_cut(result, request.is_cut));
@@ -260,10 +260,6 @@ fn url(
     let url = format!("https://{host}{}", request.target);
     notes.push(format!("The URL that the provider called is taken for {url}; --url says another."));
     url
-}
-
-fn moment_of(at: jiff::Timestamp) -> Timestamp {
-    Timestamp(u64::try_from(at.as_nanosecond()).unwrap_or_default())
 }
 
 /// When the request was sent: as told, or as captured, or else when it was signed, so that age alone does not spoil

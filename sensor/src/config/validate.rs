@@ -75,6 +75,9 @@ pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     if !config.state_dir.as_os_str().is_empty() {
         check.absolute(&config.state_dir, "state_dir");
     }
+    for (index, path) in config.network_lists.iter().enumerate() {
+        check.absolute(path, &format!("network_lists[{index}]"));
+    }
     check.socket(&config.control.socket);
     let metrics = &config.metrics;
     check.that(metrics.listen.ip().is_loopback() || metrics.allow_remote, "metrics.listen", || {
