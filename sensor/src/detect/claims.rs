@@ -64,7 +64,7 @@ enum About {
     /// All addresses that one host may have: otherwise a /64 of them would be told of one by one.
     Source(IpNet),
     /// How a receiver is set up, in these words: no source can make it worth telling again.
-    Setup(Place, String),
+    Setup(Option<Place>, String),
 }
 
 impl Claims {
@@ -75,18 +75,15 @@ impl Claims {
     pub(super) fn look(&mut self, delivery: &Delivery, out: &mut impl FnMut(Finding)) {
         let source = delivery.exchange.client;
         let port = delivery.exchange.flow.destination.port();
-        let time = started(&delivery.exchange);
         for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
             let key = (rule.id, About::Source(one_host(source)), port);
-            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
-            self.tell(key, quiet, finding, out);
+            self.tell(key, quiet, Finding::about(delivery, rule, reason), out);
         }
         for (rule, claim) in RULES_OF_SETUP {
             let Some(reason) = claim(delivery) else { continue };
-            let key = (rule.id, About::Setup(place(delivery), reason.clone()), port);
-            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
-            self.tell(key, QUIET_OF_SETUP, finding, out);
+            let key = (rule.id, About::Setup(Place::of(delivery), reason.clone()), port);
+            self.tell(key, QUIET_OF_SETUP, Finding::about(delivery, rule, reason), out);
         }
     }
 
@@ -187,13 +184,6 @@ fn misplaced(delivery: &Delivery) -> Option<String> {
     })
 }
 
-/// Where it went, and whose it says it is; no endpoint is an empty name.
-fn place(delivery: &Delivery) -> Place {
-    let endpoint = delivery.endpoint.as_ref().map(|endpoint| endpoint.name.clone());
-    let provider = provider(delivery).to_owned();
-    Place { endpoint: endpoint.unwrap_or_default(), provider }
-}
-
 /// Whether the application took a delivery that everybody on the way could read and, where it is
 /// not signed, change. What a trusted proxy passed on may have come to that one by TLS. Anybody can
 /// name a provider to any path, so that it has to go to an endpoint, or prove itself.
@@ -247,6 +237,9 @@ mod tests {
         let rules: Vec<_> = found.iter().map(|finding| finding.rule.id).collect();
         assert_eq!(rules, expected, "{lines}");
         assert!(found.iter().all(|finding| finding.rule.consequence == Consequence::Alert));
+        let provider = delivery.provider.as_ref().unwrap().name.clone();
+        let place = Some(Place { endpoint: "hooks".to_owned(), provider });
+        assert!(found.iter().all(|finding| finding.place == place), "{found:?}");
         claims.look(&delivery, &mut |finding| panic!("{finding:?} is said twice"));
     }
 
