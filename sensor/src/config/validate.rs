@@ -324,6 +324,7 @@ impl Check {
 
     fn output(&mut self, output: &Output) {
         let file = &output.file;
+        self.absolute(&file.path, "output.file.path");
         self.that(file.path.file_name().is_some(), "output.file.path", || {
             format!("{:?} does not name a file; write a path that ends in a name", file.path)
         });
