@@ -45,6 +45,16 @@ pub struct Rule {
     pub consequence: Consequence,
 }
 
+impl Rule {
+    /// The rule of this name as it was in a version, if it is one whose findings may ban.
+    #[must_use]
+    pub fn that_bans(id: &str, version: u32) -> Option<Self> {
+        let rules = [failures::RULE, sustained::PROVEN];
+        let rule = rules.into_iter().find(|rule| rule.id == id)?;
+        Some(Self { version, ..rule })
+    }
+}
+
 /// What a finding calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consequence {
