@@ -130,12 +130,16 @@ fn converse(network: &Network, octets: &[u8]) {
 }
 
 /// Deliveries of every kind.
+///
+/// The addresses of one client may be two shards' business, and of what both were sent at once either
+/// may be told first: each address has a body of its own, so that none is a replay of the other's.
 fn deliver(network: &Network) {
     let [client, guessing] = &network.clients[..] else { panic!("two clients were asked for") };
     for address in [SERVER_V4.into(), SERVER_V6.into()] {
         let target = SocketAddr::new(address, PORT);
+        let body = BODY.replace("main", &address.to_string());
         for (path, status) in LOCATIONS {
-            let delivery = Delivery::new(target, path, &format!("{address}-{status}"), BODY);
+            let delivery = Delivery::new(target, path, &format!("{address}-{status}"), &body);
             assert_eq!(delivery.chunked().send(&client.namespace).unwrap(), status);
         }
     }
