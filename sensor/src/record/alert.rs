@@ -64,10 +64,12 @@ impl<'a> FindingRecord<'a> {
     }
 }
 
-/// `webhook.*` of a finding about a receiver.
+/// `webhook.*` of a finding about a receiver or a delivery; what is not known of it is absent.
 #[derive(Serialize)]
 struct Receiver<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     provider: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     endpoint: &'a str,
 }
 
