@@ -106,7 +106,7 @@ fn detach_says_what_it_may_not_look_at_and_what_it_did_not_look_at() {
     let output = network.server.output(detach.arg("--config").arg(agent.config())).unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(said.contains("CAP_BPF") && said.contains("as root"), "{said}");
+    assert!(said.contains("CAP_SYS_ADMIN") && said.contains("as root"), "{said}");
     let (pins, absent) = (network.server.pin_path(), network.server.pin_path().join("absent"));
     let config = agent.folder().join("other.toml");
     fs::write(&config, format!("[kernel]\npin_path = {absent:?}\n")).unwrap();

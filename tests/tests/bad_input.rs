@@ -143,7 +143,7 @@ fn without_rights_the_missing_ones_are_named() {
     let user = NOBODY.to_string();
     run.args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"]);
     run.arg(copy).arg("run").arg("--config").arg(agent.config());
-    check_failed(&network.server.output(&mut run).unwrap(), 1, &["CAP_BPF", "CAP_NET_ADMIN"]);
+    check_failed(&network.server.output(&mut run).unwrap(), 1, &["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]);
 }
 
 #[test]

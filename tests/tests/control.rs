@@ -1,7 +1,7 @@
 //! The verbs: what they print, what they refuse, and the code they end with.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
@@ -126,6 +126,20 @@ fn those_who_ask_and_do_not_read_keep_nobody_out() {
     let held: Vec<_> = (0..16).map(|_| ask()).collect();
     agent.done(&["status"]).unwrap();
     drop(held);
+}
+
+#[test]
+fn what_is_no_request_is_answered_too() {
+    let network = Network::new(1).unwrap();
+    let agent = start(&network);
+    let requests: [&[u8]; 4] = [b"status\n", b"{\"verb\":\"\xff\xfe\"}\n", b"\xff\n", b"\n"];
+    for request in requests {
+        let mut stream = UnixStream::connect(agent.folder().join("control.sock")).unwrap();
+        stream.write_all(request).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        assert!(reply.contains("the request cannot be read"), "{request:?}: {reply}");
+    }
 }
 
 #[test]

@@ -134,6 +134,23 @@ fn what_an_ordinary_user_is_not_told_is_unknown() {
     assert!(all.iter().all(|check| check["state"] != "problem"), "{checks:#}");
 }
 
+/// As a service whose capabilities are bounded to those that are said to be enough.
+#[test]
+fn what_a_bounded_service_has_is_enough() {
+    let network = Network::new(1).unwrap();
+    let mut agent = prepare(&network, network.interfaces());
+    // Only where there are links are those refused who may not look at them.
+    agent.resume().unwrap();
+    let mut doctor = Command::new("setpriv");
+    doctor.args(["--bounding-set", "-all,+net_admin,+sys_admin"]);
+    doctor.arg(binary().unwrap()).args(["doctor", "-o", "json", "--config"]).arg(agent.config());
+    let output = network.server.output(&mut doctor).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for subject in ["privileges", "kernel: links", "kernel: ring buffer", "kernel: tcx"] {
+        check(&report["checks"], subject, "good", "");
+    }
+}
+
 #[test]
 fn records_that_others_may_read_are_told_of() {
     let network = Network::new(1).unwrap();

@@ -88,3 +88,29 @@ fn a_source_whose_ban_is_in_force_is_not_told_of_again() {
     assert_eq!(count("hooksensor.delivery"), 150);
     assert_eq!((count("hooksensor.finding"), count("hooksensor.decision")), (1, 1));
 }
+
+#[test]
+fn who_says_github_is_held_against_the_list_that_is_shipped() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/networks/github.toml");
+    let tables = format!("network_lists = [{list:?}]\n{}", endpoint("hooks", "/", "github", None));
+    let clients = ["140.82.115.9", "198.51.100.7", "9.234.98.170"];
+    let exchange = |(second, client): (u64, &str)| Exchange {
+        second,
+        took: 0,
+        client: client.parse().unwrap(),
+        port: PORT,
+        request: "POST / HTTP/1.1\r\nX-GitHub-Event: push\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        response: "HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    };
+    let exchanges: Vec<_> = (1_793_500_000..).zip(clients).map(exchange).collect();
+    let records = replay(&exchanges, &[PORT], &tables).unwrap();
+    let findings: Vec<_> = records
+        .iter()
+        .filter(|record| text(record, "/event/dataset") == "hooksensor.finding")
+        .map(|one| {
+            ["/rule/id", "/source/ip", "/webhook/provider", "/webhook/endpoint"]
+                .map(|key| text(one, key))
+        })
+        .collect();
+    assert_eq!(findings, [["outside-provider-networks", "198.51.100.7", "github", "hooks"]]);
+}

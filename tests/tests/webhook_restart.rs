@@ -14,6 +14,7 @@ use harness::webhook::{
     BODY, BROKEN, PORT, WORKING, dataset, endpoint, github, post, secret_file, text,
 };
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 /// The state is saved every five seconds.
 const SAVED: Duration = Duration::from_secs(30);
@@ -114,4 +115,37 @@ fn what_payloads_look_like_is_known_after_a_restart() {
     assert_eq!(text(finding, "/rule/id"), "payload-shape", "{finding:#}");
     let octets = fs::read(agent.state_folder().join("state")).unwrap();
     assert!(!octets.windows(5).any(|part| part == b"three"), "a value was kept");
+}
+
+/// The kernel keeps a ban, and the state why it was made.
+#[test]
+fn a_ban_is_known_with_its_reason_after_a_restart() {
+    let network = Network::new(1).unwrap();
+    let settings = Settings { stay_attached: true, ..Settings::new(network.interfaces(), PORT) };
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let told = |agent: &Agent<'_>, index: usize| {
+        let listed = agent.done(&["decisions", "list", "-o", "json"]).unwrap();
+        let bans: Value = serde_json::from_str(&listed).unwrap();
+        ["origin", "reason"].map(|key| bans[index][key].as_str().unwrap().to_owned())
+    };
+    let ban = |agent: &Agent<'_>, target: &str, reason: &str| {
+        agent.done(&["ban", target, "--duration", "1h", "--reason", reason]).unwrap();
+    };
+    ban(&agent, "198.51.100.7", "tried \"doors\"");
+    for _ in 0..2 {
+        agent.stop(Signal::SIGTERM).unwrap();
+        agent.resume().unwrap();
+        assert_eq!(told(&agent, 0), ["operator", "tried \"doors\""]);
+    }
+    // What was saved before the kill is known after it.
+    let before = saves(&agent);
+    ban(&agent, "198.51.100.8", "tried windows");
+    eventually(SAVED, "a save", || (saves(&agent) > before).then_some(())).unwrap();
+    agent.stop(Signal::SIGKILL).unwrap();
+    agent.resume().unwrap();
+    assert_eq!(told(&agent, 1), ["operator", "tried windows"]);
+    agent.stop(Signal::SIGTERM).unwrap();
+    fs::remove_file(agent.state_folder().join("state")).unwrap();
+    agent.resume().unwrap();
+    assert_eq!(told(&agent, 0), ["restart", "in force at the start"]);
 }

@@ -29,6 +29,7 @@ pub use output::{Failure, Format};
 
 use crate::config::Control;
 use crate::control::{self, Reply, Request};
+use crate::time::Timestamp;
 
 /// Sees, records and blocks webhook traffic on this host.
 #[derive(Debug, Parser)]
@@ -122,6 +123,16 @@ impl Agent {
             reply => Ok(reply),
         }
     }
+}
+
+/// The moment at which the verb runs.
+fn now() -> Timestamp {
+    moment(jiff::Timestamp::now())
+}
+
+/// A moment as the stages have it; what was before the Unix epoch is at it.
+fn moment(at: jiff::Timestamp) -> Timestamp {
+    Timestamp(u64::try_from(at.as_nanosecond()).unwrap_or_default())
 }
 
 /// The reply was to another question than the one asked.

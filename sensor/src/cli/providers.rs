@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::output::{Failure, Format, json, print, table};
+use super::now;
+use super::output::{Failure, Format, json, print, say, table};
 use crate::config::{Config, Provider, format_duration};
 use crate::webhook::Table;
 
@@ -94,7 +95,7 @@ fn row(provider: &Provider) -> Vec<String> {
     };
     let networks = match provider.networks.len() {
         0 => String::from("-"),
-        count => format!("{count} as of {}", provider.networks_as_of),
+        count => format!("{count} as of {}{}", provider.networks_as_of, age(provider)),
     };
     vec![
         provider.name.clone(),
@@ -110,10 +111,22 @@ fn show(known: &Table, name: &str) -> Result<ExitCode, Failure> {
         Failure::usage(format!("{name:?} is not known; `hooksensor providers list` has all"))
     })?;
     let provider = Provider::clone(&known.providers()[index]);
+    if let Some(days) = provider.days_stale(now()) {
+        say(&format!(
+            "hooksensor: these networks are {days} days old, and providers move; renew them, or \
+             deliveries from new ones are told as from outside"
+        ));
+    }
     let config = Config { providers: vec![provider], ..Config::default() };
     let text = config.to_toml();
     let start = text.find("[[provider]]").unwrap_or_default();
     print(text[start..].trim_end())
+}
+
+/// What a list of networks makes doubtful that is old.
+fn age(provider: &Provider) -> String {
+    let days = provider.days_stale(now());
+    days.map_or_else(String::new, |days| format!(", {days} days old"))
 }
 
 fn test(known: &Table, fields: &[String]) -> Result<ExitCode, Failure> {

@@ -6,6 +6,7 @@ mod attempts;
 mod captured;
 mod har;
 mod request_file;
+mod which;
 mod wire;
 
 use std::fs;
@@ -16,8 +17,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use self::captured::Which;
 use self::request_file::RequestFile;
+use self::which::Which;
 use super::output::{Failure, Format, json, print};
 use crate::config::{Config, Part, Provider, SecretRef};
 use crate::http::Headers;
@@ -30,6 +31,13 @@ use crate::webhook::{Message, NoContent, Reason, Secret, Signature, Status, Tabl
 const ADVICE: &str = "Nothing that was tried makes it valid. Most often the secret is that of another \
                       endpoint, or of test instead of live mode, or the body was parsed and written \
                       anew before it was stored: keep it as it arrives, octet for octet.";
+/// The same where there is no signature.
+const NO_SIGNATURE: &str = "Either the sender has no secret for this endpoint, or a proxy or the tool \
+                            that stored the request left the header out.";
+/// The same where the signature is right and its time is not.
+const STALE: &str = "The signature itself is right. Either somebody sent the request again, which is \
+                     what its time is signed against, or it lay in a queue on the way, or the clock \
+                     of one side is off.";
 /// The same where the file has no body.
 const NO_BODY: &str = "The file has no body behind the empty line that ends the head. What is signed \
                        is the body as it arrives, octet for octet.";
@@ -45,8 +53,8 @@ pub(super) struct Arguments {
     /// pcapng). `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The request of a capture: its number, from 1, or the value of a header that names it, as
-    /// X-GitHub-Delivery; without it, the first of which a provider is told.
+    /// The request of a capture or of a HAR file: its number, from 1, or the value of a header that
+    /// names it, as X-GitHub-Delivery; without it, the first of which a provider is told.
     #[arg(long, value_name = "NUMBER|ID")]
     delivery: Option<String>,
     /// Where the secret is: `file:PATH`, `credential:NAME` or `env:NAME`. May be repeated.
@@ -64,8 +72,8 @@ pub(super) struct Arguments {
     /// What the provider calls the subscription, where its signature covers that.
     #[arg(long, value_name = "ID", default_value = "")]
     subscription: String,
-    /// When the request was sent, as 2026-11-01T12:00:00Z; without it, when it was captured,
-    /// or else when it says it was signed.
+    /// When the request was sent, as 2026-11-01T12:00:00Z; without it, when it was captured
+    /// or, by a HAR file, sent; else its age is not judged.
     #[arg(long, value_name = "TIME")]
     at: Option<jiff::Timestamp>,
     /// For people or for programs.
@@ -93,13 +101,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let terms = Terms { url: &url, subscription, others: &secrets, diagnose: true };
     let trial = Trial { table: &table, provider, secrets: &secrets, message, terms };
     let check = Check::new(provider, &secrets);
-    let sent = arguments.at.map(moment_of).or(request.sent);
+    let sent = arguments.at.map(super::moment).or(request.sent);
     let now = moment(sent, &check, provider, &message, terms);
     let result = check.judge(provider, &message, now, terms);
     let result = result.map(|result| trial.unless_cut(result, request.is_cut));
-    let steps = explain(&check, provider, &message, now, terms, result.as_ref());
-    let would_match = trial.would_match(result.as_ref());
-    let steps: Vec<_> = notes.into_iter().chain(steps).chain(would_match.iter().cloned()).collect();
+    let mut steps = notes;
+    steps.extend(explain(&check, provider, &message, sent, terms, result.as_ref()));
+    let would_match = result.as_ref().and_then(|result| trial.would_match(result));
+    steps.extend(would_match.iter().map(|how| format!("It would be valid {how}.")));
+    if would_match.is_none() {
+        steps.extend(result.as_ref().and_then(|result| trial.advice(result)).map(str::to_owned));
+    }
     let status = result.as_ref().map(|result| result.status);
     match arguments.output {
         Format::Human => print(&steps.join("\n"))?,
@@ -147,19 +159,26 @@ impl Trial<'_> {
         Signature { status: Status::Unverifiable, reason, ..result }
     }
 
-    /// What else would make it valid, or what to look at where nothing does.
-    fn would_match(&self, result: Option<&Signature>) -> Option<String> {
-        let result = result?;
+    /// What else would make it valid, in words that follow that.
+    fn would_match(&self, result: &Signature) -> Option<String> {
         let is_settled = matches!(result.status, Status::Valid | Status::Stale);
         if is_settled || matches!(result.reason, Some(Reason::WouldMatch(_))) {
             return None;
         }
-        let found = attempts::would_match(self);
-        let advice = || (result.reason == Some(Reason::Mismatch)).then(|| self.advice().to_owned());
-        found.map(|found| format!("It would be valid {found}.")).or_else(advice)
+        attempts::would_match(self)
     }
 
-    fn advice(&self) -> &'static str {
+    /// What to look at where nothing else would make it valid.
+    fn advice(&self, result: &Signature) -> Option<&'static str> {
+        match (result.status, &result.reason) {
+            (Status::Missing, _) => Some(NO_SIGNATURE),
+            (Status::Stale, _) => Some(STALE),
+            (_, Some(Reason::Mismatch)) => Some(self.advice_on_mismatch()),
+            _ => None,
+        }
+    }
+
+    fn advice_on_mismatch(&self) -> &'static str {
         let headers = self.message.headers;
         let content = self.message.content.unwrap_or_default();
         if content.is_empty() {
@@ -190,7 +209,10 @@ fn provider<'t>(
             Failure::usage(format!("{name:?} is not known; `hooksensor providers list` has all"))
         })?,
         None => table.told_by(&request.headers).ok_or_else(|| {
-            Failure::usage("no header tells the provider; name it with --provider")
+            Failure::usage(
+                "no header tells the provider; name it with --provider, as `hooksensor providers \
+                 list` has it",
+            )
         })?,
     };
     Ok(&table.providers()[index])
@@ -227,15 +249,11 @@ fn absolute(reference: &str) -> String {
 }
 
 fn request(arguments: &Arguments, octets: &[u8], table: &Table) -> Result<RequestFile, Failure> {
-    let which = arguments.delivery.as_deref();
+    let which = Which::new(arguments.delivery.as_deref());
     if captured::is_capture(octets) {
-        return captured::read(octets, Which::new(which), table).map_err(Failure::failed);
+        return captured::read(octets, which, table).map_err(Failure::failed);
     }
-    if which.is_some() {
-        return Err(Failure::usage("--delivery chooses from a capture, and this file is none"));
-    }
-    let wanted = |headers: &Headers| table.told_by(headers).is_some();
-    RequestFile::read(octets, wanted).map_err(Failure::failed)
+    RequestFile::read(octets, which, table).map_err(Failure::failed)
 }
 
 /// The URL that the provider called: as given, as the file has it, or else, where that is signed, as
@@ -260,10 +278,6 @@ fn url(
     let url = format!("https://{host}{}", request.target);
     notes.push(format!("The URL that the provider called is taken for {url}; --url says another."));
     url
-}
-
-fn moment_of(at: jiff::Timestamp) -> Timestamp {
-    Timestamp(u64::try_from(at.as_nanosecond()).unwrap_or_default())
 }
 
 /// When the request was sent: as told, or as captured, or else when it was signed, so that age alone does not spoil

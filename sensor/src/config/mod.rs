@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod fields;
 mod inherit;
+mod networks;
 mod provider;
 mod read;
 mod sample;
@@ -51,15 +52,17 @@ pub struct Overrides {
 }
 
 impl Config {
-    /// Reads the file at `path`.
+    /// Reads the file at `path`, and the lists of networks that it names.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or for everything in it that is refused.
+    /// When a file cannot be read, or for everything in it that is refused.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text, &path.display().to_string())
+        let mut config = Self::parse(&text, &path.display().to_string())?;
+        networks::add(&mut config.providers, &config.network_lists)?;
+        Ok(config)
     }
 
     /// Reads `text`, which problems call `name`.

@@ -169,6 +169,6 @@ fn collect_lines(table: &DeTable<'_>, path: &str, text: &str, lines: &mut BTreeM
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

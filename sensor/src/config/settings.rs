@@ -34,6 +34,9 @@ pub struct Config {
     /// The directory for what has to outlive a restart: which deliveries were seen, by hashes of
     /// their identifiers, and how often deliveries come. "" keeps nothing.
     pub state_dir: PathBuf,
+    /// Files of the networks that providers send from, apart because they move, for example
+    /// `["/etc/hooksensor/networks/github.toml"]`. Networks of a `[[provider]]` stand before them.
+    pub network_lists: Vec<PathBuf>,
     /// What happens in the kernel, and how much memory it may take there.
     pub kernel: Kernel,
     /// What a source may send. What is over that is dropped in the kernel at once.
@@ -67,6 +70,7 @@ impl Default for Config {
             interfaces: Vec::new(),
             ports: BTreeSet::new(),
             state_dir: "/var/lib/hooksensor".into(),
+            network_lists: Vec::new(),
             kernel: Kernel::default(),
             limit: Limit::default(),
             ban: Ban::default(),

@@ -75,6 +75,9 @@ pub(super) fn validate(config: &Config) -> Vec<Refusal> {
     if !config.state_dir.as_os_str().is_empty() {
         check.absolute(&config.state_dir, "state_dir");
     }
+    for (index, path) in config.network_lists.iter().enumerate() {
+        check.absolute(path, &format!("network_lists[{index}]"));
+    }
     check.socket(&config.control.socket);
     let metrics = &config.metrics;
     check.that(metrics.listen.ip().is_loopback() || metrics.allow_remote, "metrics.listen", || {
@@ -321,6 +324,7 @@ impl Check {
 
     fn output(&mut self, output: &Output) {
         let file = &output.file;
+        self.absolute(&file.path, "output.file.path");
         self.that(file.path.file_name().is_some(), "output.file.path", || {
             format!("{:?} does not name a file; write a path that ends in a name", file.path)
         });

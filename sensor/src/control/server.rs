@@ -104,10 +104,11 @@ async fn converse(stream: UnixStream, desk: Sender<Question>) {
 
 async fn answer(stream: UnixStream, desk: &Sender<Question>) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
-    let mut line = String::new();
+    // Octets, and not text, so that what is none is answered too.
+    let mut line = Vec::new();
     let mut reading = BufReader::new(reading.take(LONGEST_REQUEST));
-    timeout(PATIENCE, reading.read_line(&mut line)).await??;
-    let reply = match serde_json::from_str(&line) {
+    timeout(PATIENCE, reading.read_until(b'\n', &mut line)).await??;
+    let reply = match serde_json::from_slice(&line) {
         Ok(request) => put(request, desk).await,
         Err(error) => Reply::Failed(format!("the request cannot be read: {error}")),
     };

@@ -120,12 +120,10 @@ impl ChokePoint {
         &self.protected
     }
 
-    /// Takes note of a ban that was in force when the agent started.
-    pub fn adopt(&mut self, target: IpNet, scope: Scope, duration: Duration, now: Timestamp) {
-        let request =
-            Request { target, scope, duration, reason: String::from("in force at the start") };
-        let decision = self.decision(Action::Ban, request, Origin::Restart, Vec::new(), now);
-        self.active.insert(target, decision);
+    /// Takes note of a ban that was in force when the agent started, and of who had asked for it.
+    pub fn adopt(&mut self, ban: Request, origin: Origin, now: Timestamp) {
+        let decision = self.decision(Action::Ban, ban, origin, Vec::new(), now);
+        self.active.insert(decision.target, decision);
     }
 
     /// Judges a ban an operator asks for. Nothing is in force before [`commit`](Self::commit).

@@ -13,6 +13,7 @@ use lru::LruCache;
 use super::quota::Quota;
 use super::{Consequence, Finding, Place, REMEMBERED_SOURCES, Rule, payload};
 use crate::capture::Timestamp;
+use crate::config::Provider;
 use crate::net::{is_local, one_host};
 use crate::webhook::{Delivery, Replay, Status, Why, started};
 
@@ -20,7 +21,7 @@ const FORGED: Rule = rule("invalid-signature");
 const UNSIGNED: Rule = Rule { version: 2, ..rule("missing-signature") };
 const STALE: Rule = rule("stale-signature");
 const REPLAYED: Rule = rule("replayed-delivery");
-const ELSEWHERE: Rule = rule("outside-provider-networks");
+const ELSEWHERE: Rule = Rule { version: 2, ..rule("outside-provider-networks") };
 const MISPLACED: Rule = rule("unexpected-provider");
 const PLAINTEXT: Rule = rule("plaintext-delivery");
 
@@ -63,7 +64,7 @@ enum About {
     /// All addresses that one host may have: otherwise a /64 of them would be told of one by one.
     Source(IpNet),
     /// How a receiver is set up, in these words: no source can make it worth telling again.
-    Setup(Place, String),
+    Setup(Option<Place>, String),
 }
 
 impl Claims {
@@ -74,18 +75,15 @@ impl Claims {
     pub(super) fn look(&mut self, delivery: &Delivery, out: &mut impl FnMut(Finding)) {
         let source = delivery.exchange.client;
         let port = delivery.exchange.flow.destination.port();
-        let time = started(&delivery.exchange);
-        for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
+        for (rule, claim, quiet) in RULES.iter().chain(&payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
             let key = (rule.id, About::Source(one_host(source)), port);
-            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
-            self.tell(key, quiet, finding, out);
+            self.tell(key, *quiet, Finding::about(delivery, *rule, reason), out);
         }
-        for (rule, claim) in RULES_OF_SETUP {
+        for (rule, claim) in &RULES_OF_SETUP {
             let Some(reason) = claim(delivery) else { continue };
-            let key = (rule.id, About::Setup(place(delivery), reason.clone()), port);
-            let finding = Finding::new(rule, time, source, port, reason, vec![delivery.id]);
-            self.tell(key, QUIET_OF_SETUP, finding, out);
+            let key = (rule.id, About::Setup(Place::of(delivery), reason.clone()), port);
+            self.tell(key, QUIET_OF_SETUP, Finding::about(delivery, *rule, reason), out);
         }
     }
 
@@ -157,8 +155,21 @@ fn elsewhere(delivery: &Delivery) -> Option<String> {
     let is_inside = provider.networks.iter().any(|network| network.contains(&source));
     (!is_inside).then(|| {
         format!(
-            "says it is of {}, and comes from outside its networks as of {}",
-            provider.name, provider.networks_as_of
+            "says it is of {}, and comes from outside its networks as of {}{}",
+            provider.name,
+            provider.networks_as_of,
+            doubt(provider, started(&delivery.exchange))
+        )
+    })
+}
+
+/// What makes a list of networks a weak proof: providers move.
+fn doubt(provider: &Provider, time: Timestamp) -> String {
+    let days = provider.days_stale(time);
+    days.map_or_else(String::new, |days| {
+        format!(
+            ", a list that was {days} days old by then and may lack newer ones; renew it before \
+             you believe this"
         )
     })
 }
@@ -171,13 +182,6 @@ fn misplaced(delivery: &Delivery) -> Option<String> {
             told.name, endpoint.name, endpoint.provider
         )
     })
-}
-
-/// Where it went, and whose it says it is; no endpoint is an empty name.
-fn place(delivery: &Delivery) -> Place {
-    let endpoint = delivery.endpoint.as_ref().map(|endpoint| endpoint.name.clone());
-    let provider = provider(delivery).to_owned();
-    Place { endpoint: endpoint.unwrap_or_default(), provider }
 }
 
 /// Whether the application took a delivery that everybody on the way could read and, where it is
@@ -207,7 +211,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::config::Endpoint;
+    use crate::config::{Config, Endpoint};
+    use crate::webhook::Table;
     use crate::webhook::fixture::{deliver_to, exchange};
 
     /// The rules that a delivery breaks, sent from an address to an endpoint of GitHub's.
@@ -232,6 +237,9 @@ mod tests {
         let rules: Vec<_> = found.iter().map(|finding| finding.rule.id).collect();
         assert_eq!(rules, expected, "{lines}");
         assert!(found.iter().all(|finding| finding.rule.consequence == Consequence::Alert));
+        let provider = delivery.provider.as_ref().unwrap().name.clone();
+        let place = Some(Place { endpoint: "hooks".to_owned(), provider });
+        assert!(found.iter().all(|finding| finding.place == place), "{found:?}");
         claims.look(&delivery, &mut |finding| panic!("{finding:?} is said twice"));
     }
 
@@ -245,6 +253,40 @@ mod tests {
         check("X-GitHub-Event: push", home, &["missing-signature"]);
         check("X-GitHub-Event: ping", home, &["missing-signature"]);
         check("Stripe-Signature: t=1,v1=ab", away, &["missing-signature", "unexpected-provider"]);
+    }
+
+    #[test]
+    fn the_lists_that_are_shipped() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/networks");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let lists = ["github", "stripe"].map(|name| format!("{folder}/{name}.toml"));
+        std::fs::write(file.path(), format!("network_lists = {lists:?}")).unwrap();
+        let table = Table::new(&Config::load(file.path()).unwrap().providers);
+        let check = |line: &str, source: &str, day: &str, expected: &str| {
+            let noon: jiff::Timestamp = format!("{day}T12:00:00Z").parse().unwrap();
+            let mut exchange = exchange("/", line);
+            exchange.request.as_mut().unwrap().started =
+                Timestamp(u64::try_from(noon.as_nanosecond()).unwrap());
+            exchange.client = source.parse().unwrap();
+            let mut delivery = deliver_to(exchange, Vec::new());
+            let told = delivery.provider.as_mut().unwrap();
+            *told = Arc::clone(&table.providers()[table.position(&told.name).unwrap()]);
+            let said = elsewhere(&delivery).unwrap_or_default();
+            assert_eq!(said, expected, "{source} {day}");
+        };
+        let github = "X-GitHub-Event: push";
+        for inside in ["140.82.115.1", "9.234.98.190", "2a0a:a443::1", "10.1.2.3"] {
+            check(github, inside, "2026-10-08", "");
+        }
+        let outside = "says it is of github, and comes from outside its networks as of 2026-10-07";
+        check(github, "203.0.113.9", "2026-10-08", outside);
+        check(github, "203.0.113.9", "2027-01-05", outside);
+        let doubtful = "a list that was 91 days old by then and may lack newer ones; renew it \
+                        before you believe this";
+        check(github, "203.0.113.9", "2027-01-06", &format!("{outside}, {doubtful}"));
+        check("Stripe-Signature: t=1", "54.187.216.72", "2026-05-16", "");
+        let outside = "says it is of stripe, and comes from outside its networks as of 2026-05-15";
+        check("Stripe-Signature: t=1", "54.187.216.73", "2026-05-16", outside);
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::config::{self, StatusCodes};
 use crate::net::one_host;
 use crate::webhook::{Delivery, Status};
 
-const RULE: Rule = Rule { id: "failed-requests", version: 2, consequence: Consequence::Ban };
+pub(super) const RULE: Rule =
+    Rule { id: "failed-requests", version: 2, consequence: Consequence::Ban };
 
 /// Failures whose identifiers are kept as evidence; the count goes on beyond them.
 const EVIDENCE: usize = 100;

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::capture::Timestamp;
 use crate::config;
 use crate::id::event_id;
-use crate::webhook::Delivery;
+use crate::webhook::{Delivery, started};
 
 pub use level::{ANSWER_BOUNDS, Level, Times};
 pub use receiver::{Receiver, Receivers};
@@ -45,6 +45,16 @@ pub struct Rule {
     pub consequence: Consequence,
 }
 
+impl Rule {
+    /// The rule of this name as it was in a version, if it is one whose findings may ban.
+    #[must_use]
+    pub fn that_bans(id: &str, version: u32) -> Option<Self> {
+        let rules = [failures::RULE, sustained::PROVEN];
+        let rule = rules.into_iter().find(|rule| rule.id == id)?;
+        Some(Self { version, ..rule })
+    }
+}
+
 /// What a finding calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consequence {
@@ -66,7 +76,7 @@ pub struct Finding {
     /// The source it is about: the client, where trusted proxies stand between. A finding about
     /// a receiver of our own has none.
     pub source: Option<IpAddr>,
-    /// The receiver it is about.
+    /// The receiver it is about, or whose delivery it is about, as far as either is known.
     pub place: Option<Place>,
     /// The watched port it was seen on.
     pub port: u16,
@@ -76,7 +86,8 @@ pub struct Finding {
     pub evidence: Vec<Uuid>,
 }
 
-/// A receiver of webhooks: an endpoint, and one provider that sends there.
+/// A receiver of webhooks: an endpoint, and one provider that sends there. What is not known of a
+/// delivery's is empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The endpoint's name.
@@ -127,7 +138,20 @@ impl Detector {
     }
 }
 
+impl Place {
+    /// Where `delivery` went, and whose it says it is; `None` when neither is known.
+    fn of(delivery: &Delivery) -> Option<Self> {
+        let endpoint = delivery.endpoint.as_ref().map(|endpoint| endpoint.name.clone());
+        let provider = delivery.provider.as_ref().map(|provider| provider.name.clone());
+        (endpoint.is_some() || provider.is_some()).then(|| Self {
+            endpoint: endpoint.unwrap_or_default(),
+            provider: provider.unwrap_or_default(),
+        })
+    }
+}
+
 impl Finding {
+    /// A finding about a source.
     fn new(
         rule: Rule,
         time: Timestamp,
@@ -139,6 +163,14 @@ impl Finding {
         let seed = format!("finding {} {source} {port}", rule.id);
         let id = event_id(time, seed.as_bytes());
         Self { id, rule, time, source: Some(source), place: None, port, reason, evidence }
+    }
+
+    /// A finding about a delivery.
+    fn about(delivery: &Delivery, rule: Rule, reason: String) -> Self {
+        let exchange = &delivery.exchange;
+        let (time, port) = (started(exchange), exchange.flow.destination.port());
+        let found = Self::new(rule, time, exchange.client, port, reason, vec![delivery.id]);
+        Self { place: Place::of(delivery), ..found }
     }
 
     /// A finding about a receiver of our own.

@@ -14,7 +14,8 @@ use super::{Consequence, Finding, OverLimit, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
 use crate::config;
 
-const PROVEN: Rule = Rule { id: "sustained-flood", version: 2, consequence: Consequence::Ban };
+pub(super) const PROVEN: Rule =
+    Rule { id: "sustained-flood", version: 2, consequence: Consequence::Ban };
 
 /// Of a source that never completed a handshake. Anybody can put its address on a packet, so that a
 /// ban would do to an honest sender what the flood wants done to it.

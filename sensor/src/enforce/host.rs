@@ -1,16 +1,20 @@
 //! What this host must never ban: its own addresses, gateways, resolvers, and those who are
 //! logged in over SSH.
 //!
-//! It reads the host and decides nothing. What cannot be read is logged and left out.
+//! It must not know what is decided about any of them. What cannot be read is logged, and stays as
+//! it was last read: nobody may lose protection because of one failed read.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
+use anyhow::{Context as _, Result};
 use ipnet::IpNet;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
+use procfs::ProcError;
 use procfs::net::{TcpNetEntry, TcpState};
 
 use super::sessions::Sessions;
@@ -23,10 +27,25 @@ const ROUTES_V6: &str = "/proc/net/ipv6_route";
 /// `RTF_GATEWAY` (route.h).
 const ROUTE_BY_GATEWAY: u32 = 2;
 
+/// Addresses, and why each is protected.
+type Entries = Vec<(IpNet, Why)>;
+
 /// This host as it is looked at again and again.
 #[derive(Debug, Default)]
 pub struct Host {
+    addresses: Last<Entries>,
+    gateways_v4: Last<Entries>,
+    gateways_v6: Last<Entries>,
+    resolvers: Last<Entries>,
+    connected: Last<Vec<SocketAddr>>,
     sessions: Sessions,
+}
+
+/// What was read when it last could be.
+#[derive(Debug, Default)]
+struct Last<T> {
+    found: T,
+    is_failing: bool,
 }
 
 impl Host {
@@ -35,15 +54,32 @@ impl Host {
         let mut entries = configured(config);
         if config.protect.host {
             entries.extend(loopback());
-            entries.extend(own_addresses());
-            entries.extend(gateways_v4());
-            entries.extend(gateways_v6());
-            entries.extend(resolvers());
-            let connected = ssh_peers(&config.protect.ssh_ports);
-            let peers = self.sessions.update(&connected, Instant::now());
+            entries.extend_from_slice(self.addresses.after("addresses", own_addresses()));
+            entries.extend_from_slice(self.gateways_v4.after("IPv4 gateways", gateways_v4()));
+            entries.extend_from_slice(self.gateways_v6.after("IPv6 gateways", gateways_v6()));
+            entries.extend_from_slice(self.resolvers.after("name servers", resolvers()));
+            let connected = self.connected.after("SSH peers", ssh_peers(&config.protect.ssh_ports));
+            let peers = self.sessions.update(connected, Instant::now());
             entries.extend(peers.into_iter().map(|peer| (peer.into(), Why::SshPeer)));
         }
         Protected::new(entries)
+    }
+}
+
+impl<T> Last<T> {
+    /// What stands after `read`. A failure is told when it begins, and not each time again.
+    fn after(&mut self, what: &str, read: Result<T>) -> &T {
+        match read {
+            Ok(found) => *self = Self { found, is_failing: false },
+            Err(error) if !self.is_failing => {
+                tracing::warn!(
+                    "this host's {what} are protected as they were last read: {error:#}"
+                );
+                self.is_failing = true;
+            }
+            Err(_) => {}
+        }
+        &self.found
     }
 }
 
@@ -61,21 +97,15 @@ fn loopback() -> [(IpNet, Why); 2] {
     [(v4.into(), Why::Loopback), (IpAddr::from(Ipv6Addr::LOCALHOST).into(), Why::Loopback)]
 }
 
-fn own_addresses() -> Vec<(IpNet, Why)> {
-    let addresses = match getifaddrs() {
-        Ok(addresses) => addresses,
-        Err(error) => {
-            tracing::warn!(%error, "this host's own addresses are not protected: cannot list them");
-            return Vec::new();
-        }
-    };
-    addresses
+fn own_addresses() -> Result<Entries> {
+    let addresses = getifaddrs().context("cannot list them")?;
+    Ok(addresses
         .filter_map(|one| {
             let address = address_of(&one.address?)?;
             Some((address.into(), Why::OwnAddress(one.interface_name)))
         })
         .filter(|(net, _): &(IpNet, Why)| !net.addr().is_loopback())
-        .collect()
+        .collect())
 }
 
 fn address_of(address: &SockaddrStorage) -> Option<IpAddr> {
@@ -83,24 +113,22 @@ fn address_of(address: &SockaddrStorage) -> Option<IpAddr> {
     v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::from(address.ip())))
 }
 
-fn gateways_v4() -> Vec<(IpNet, Why)> {
-    match procfs::net::route() {
-        Ok(routes) => routes
-            .into_iter()
-            .filter(|route| !route.gateway.is_unspecified())
-            .map(|route| (IpAddr::from(route.gateway).into(), Why::Gateway(route.iface)))
-            .collect(),
-        Err(error) => {
-            tracing::warn!(%error, "IPv4 gateways are not protected: cannot read the routes");
-            Vec::new()
-        }
-    }
+fn gateways_v4() -> Result<Entries> {
+    let routes = procfs::net::route().context("cannot read the routes")?;
+    Ok(routes
+        .into_iter()
+        .filter(|route| !route.gateway.is_unspecified())
+        .map(|route| (IpAddr::from(route.gateway).into(), Why::Gateway(route.iface)))
+        .collect())
 }
 
-fn gateways_v6() -> Vec<(IpNet, Why)> {
-    // A host without IPv6 has no such file, and no gateways there.
-    let routes = fs::read_to_string(ROUTES_V6).unwrap_or_default();
-    routes.lines().filter_map(gateway_of_route).collect()
+fn gateways_v6() -> Result<Entries> {
+    let routes = match fs::read_to_string(ROUTES_V6) {
+        // A host without IPv6 has no such file, and no gateways there.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        routes => routes.with_context(|| format!("cannot read {ROUTES_V6}"))?,
+    };
+    Ok(routes.lines().filter_map(gateway_of_route).collect())
 }
 
 /// A line of `/proc/net/ipv6_route`: destination, its length, source, its length, next hop,
@@ -115,18 +143,10 @@ fn gateway_of_route(line: &str) -> Option<(IpNet, Why)> {
     Some((IpAddr::from(address).into(), Why::Gateway(interface.to_owned())))
 }
 
-fn resolvers() -> Vec<(IpNet, Why)> {
-    let text = match fs::read_to_string(RESOLVERS) {
-        Ok(text) => text,
-        Err(error) => {
-            tracing::warn!(%error, "name servers are not protected: cannot read {RESOLVERS}");
-            return Vec::new();
-        }
-    };
-    text.lines()
-        .filter_map(resolver_of_line)
-        .map(|address| (address.into(), Why::Resolver))
-        .collect()
+fn resolvers() -> Result<Entries> {
+    let text = fs::read_to_string(RESOLVERS).with_context(|| format!("cannot read {RESOLVERS}"))?;
+    let addresses = text.lines().filter_map(resolver_of_line);
+    Ok(addresses.map(|address| (address.into(), Why::Resolver)).collect())
 }
 
 /// The address of a `nameserver` line (resolv.conf(5)), without its zone.
@@ -138,23 +158,36 @@ fn resolver_of_line(line: &str) -> Option<IpAddr> {
     words.next()?.split('%').next()?.parse().ok()
 }
 
-fn ssh_peers(ports: &BTreeSet<u16>) -> Vec<SocketAddr> {
-    let connections = procfs::net::tcp().unwrap_or_else(|error| {
-        tracing::warn!(%error, "SSH peers are not protected: cannot read the connections");
-        Vec::new()
-    });
-    let connections = connections.into_iter().chain(procfs::net::tcp6().unwrap_or_default());
-    connections
+fn ssh_peers(ports: &BTreeSet<u16>) -> Result<Vec<SocketAddr>> {
+    let connections = procfs::net::tcp().context("cannot read the connections")?;
+    let connections_v6 = match procfs::net::tcp6() {
+        Err(ProcError::NotFound(_)) => Vec::new(),
+        connections => connections.context("cannot read the connections over IPv6")?,
+    };
+    Ok(connections
+        .into_iter()
+        .chain(connections_v6)
         .filter(|one: &TcpNetEntry| {
             one.state == TcpState::Established && ports.contains(&one.local_address.port())
         })
         .map(|one| one.remote_address)
-        .collect()
+        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_read_stays_as_it_was() {
+        let mut last = Last::<Vec<u8>>::default();
+        assert!(last.after("x", Err(anyhow::anyhow!("no"))).is_empty(), "nothing was read yet");
+        assert_eq!(last.after("x", Ok(vec![1, 2])), &[1, 2]);
+        assert_eq!(last.after("x", Err(anyhow::anyhow!("no"))), &[1, 2]);
+        assert!(last.is_failing);
+        assert_eq!(last.after("x", Ok(Vec::new())), &[0_u8; 0], "and goes when it is gone");
+        assert!(!last.is_failing);
+    }
 
     #[test]
     fn resolvers_are_read_as_the_resolver_reads_them() {

@@ -35,6 +35,19 @@ pub struct Enforcer {
     wall: Clock,
 }
 
+/// A ban that an earlier agent left in force.
+#[derive(Debug)]
+pub struct Inherited {
+    /// The addresses it covers.
+    pub target: IpNet,
+    /// What it covers on this host.
+    pub scope: Scope,
+    /// When it ends, in kernel time.
+    pub expires: u64,
+    /// How long it still holds.
+    pub rest: Duration,
+}
+
 impl Enforcer {
     /// Takes over the kernel side.
     #[must_use]
@@ -96,7 +109,7 @@ impl Enforcer {
     fn entry(&self, decision: &Decision, slots: &[(u32, u16)]) -> Entry {
         Entry {
             target: decision.target,
-            expires: self.clock.kernel(decision.expires_at()),
+            expires: self.expiry(decision),
             scope: scope_bits(&decision.scope, slots),
         }
     }
@@ -140,25 +153,35 @@ impl Enforcer {
         self.kernel.ban_count(target)
     }
 
-    /// The bans an earlier agent left in force, with what they cover and how long they still
-    /// hold; those that have expired since are taken out.
+    /// The bans an earlier agent left in force at `now`, by the clock of decisions; those that have
+    /// expired are taken out.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn take_over(&mut self) -> Result<Vec<(IpNet, Scope, Duration)>> {
+    pub fn take_over(&mut self, now: Timestamp) -> Result<Vec<Inherited>> {
         let slots = self.kernel.slots()?;
-        let now = self.clock.kernel(self.clock.now());
+        let now = self.clock.kernel(now);
         let mut in_force = Vec::new();
         for entry in self.kernel.bans()? {
             if entry.expires <= now {
                 self.lift(&entry.target)?;
                 continue;
             }
-            let rest = Duration::from_nanos(entry.expires - now);
-            in_force.push((entry.target, scope_of_bits(entry.scope, &slots), rest));
+            in_force.push(Inherited {
+                target: entry.target,
+                scope: scope_of_bits(entry.scope, &slots),
+                expires: entry.expires,
+                rest: Duration::from_nanos(entry.expires - now),
+            });
         }
         Ok(in_force)
+    }
+
+    /// When a ban ends, in kernel time.
+    #[must_use]
+    pub fn expiry(&self, decision: &Decision) -> u64 {
+        self.clock.kernel(decision.expires_at())
     }
 
     /// Now, by the clock of decisions.

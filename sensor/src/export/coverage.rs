@@ -55,6 +55,7 @@ mod tests {
                 port: *port,
                 endpoint: String::new(),
                 requests: named([("full", *full), ("gap", *gap)]),
+                ..Default::default()
             })
             .collect();
         let port = PortFigures { port: 80, requests, ..Default::default() };

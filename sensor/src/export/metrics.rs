@@ -316,6 +316,16 @@ fn coverage(page: &Page, snapshot: &Snapshot) -> Result<()> {
             })
         }),
     )?;
+    page.counter(
+        "signatures_total",
+        "Requests of senders that are known to sign, by endpoint and by the signature's status.",
+        &["port", "endpoint", "status"],
+        endpoints.iter().flat_map(|(port, one)| {
+            one.signatures.iter().map(move |(status, count)| {
+                (vec![port.as_str(), one.endpoint.as_str(), status.as_str()], *count)
+            })
+        }),
+    )?;
     let ports: Vec<_> = snapshot.coverage.iter().map(|one| (one.port.to_string(), one)).collect();
     page.gauge(
         "requests_unrecorded",

@@ -163,6 +163,8 @@ pub struct EndpointCoverage {
     pub endpoint: String,
     /// By coverage: `full`, or the gravest cause why not.
     pub requests: BTreeMap<String, u64>,
+    /// Those whose sender is known to sign, by the status of their signature.
+    pub signatures: BTreeMap<String, u64>,
 }
 
 /// What became of records.

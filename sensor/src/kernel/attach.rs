@@ -1,5 +1,7 @@
 //! Puts the programs on interfaces and keeps them there: links are pinned, and a restart replaces
 //! the program behind a pinned link in one step.
+//!
+//! It must not know what the programs do with a packet, nor which interfaces are wanted and why.
 
 use std::fs;
 use std::path::{Path, PathBuf};

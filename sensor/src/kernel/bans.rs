@@ -1,4 +1,6 @@
 //! Bans in the kernel's maps: exact addresses and prefixes, IPv4 and IPv6, behind one interface.
+//!
+//! It must not know why anybody is banned, nor who may be.
 
 use std::collections::BTreeSet;
 use std::iter;

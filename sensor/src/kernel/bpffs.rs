@@ -1,4 +1,6 @@
 //! The BPF file system: mounted where it is needed, and the directory that is this agent's alone.
+//!
+//! It must not know what is pinned there.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -63,19 +65,19 @@ impl PinDirectory {
         if path.starts_with(USUAL) {
             mount_usual()?;
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot create the pin directory {}", path.display()))?;
-        let kind = statfs(path).with_context(|| format!("cannot examine {}", path.display()))?;
-        if kind.filesystem_type() != BPFFS {
+        // Before anything is made, which would be left behind.
+        if file_system(path) != FileSystem::Mounted {
             bail!(
                 "{} is not on a BPF file system: mount one (mount -t bpf bpf {USUAL}), or set \
                  kernel.pin_path to a directory on one",
                 path.display()
             );
         }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot create the pin directory {}", path.display()))?;
         let lock = lock(path)?;
         let layout = path.join(layout);
         let clean_up = !layout.exists();
@@ -189,4 +191,17 @@ fn mount_usual() -> Result<()> {
     mount(Some("bpf"), usual, Some("bpf"), MsFlags::empty(), Some("mode=0700")).with_context(|| {
         format!("no BPF file system is mounted at {USUAL} and it could not be mounted; run: mount -t bpf bpf {USUAL}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_system_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = PinDirectory::open(&folder.path().join("a/b"), "v1").unwrap_err();
+        assert!(refusal.to_string().contains("is not on a BPF file system"), "{refusal}");
+        assert!(!folder.path().join("a").exists());
+    }
 }

@@ -1,4 +1,6 @@
 //! Kernel time as wall-clock time.
+//!
+//! It must not know what a moment is the moment of.
 
 use nix::time::{ClockId, clock_gettime};
 

@@ -1,4 +1,6 @@
 //! Loads the programs and takes over what an earlier agent left pinned.
+//!
+//! It must not know how a program is put on an interface, nor what stands in any map.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};

@@ -1,4 +1,6 @@
 //! The maps by their types: settings, protected prefixes and counters.
+//!
+//! It must not know when a setting changes, nor what a figure leads to.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

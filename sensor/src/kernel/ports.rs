@@ -1,4 +1,6 @@
 //! Which slot each watched port has. Slots outlive a restart, because bans name them.
+//!
+//! It must not know what is watched on a port.
 
 use std::collections::BTreeSet;
 

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::common::Common;
 use super::desk::{ConfigSource, Desk, DeskFigures};
+use super::grounds::{self, Grounds};
 use super::keys::know;
 use super::observer;
 use super::sampling::Sampling;
@@ -27,8 +28,8 @@ use super::state::State;
 use super::writer;
 use crate::config::{Config, Overrides};
 use crate::control::{self, Question, SocketGuard};
-use crate::decide::{ChokePoint, Decision, Policy};
-use crate::enforce::{Enforcer, Host};
+use crate::decide::{ChokePoint, Decision, Origin, Policy, Request};
+use crate::enforce::{Enforcer, Host, Inherited};
 use crate::kernel::{Attachment, Kernel, Totals, check_privileges};
 use crate::webhook::Knowledge;
 
@@ -120,7 +121,7 @@ fn begin(
     let attachments = enforcer.kernel().attach(&config.interfaces, config.kernel.xdp_mode)?;
     attachments.iter().for_each(announce);
     let mut host = Host::default();
-    let (choke_point, lifted) = prepare(&mut enforcer, &mut host, &config)?;
+    let (choke_point, lifted) = prepare(&mut enforcer, &mut host, &config, &state.grounds())?;
     let observer = Arc::new(observer::observer(&attachments));
     let config = Arc::new(config);
     let first = Update::new(&config, &knowledge, &observer, enforcer.kernel())?;
@@ -177,26 +178,34 @@ fn prepare(
     enforcer: &mut Enforcer,
     host: &mut Host,
     config: &Config,
+    grounds: &Grounds,
 ) -> Result<(ChokePoint, Vec<Decision>)> {
     let protected = host.protected(config);
     enforcer.protect(&protected)?;
     // The kernel forgets a ban together with the last of its ports.
-    let inherited = enforcer.take_over()?;
+    let now = enforcer.now();
+    let inherited = enforcer.take_over(now)?;
     enforcer.configure(config)?;
     let mut choke_point = ChokePoint::new(Policy::from(config), protected);
-    let now = enforcer.now();
-    for (target, scope, rest) in inherited {
+    for Inherited { target, scope, expires, rest } in inherited {
         let touched = choke_point.protected().touched_by(&target);
         if touched.is_some_and(|(_, why)| why.lifts_bans()) {
             tracing::warn!(%target, "a ban from before the start is lifted: it is protected now");
             enforcer.lift(&target)?;
         } else {
-            choke_point.adopt(target, scope, rest, now);
+            let (origin, reason) = grounds.of(&target, expires).unwrap_or_else(forgotten);
+            let ban = Request { target, scope, duration: rest, reason };
+            choke_point.adopt(ban, origin, now);
         }
     }
     let lifted = choke_point.set_policy(Policy::from(config), now);
     lifted.iter().for_each(|decision| choke_point.commit(decision));
     Ok((choke_point, lifted))
+}
+
+/// What is said of a ban that was in force at the start, and of which nothing else is known.
+fn forgotten() -> (Origin, String) {
+    (Origin::Restart, String::from("in force at the start"))
 }
 
 /// The requests of each port.
@@ -229,7 +238,8 @@ async fn reload_on_hangup(mut hangup: Signal, desk: mpsc::Sender<Question>) {
 /// Has the state saved, and detaches, unless the programs are to stay: then bans go on in the kernel
 /// until they expire.
 fn part(mut desk: Desk) -> Result<()> {
-    desk.state.finish(&desk.common);
+    let bans = grounds::to_octets(&desk.choke_point, &desk.enforcer);
+    desk.state.finish(&desk.common, bans);
     if desk.first_config.kernel.stay_attached {
         tracing::info!(
             "the programs stay attached and bans hold until they expire; `hooksensor detach` removes them"

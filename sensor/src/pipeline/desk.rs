@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::common::Common;
+use super::grounds;
 use super::sampling::Sampling;
 use super::shard::Update;
 use super::shards::Shards;
@@ -250,7 +251,8 @@ impl Desk {
         self.look_after_interfaces();
         self.look_after_writer();
         self.adapt_sampling();
-        self.state.tend(&self.common);
+        let Self { choke_point, enforcer, state, common, .. } = self;
+        state.tend(common, || grounds::to_octets(choke_point, enforcer));
         if round.is_multiple_of(PROTECTION_ROUNDS)
             && let Err(error) = self.protect()
         {

@@ -9,6 +9,7 @@ mod common;
 mod coverage;
 mod desk;
 mod figures;
+mod grounds;
 mod keys;
 mod observer;
 mod reload;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::common::Common;
+use super::grounds::Grounds;
 use crate::config::Config;
 use crate::store::{Keeper, KeeperFigures, Sections, Store};
 use crate::webhook::Memory;
@@ -21,6 +22,9 @@ const DELIVERIES: &str = "deliveries";
 
 /// The section of the rhythms in which deliveries come.
 const RHYTHMS: &str = "rhythms";
+
+/// The section of what the bans in force were made for.
+const BANS: &str = "bans";
 
 /// The section of the shapes that payloads had.
 const SHAPES: &str = "shapes";
@@ -88,27 +92,32 @@ impl State {
         &self.figures
     }
 
+    /// Why the bans were made that an earlier run left in force.
+    pub(super) fn grounds(&self) -> Grounds {
+        Grounds::from_octets(self.last.section(BANS))
+    }
+
     /// Goes on from what an earlier run left, as far as `config` still speaks of it.
     pub(super) fn recall(&mut self, common: &Common, config: &Config) {
         common.recall(&mem::take(&mut self.last), config);
     }
 
-    /// Has what is known saved, when it is time to.
-    pub(super) fn tend(&mut self, common: &Common) {
+    /// Has what is known saved, and what `bans` says of those in force, when it is time to.
+    pub(super) fn tend(&mut self, common: &Common, bans: impl FnOnce() -> Vec<u8>) {
         let Some(keeper) = &self.keeper else { return };
         if self.saved.elapsed() < save_after(self.octets) {
             return;
         }
-        let sections = common.sections();
+        let sections = common.sections(bans());
         self.octets = sections.octets();
         self.saved = Instant::now();
         keeper.offer(sections);
     }
 
-    /// Has what is known at the end saved.
-    pub(super) fn finish(self, common: &Common) {
+    /// Has what is known at the end saved, and what `bans` says of those in force.
+    pub(super) fn finish(self, common: &Common, bans: Vec<u8>) {
         if let Some(keeper) = self.keeper {
-            keeper.finish(common.sections());
+            keeper.finish(common.sections(bans));
         }
     }
 }
@@ -116,11 +125,12 @@ impl State {
 impl Common {
     /// What is worth finding again after a restart, what would be missed most first. Shards wait for
     /// each of its locks, so none is held while another section is made.
-    fn sections(&self) -> Sections {
+    fn sections(&self, bans: Vec<u8>) -> Sections {
         let deliveries = self.past().memory().to_octets();
         let rhythms = self.with_receivers(|receivers| receivers.to_octets());
         let shapes = self.past().shapes().to_octets();
-        Sections::default().with(DELIVERIES, deliveries).with(RHYTHMS, rhythms).with(SHAPES, shapes)
+        let first = Sections::default().with(DELIVERIES, deliveries).with(RHYTHMS, rhythms);
+        first.with(BANS, bans).with(SHAPES, shapes)
     }
 
     fn recall(&self, sections: &Sections, config: &Config) {

@@ -31,7 +31,7 @@ pub(super) struct FindingRecord<'a> {
     webhook: Option<Receiver<'a>>,
     hooksensor: Cause<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    related: Option<Related<'a>>,
+    related: Option<Related>,
     observer: ObserverFields<'a>,
     ecs: Ecs,
 }
@@ -64,10 +64,12 @@ impl<'a> FindingRecord<'a> {
     }
 }
 
-/// `webhook.*` of a finding about a receiver.
+/// `webhook.*` of a finding about a receiver or a delivery; what is not known of it is absent.
 #[derive(Serialize)]
 struct Receiver<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     provider: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     endpoint: &'a str,
 }
 
@@ -89,7 +91,7 @@ pub(super) struct DecisionRecord<'a> {
     source: Option<Peer>,
     hooksensor: Verdict<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    related: Option<Related<'a>>,
+    related: Option<Related>,
     observer: ObserverFields<'a>,
     ecs: Ecs,
 }

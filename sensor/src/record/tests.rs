@@ -289,6 +289,10 @@ fn a_finding_about_a_receiver() {
         evidence: ids(),
     };
     check("finding_receiver", &line(&finding(&found, &observer())));
+    // Of a delivery to no configured endpoint only the provider is known.
+    let place = Place { endpoint: String::new(), provider: "github".to_owned() };
+    let found = Finding { place: Some(place), ..found };
+    check("finding_no_endpoint", &line(&finding(&found, &observer())));
 }
 
 #[test]

@@ -15,8 +15,9 @@ use super::format::{Refused, decode, encode};
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// Octets of the largest state. The deliveries take 4.3 MB at most, the shapes of payloads 4.2 MB and
-/// the rhythms of 256 receivers, at some 9 kB each, 2.3 MB: all of it has room.
+/// Octets of the largest state. The deliveries take 4.3 MB at most, the shapes of payloads 4.2 MB, the
+/// rhythms of 256 receivers, at some 9 kB each, 2.3 MB, and the grounds of bans 1 MiB: all of it has
+/// room.
 const MAX_BYTES: usize = 16 << 20;
 
 const NAME: &str = "state";

@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Uid, access};
 
 use super::{Check, State, interfaces};
-use crate::cli::Agent;
-use crate::config::{Config, SecretRef};
+use crate::cli::{Agent, now};
+use crate::config::{Config, Provider, SecretRef};
 use crate::control::{ClientError, Reply, Request, ask};
 use crate::export::{Snapshot, wide_mode};
 use crate::kernel::{Feature, FileSystem, check_privileges, clock_is_synchronised, file_system};
@@ -32,6 +32,7 @@ pub(super) fn all(agent: &Agent, file: &Path) -> Vec<Check> {
     let secrets = config.endpoints.iter().flat_map(|endpoint| &endpoint.secrets);
     checks.extend(secrets.map(secret));
     checks.extend(schemas(&config));
+    checks.extend(config.providers.iter().filter_map(networks));
     if !config.state_dir.as_os_str().is_empty() {
         checks.push(writable("state", &config.state_dir.join("state")));
     }
@@ -155,6 +156,14 @@ fn schemas(config: &Config) -> Option<Check> {
         Err(error) => Check::problem("schemas", error.to_string())
             .advice("mend the file, or take it out of the endpoint's `schemas`"),
     })
+}
+
+/// Networks of a provider that are too old to tell much by.
+fn networks(provider: &Provider) -> Option<Check> {
+    let days = provider.days_stale(now())?;
+    let found = format!("those of {} are {days} days old", provider.name);
+    let advice = "renew them; a delivery from a newer one is told as from outside";
+    Some(Check::note("networks", found).advice(advice))
 }
 
 /// A secret the agent has to read. Those that systemd hands out are the service's alone.

@@ -3,45 +3,16 @@
 //! It must not know what the request is for.
 
 use super::request_file::{RequestFile, headers};
+use super::which::{Which, several};
 use crate::capture::decode;
 use crate::capture::pcap::{Error, Reader};
 use crate::http::{
-    Allowance, BodyPolicies, BodyPolicy, Engine, Exchange, Headers, Observation, Options, Request,
+    Allowance, BodyPolicies, BodyPolicy, Engine, Exchange, Observation, Options, Request,
 };
 use crate::webhook::{Message, Table};
 
 /// Octets of the largest body that is put together: what the agent itself keeps.
 const MAX_BODY_BYTES: usize = 25 << 20;
-
-/// Which request of a capture is meant.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Which<'a> {
-    /// The first that a provider is told by.
-    Webhook,
-    /// The one of this number, from 1.
-    Number(u64),
-    /// The first with this value in a header, as providers' identifiers are.
-    Named(&'a str),
-}
-
-impl<'a> Which<'a> {
-    /// What `--delivery` means.
-    pub(super) fn new(text: Option<&'a str>) -> Self {
-        match text.map(|text| (text, text.parse())) {
-            None => Self::Webhook,
-            Some((_, Ok(number))) => Self::Number(number),
-            Some((text, Err(_))) => Self::Named(text),
-        }
-    }
-
-    fn is(self, number: u64, headers: &Headers, table: &Table) -> bool {
-        match self {
-            Self::Webhook => table.told_by(headers).is_some(),
-            Self::Number(wanted) => number == wanted,
-            Self::Named(name) => headers.iter().any(|(_, value)| value == name.as_bytes()),
-        }
-    }
-}
 
 /// Whether these octets begin as a capture does.
 pub(super) fn is_capture(octets: &[u8]) -> bool {
@@ -54,13 +25,14 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
     let contents = Allowance::new(4 * MAX_BODY_BYTES);
     let bodies = BodyPolicies::all(policy);
     let mut engine = Engine::new(Options { contents, bodies, ..Options::default() });
-    let (mut seen, mut found) = (0, None);
+    let (mut seen, mut meant, mut found) = (0, 0, None);
     let mut look = |observation| {
         let Observation::Exchange(exchange) = observation else { return };
         let Some(request) = &exchange.request else { return };
         seen += 1;
-        if found.is_none() && which.is(seen, &request.headers, table) {
-            found = Some(from_exchange(request, &exchange));
+        if which.is(seen, &request.headers, table) {
+            meant += 1;
+            found.get_or_insert_with(|| from_exchange(request, &exchange));
         }
     };
     let mut reader = Reader::new(octets).map_err(|error| error.to_string())?;
@@ -71,14 +43,9 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
         }
     }
     engine.finish(&mut look);
-    found.ok_or_else(|| match which {
-        Which::Webhook => format!(
-            "none of the {seen} requests in the capture tells a provider; choose one with \
-             --delivery NUMBER"
-        ),
-        Which::Number(_) => format!("the capture holds {seen} requests; choose one of them"),
-        Which::Named(name) => format!("none of the {seen} requests has {name:?} in a header"),
-    })
+    let mut request = found.ok_or_else(|| which.missing(seen))?;
+    request.notes.extend(several(meant));
+    Ok(request)
 }
 
 fn from_exchange(request: &Request, exchange: &Exchange) -> RequestFile {
@@ -101,13 +68,6 @@ fn from_exchange(request: &Request, exchange: &Exchange) -> RequestFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_names_a_request() {
-        assert!(matches!(Which::new(None), Which::Webhook));
-        assert!(matches!(Which::new(Some("3")), Which::Number(3)));
-        assert!(matches!(Which::new(Some("3f2a")), Which::Named("3f2a")));
-    }
 
     #[test]
     fn captures_are_told_by_their_first_octets() {

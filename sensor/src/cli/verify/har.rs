@@ -7,31 +7,50 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::request_file::{RequestFile, headers};
+use super::which::{Which, several};
+use crate::cli::moment;
 use crate::http::Headers;
-use crate::webhook::NoContent;
+use crate::webhook::{NoContent, Table};
 
-/// The first request in `octets` with headers that are `wanted`, or else the first; says in words
-/// why there is none.
-pub(super) fn read(
-    octets: &[u8],
-    wanted: impl Fn(&Headers) -> bool,
-) -> Result<RequestFile, String> {
+const BROKEN_BASE64: &str = "The HAR file says that the body is in base64, and it is not, so that \
+                             the octets that were sent are not known: save it anew.";
+
+/// Whether these octets begin as JSON does, of which a HAR file is the only one that is a request.
+pub(super) fn is_archive(octets: &[u8]) -> bool {
+    octets.trim_ascii_start().starts_with(b"{")
+}
+
+/// The request in `octets` that is meant, or else the first where none is chosen; says in words why
+/// there is none.
+pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<RequestFile, String> {
     let archive: Value =
         serde_json::from_slice(octets).map_err(|error| format!("this is broken JSON: {error}"))?;
     let entries = archive.pointer("/log/entries").and_then(Value::as_array);
-    let requests = entries.into_iter().flatten().filter_map(|entry| request(&entry["request"]));
+    let requests = entries.into_iter().flatten().filter_map(request);
     let mut requests: Vec<_> = requests.collect();
-    let index = requests.iter().position(|request| wanted(&request.headers)).unwrap_or_default();
-    if index < requests.len() {
-        return Ok(requests.swap_remove(index));
+    if requests.is_empty() {
+        return Err(String::from(
+            "this is JSON and no HAR file with a request at log.entries; a body alone does not say \
+             who signed it, so write the request with its headers before it",
+        ));
     }
-    Err(String::from(
-        "this is JSON and no HAR file with a request at log.entries; a body alone does not say who \
-         signed it, so write the request with its headers before it",
-    ))
+    let numbered = (1..).zip(&requests);
+    let meant: Vec<u64> = numbered
+        .filter(|(number, request)| which.is(*number, &request.headers, table))
+        .map(|(number, _)| number)
+        .collect();
+    let number = match meant.first() {
+        Some(number) => *number,
+        None if which == Which::Webhook => 1,
+        None => return Err(which.missing(requests.len())),
+    };
+    let mut request = requests.swap_remove(usize::try_from(number - 1).unwrap_or_default());
+    request.notes.extend(several(meant.len()));
+    Ok(request)
 }
 
-fn request(request: &Value) -> Option<RequestFile> {
+fn request(entry: &Value) -> Option<RequestFile> {
+    let request = &entry["request"];
     let text = |value: &Value, key: &str| value[key].as_str().map(str::to_owned);
     let url = text(request, "url")?;
     let fields: Vec<_> = request["headers"]
@@ -48,7 +67,7 @@ fn request(request: &Value) -> Option<RequestFile> {
         headers,
         body,
         url: Some(url),
-        sent: None,
+        sent: text(entry, "startedDateTime").and_then(|at| Some(moment(at.parse().ok()?))),
         is_cut: false,
         notes: note.map(str::to_owned).into_iter().collect(),
     })
@@ -58,8 +77,13 @@ fn request(request: &Value) -> Option<RequestFile> {
 fn body(request: &Value, headers: &Headers) -> (Result<Vec<u8>, NoContent>, Option<&'static str>) {
     let data = &request["postData"];
     if let Some(text) = data["text"].as_str().filter(|text| !text.is_empty()) {
-        let octets = if data["encoding"] == "base64" { STANDARD.decode(text).ok() } else { None };
-        return (Ok(octets.unwrap_or_else(|| text.as_bytes().to_vec())), None);
+        if data["encoding"] != "base64" {
+            return (Ok(text.as_bytes().to_vec()), None);
+        }
+        return match STANDARD.decode(text) {
+            Ok(octets) => (Ok(octets), None),
+            Err(_) => (Err(NoContent::NotKept), Some(BROKEN_BASE64)),
+        };
     }
     if let Some(fields) = data["params"].as_array().filter(|fields| !fields.is_empty()) {
         let note = "The HAR file has the fields of the form and not its text, which was put \

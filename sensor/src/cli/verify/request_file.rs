@@ -4,10 +4,11 @@
 
 use bytes::Bytes;
 
+use super::which::Which;
 use super::{har, wire};
 use crate::http::Headers;
 use crate::time::Timestamp;
-use crate::webhook::NoContent;
+use crate::webhook::{NoContent, Table};
 
 /// What editors of Windows put before the text of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -31,17 +32,22 @@ pub(super) struct RequestFile {
 }
 
 impl RequestFile {
-    /// Reads any of the forms; of several requests the first with headers that are `wanted`, where
-    /// the form tells them apart. Says in words why it cannot.
-    pub(super) fn read(octets: &[u8], wanted: impl Fn(&Headers) -> bool) -> Result<Self, String> {
+    /// Reads any of the forms, and of several requests the one that is meant. Says in words why it
+    /// cannot.
+    pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Self, String> {
         if octets.starts_with(b"\xff\xfe") || octets.starts_with(b"\xfe\xff") {
             return Err(String::from("the file is UTF-16, as Windows writes it; save it as UTF-8"));
         }
         let octets = octets.strip_prefix(BYTE_ORDER_MARK).unwrap_or(octets);
-        if octets.trim_ascii_start().starts_with(b"{") {
-            return har::read(octets, wanted);
+        if har::is_archive(octets) {
+            return har::read(octets, which, table);
         }
-        wire::read(octets)
+        match which {
+            Which::Webhook => wire::read(octets),
+            _ => Err(String::from(
+                "--delivery chooses from a capture or a HAR file, and this file has one request",
+            )),
+        }
     }
 }
 
@@ -66,7 +72,13 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<RequestFile, String> {
-        RequestFile::read(text.as_bytes(), |headers| headers.first("x-a").is_some())
+        read_of(text, Which::Webhook)
+    }
+
+    fn read_of(text: &str, which: Which<'_>) -> Result<RequestFile, String> {
+        let acme = "[[provider]]\nname = \"acme\"\nrecognise = [\"header x-a\"]";
+        let table = Table::new(&crate::config::Config::parse(acme, "test").unwrap().providers);
+        RequestFile::read(text.as_bytes(), which, &table)
     }
 
     #[test]
@@ -95,6 +107,7 @@ mod tests {
             check(text, body, Some("1"));
         }
         check("> POST / HTTP/1.1\n> X-A: 1\n>\n* sent\n< HTTP/1.1 200 OK\n", "", Some("1"));
+        check("> POST / HTTP/1.1\n> X-A: 1\n>\n} [4 bytes data]\n< HTTP/1.1 200\n", "", Some("1"));
         check("POST /a HTTP/1.1\r\nX-A: 1\r\n\r\nbody\n", "body\n", Some("1"));
         check("POST / HTTP/1.1\r\nX-A: 1", "", Some("1"));
         let declares =
@@ -141,6 +154,34 @@ mod tests {
         check(r#","postData":{"text":"e30=","encoding":"base64"}"#, Ok("{}"));
         check(r#","postData":{"text":"","params":[{"name":"a","value":"1+2"}]}"#, Ok("a=1+2"));
         check(r#","bodySize":7"#, Err(NoContent::NotKept));
+        check(r##","postData":{"text":"#","encoding":"base64"}"##, Err(NoContent::NotKept));
+    }
+
+    #[test]
+    fn one_of_several_is_chosen() {
+        let entry = |value: &str| {
+            format!(
+                r#"{{"startedDateTime":"2026-11-01T13:00:00.5+01:00","request":{{"method":"POST",
+                "url":"https://h/{value}","headers":[{{"name":"X-A","value":"{value}"}}]}}}}"#
+            )
+        };
+        let text = format!(r#"{{"log":{{"entries":[{},{}]}}}}"#, entry("one"), entry("two"));
+        let check = |which: Option<&str>, expected: Result<&str, &str>, note: &str| {
+            let read = read_of(&text, Which::new(which));
+            let found = read.as_ref().map(|request| request.target.rsplit('/').next().unwrap());
+            assert_eq!(found.map_err(String::as_str), expected);
+            let sent = read.as_ref().ok().map(|request| request.sent.unwrap().0 / 1_000_000);
+            assert!(sent.is_none_or(|sent| sent == 1_793_534_400_500), "{sent:?}");
+            let notes = read.map(|request| request.notes.join("")).unwrap_or_default();
+            assert!(notes.contains(note) && notes.is_empty() == note.is_empty(), "{notes}");
+        };
+        check(None, Ok("one"), "holds 2 of these");
+        check(Some("2"), Ok("two"), "");
+        check(Some("two"), Ok("two"), "");
+        check(Some("3"), Err("the file holds 2 requests; choose one of them"), "");
+        check(Some("x"), Err("none of the 2 requests has \"x\" in a header"), "");
+        let alone = read_of("POST / HTTP/1.1\n\n", Which::Number(1)).unwrap_err();
+        assert!(alone.contains("this file has one request"), "{alone}");
     }
 
     #[test]
@@ -155,7 +196,8 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
-        let wide = RequestFile::read(b"\xff\xfeP\0O\0", |_| true).unwrap_err();
+        let wide = RequestFile::read(b"\xff\xfeP\0O\0", Which::Webhook, &Table::new(&[]));
+        let wide = wide.unwrap_err();
         assert!(wide.contains("UTF-16"), "{wide}");
     }
 

@@ -16,7 +16,10 @@ pub(super) fn read(octets: &[u8]) -> Result<RequestFile, String> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(&head).map_err(|error| {
-        format!("the head is not one of a request: {error}; an empty line ends it before the body")
+        format!(
+            "the head is not one of a request: {error}; it begins with a line as POST /hooks \
+             HTTP/1.1, or with header fields, and an empty line ends it before the body"
+        )
     })?;
     let fields: Fields =
         request.headers.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
@@ -67,9 +70,11 @@ fn first_line(text: &[u8]) -> (&[u8], &[u8]) {
     (line.trim_ascii_end(), rest)
 }
 
-/// Whether curl says something of its own in this line.
+/// Whether curl says something of its own in this line, as how much it sent or received.
 fn is_note(line: &[u8]) -> bool {
-    line.starts_with(b"* ")
+    let is_count =
+        (line.starts_with(b"} [") || line.starts_with(b"{ [")) && line.ends_with(b" bytes data]");
+    is_count || line.starts_with(b"* ")
 }
 
 /// The body that stands behind what `curl -v` printed, without what it printed of the answer.
@@ -161,6 +166,12 @@ fn is_request(text: &[u8]) -> bool {
 
 fn length_note(body: &[u8], declared: usize) -> Option<String> {
     let found = body.len();
+    if found == 0 && declared > 0 {
+        return Some(format!(
+            "Content-Length says {declared} octets, and the file has no body, which curl -v does \
+             not print: put what was sent behind the empty line that ends the head."
+        ));
+    }
     let cause = if found < declared { "it was cut, or written anew" } else { "it was changed" };
     (found != declared).then(|| {
         format!(

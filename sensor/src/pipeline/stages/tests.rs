@@ -44,7 +44,7 @@ fn basis((config, knowledge, observer): &Settings) -> Basis<'_> {
     Basis { config, knowledge, ports: PortFilter::Any, observer, seed: 0 }
 }
 
-/// The records and the rules of the findings that the requests of one connection lead to.
+/// The records of the requests of one connection, and the rules of the findings they lead to.
 fn run(wire: &Wire) -> (Vec<Value>, Vec<&'static str>) {
     run_through(Stages::new(basis(&settings())), wire)
 }
@@ -94,7 +94,10 @@ fn each_status_reaches_its_record() {
     wire = answered(wire, &request("/github", "b", SIGNATURE, "Hello, world!"), 200);
     wire = answered(wire, &request("/open", "c", SIGNATURE, BODY), 200);
     wire = answered(wire, &good("d").replace("X-Hub", "X-No"), 200);
-    let (records, rules) = run(&wire);
+    let common = Arc::new(Common::new(&settings().0));
+    let company = Company { common: Arc::clone(&common), size: 1 };
+    let stages = Stages::among(company, basis(&settings()));
+    let (records, rules) = run_through(stages, &wire);
     let found: Vec<_> = records.iter().map(said).collect();
     let expected = [
         ("valid", "env:NEW", "first"),
@@ -106,6 +109,16 @@ fn each_status_reaches_its_record() {
     ];
     assert_eq!(found, expected);
     assert_eq!(rules, ["replayed-delivery", "invalid-signature", "missing-signature"]);
+    let counted: Vec<_> = common.coverage().iter().map(signatures).collect();
+    let expected = [("github", "invalid 1, missing 1, valid 3"), ("open", "unchecked 1")];
+    assert_eq!(counted, expected.map(|(endpoint, counts)| (endpoint.into(), counts.into())));
+}
+
+/// The endpoint, and how many of its requests have each status of a signature.
+fn signatures(one: &EndpointCoverage) -> (String, String) {
+    let there = one.signatures.iter().filter(|(_, count)| **count > 0);
+    let counts: Vec<_> = there.map(|(status, count)| format!("{status} {count}")).collect();
+    (one.endpoint.clone(), counts.join(", "))
 }
 
 /// A retry may come from another address, and so to another shard.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::key::{Key, KeyError, Secret};
 use super::presented::Presented;
 use super::sign::Signed;
+use super::time::milliseconds;
 use super::{Check, Signature, Terms};
 use crate::config::{Algorithm, Encoding, KeyForm, Provider, Scheme, format_duration};
 use crate::time::Timestamp;
@@ -18,13 +19,14 @@ const SHOWN: usize = 200;
 const MILLISECOND_DIGITS: usize = 13;
 
 /// What [`Check::judge`] looked at to reach `result`, a sentence a step. Secrets are called by
-/// their reference; signatures are in it, because whoever asks has the request.
+/// their reference; signatures are in it, because whoever asks has the request. `sent` is when the
+/// message arrived, where that is known.
 #[must_use]
 pub fn explain(
     check: &Check,
     provider: &Provider,
     message: &Message<'_>,
-    now: Timestamp,
+    sent: Option<Timestamp>,
     terms: Terms<'_>,
     result: Option<&Signature>,
 ) -> Vec<String> {
@@ -53,7 +55,7 @@ pub fn explain(
         }
     }
     let signed_at = presented.timestamp(scheme, message);
-    steps.extend(result.and_then(|result| timing(scheme, result, signed_at.as_deref(), now)));
+    steps.extend(result.and_then(|result| timing(scheme, result, signed_at.as_deref(), sent)));
     steps.extend(result.map(conclusion));
     steps
 }
@@ -131,24 +133,24 @@ fn timing(
     scheme: &Scheme,
     result: &Signature,
     signed_at: Option<&[u8]>,
-    now: Timestamp,
+    sent: Option<Timestamp>,
 ) -> Option<String> {
-    let skew = result.skew_ms?;
-    let distance = Duration::from_millis(skew.unsigned_abs());
-    let (order, distance) = (if skew < 0 { "after" } else { "before" }, format_duration(distance));
-    let sent = i64::try_from(now.0 / 1_000_000).ok()?;
-    let moment = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_string());
-    let (signed, sent) = (moment(sent.checked_sub(skew)?).ok()?, moment(sent).ok()?);
+    let (skew, text) = (result.skew_ms?, signed_at?);
+    let moment = |at| jiff::Timestamp::from_millisecond(at).map(|at| at.to_string()).ok();
+    let signed = moment(milliseconds(text)?)?;
+    let is_in_milliseconds = text.len() >= MILLISECOND_DIGITS && !text.contains(&b'-');
+    let unit = if is_in_milliseconds { " The time is in milliseconds." } else { "" };
+    let Some(sent) = sent else {
+        return Some(format!(
+            "It was signed at {signed}; when it was sent is not known, so its age is not judged.{unit}"
+        ));
+    };
+    let sent = moment(i64::try_from(sent.0 / 1_000_000).ok()?)?;
+    let distance = format_duration(Duration::from_millis(skew.unsigned_abs()));
+    let order = if skew < 0 { "after" } else { "before" };
     let tolerated = match format_duration(scheme.tolerance) {
         _ if scheme.tolerance.is_zero() => String::from("any age is"),
         tolerance => format!("{tolerance} is"),
-    };
-    let unit = if signed_at
-        .is_some_and(|text| text.len() >= MILLISECOND_DIGITS && !text.contains(&b'-'))
-    {
-        " The time is in milliseconds."
-    } else {
-        ""
     };
     Some(format!(
         "It was signed at {signed}, {distance} {order} it was sent at {sent}; {tolerated} tolerated.{unit}"

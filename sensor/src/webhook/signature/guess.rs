@@ -30,12 +30,14 @@ pub enum Guess {
     AddedNewline,
     /// If the lines of the body ended in LF alone.
     LineFeeds,
+    /// If the lines of the body ended in CRLF.
+    CarriageReturns,
     /// If the body's JSON had no white space.
     CompactJson,
     /// If the body's JSON had a space after each comma and colon.
     SpacedJson,
-    /// If the body's JSON were indented.
-    IndentedJson,
+    /// If the body's JSON were indented by so many spaces.
+    IndentedJson(usize),
     /// If the body's JSON had no white space and only ASCII.
     EscapedJson,
     /// The same with its slashes escaped.
@@ -53,9 +55,12 @@ impl fmt::Display for Guess {
             Self::TrimmedNewline => f.write_str("without the line ending at the end of the body"),
             Self::AddedNewline => f.write_str("with a line feed added to the body"),
             Self::LineFeeds => f.write_str("if the body's lines ended in LF, not CRLF"),
+            Self::CarriageReturns => f.write_str("if the body's lines ended in CRLF, not LF"),
             Self::CompactJson => f.write_str("over the body's JSON without white space"),
             Self::SpacedJson => f.write_str("over the body's JSON with spaces after , and :"),
-            Self::IndentedJson => f.write_str("over the body's JSON indented by two spaces"),
+            Self::IndentedJson(spaces) => {
+                write!(f, "over the body's JSON indented by {spaces} spaces")
+            }
             Self::EscapedJson => f.write_str("over the body's JSON with other than ASCII escaped"),
             Self::SlashedJson => f.write_str("over the body's JSON as PHP writes it"),
             Self::WithoutMark => f.write_str("without the byte order mark before the body"),
@@ -97,6 +102,7 @@ fn other_bodies(body: &[u8]) -> Vec<(Vec<u8>, Guess)> {
         (body.trim_ascii_end().to_vec(), Guess::TrimmedNewline),
         ([body, b"\n"].concat(), Guess::AddedNewline),
         (without_carriage_returns(body), Guess::LineFeeds),
+        (with_carriage_returns(body), Guess::CarriageReturns),
         (Vec::new(), Guess::EmptyBody),
     ];
     if let Some(text) = body.strip_prefix(b"\xef\xbb\xbf") {
@@ -105,9 +111,13 @@ fn other_bodies(body: &[u8]) -> Vec<(Vec<u8>, Guess)> {
     if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
         bodies.push((written(&value, CompactFormatter), Guess::CompactJson));
         bodies.push((written(&value, Ascii { space: " ", slash: "/" }), Guess::SpacedJson));
+        bodies.push((written(&value, Spaced), Guess::SpacedJson));
         bodies.push((written(&value, Ascii { space: "", slash: "/" }), Guess::EscapedJson));
         bodies.push((written(&value, Ascii { space: "", slash: "\\/" }), Guess::SlashedJson));
-        bodies.push((written(&value, PrettyFormatter::new()), Guess::IndentedJson));
+        for indent in [&b"  "[..], b"    "] {
+            let formatter = PrettyFormatter::with_indent(indent);
+            bodies.push((written(&value, formatter), Guess::IndentedJson(indent.len())));
+        }
     }
     bodies
 }
@@ -117,12 +127,48 @@ fn without_carriage_returns(body: &[u8]) -> Vec<u8> {
     (0..body.len()).filter(|place| !is_ending(*place)).map(|place| body[place]).collect()
 }
 
+fn with_carriage_returns(body: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(body.len());
+    for (place, octet) in body.iter().enumerate() {
+        if *octet == b'\n' && !body[..place].ends_with(b"\r") {
+            lines.push(b'\r');
+        }
+        lines.push(*octet);
+    }
+    lines
+}
+
 fn written(value: &serde_json::Value, formatter: impl Formatter) -> Vec<u8> {
     let mut text = Vec::new();
     value
         .serialize(&mut Serializer::with_formatter(&mut text, formatter))
         .expect("a value has text keys, and memory takes every write");
     text
+}
+
+/// JSON with a space behind each comma and colon, as Python writes it where it may go beyond ASCII.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.begin_array_value(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
 }
 
 /// JSON of ASCII alone, as Python writes it and PHP does.

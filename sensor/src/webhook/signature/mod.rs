@@ -56,6 +56,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Valid,
+        Self::Invalid,
+        Self::Missing,
+        Self::Stale,
+        Self::Unverifiable,
+        Self::Unchecked,
+    ];
+
     /// The name that stands in records.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -317,10 +317,17 @@ fn guesses_at_other_bodies() {
     check("a\n", "a", Guess::AddedNewline);
     check("a", "a\n", Guess::TrimmedNewline);
     check("a\nb", "a\r\nb", Guess::LineFeeds);
+    check("a\r\nb\r\n\r\n", "a\nb\r\n\n", Guess::CarriageReturns);
     check("", "a", Guess::EmptyBody);
     check(r#"{"a":[1,2]}"#, r#"{ "a": [1, 2] }"#, Guess::CompactJson);
     check(r#"{"a": [1, 2], "b": "\u00e9"}"#, "{\"a\":[1,2],\"b\":\"\u{e9}\"}", Guess::SpacedJson);
-    check("{\n  \"a\": 1\n}", r#"{"a":1}"#, Guess::IndentedJson);
+    check(
+        "{\"a\": [1, 2], \"b\": \"\u{e9}\"}",
+        "{\"a\":[1,2],\"b\":\"\u{e9}\"}",
+        Guess::SpacedJson,
+    );
+    check("{\n  \"a\": 1\n}", r#"{"a":1}"#, Guess::IndentedJson(2));
+    check("{\n    \"a\": 1\n}", r#"{"a":1}"#, Guess::IndentedJson(4));
     check(r#"{"a":"\u00e9"}"#, r#"{"a":"é"}"#, Guess::EscapedJson);
     check(r#"{"b":"\u00e9\/x","a":1}"#, r#"{ "b": "é/x", "a": 1 }"#, Guess::SlashedJson);
     check("{}", "\u{feff}{}", Guess::WithoutMark);
