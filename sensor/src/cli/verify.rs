@@ -53,8 +53,9 @@ pub(super) struct Arguments {
     /// pcapng). `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The request of a capture or of a HAR file: its number, from 1, or the value of a header that
-    /// names it, as X-GitHub-Delivery; without it, the first of which a provider is told.
+    /// The request of a capture or of a HAR file: its number, from 1, or what records call
+    /// `webhook.delivery_id`, or the value of any header; without it, the first of which a provider is
+    /// told.
     #[arg(long, value_name = "NUMBER|ID")]
     delivery: Option<String>,
     /// Where the secret is: `file:PATH`, `credential:NAME` or `env:NAME`. May be repeated.
@@ -91,12 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let secrets = read_secrets(&arguments.secrets)?;
     let mut notes = request.notes.clone();
     let url = url(arguments, &request, provider, &mut notes);
-    let message = Message {
-        method: request.method.as_bytes(),
-        target: request.target.as_bytes(),
-        headers: &request.headers,
-        content: request.body.as_deref().map_err(|why| *why),
-    };
+    let message = request.message();
     let subscription = &arguments.subscription;
     let terms = Terms { url: &url, subscription, others: &secrets, diagnose: true };
     let trial = Trial { table: &table, provider, secrets: &secrets, message, terms };

@@ -30,7 +30,7 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
         let Observation::Exchange(exchange) = observation else { return };
         let Some(request) = &exchange.request else { return };
         seen += 1;
-        if which.is(seen, &request.headers, table) {
+        if which.is(seen, &Message::new(request, &exchange), table) {
             meant += 1;
             found.get_or_insert_with(|| from_exchange(request, &exchange));
         }

@@ -36,7 +36,7 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
     }
     let numbered = (1..).zip(&requests);
     let meant: Vec<u64> = numbered
-        .filter(|(number, request)| which.is(*number, &request.headers, table))
+        .filter(|(number, request)| which.is(*number, &request.message(), table))
         .map(|(number, _)| number)
         .collect();
     let number = match meant.first() {
