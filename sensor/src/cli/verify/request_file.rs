@@ -166,6 +166,9 @@ mod tests {
         check(r#","postData":{"text":"{}"}"#, Ok("{}"));
         check(r#","postData":{"text":"e30=","encoding":"base64"}"#, Ok("{}"));
         check(r#","postData":{"text":"","params":[{"name":"a","value":"1+2"}]}"#, Ok("a=1+2"));
+        let decoded =
+            r#","postData":{"params":[{"name":"a","value":"1+2 %"},{"name":"b","value":"3"}]}"#;
+        check(decoded, Ok("a=1%2B2+%25&b=3"));
         check(r#","bodySize":7"#, Err(NoContent::NotKept));
         check(r##","postData":{"text":"#","encoding":"base64"}"##, Err(NoContent::NotKept));
     }
