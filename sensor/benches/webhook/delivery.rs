@@ -82,6 +82,7 @@ pub(crate) fn exchange(number: u32, content: Bytes, signature: &str) -> Box<Exch
             headers: headers(&lines),
             body: Body { bytes: content.len() as u64, content: Some(content), ..Body::default() },
             wire_bytes: 0,
+            doubtful: false,
         }),
         response: Some(Response {
             started,

@@ -75,15 +75,15 @@ impl Claims {
     pub(super) fn look(&mut self, delivery: &Delivery, out: &mut impl FnMut(Finding)) {
         let source = delivery.exchange.client;
         let port = delivery.exchange.flow.destination.port();
-        for (rule, claim, quiet) in RULES.into_iter().chain(payload::RULES) {
+        for (rule, claim, quiet) in RULES.iter().chain(&payload::RULES) {
             let Some(reason) = claim(delivery) else { continue };
             let key = (rule.id, About::Source(one_host(source)), port);
-            self.tell(key, quiet, Finding::about(delivery, rule, reason), out);
+            self.tell(key, *quiet, Finding::about(delivery, *rule, reason), out);
         }
-        for (rule, claim) in RULES_OF_SETUP {
+        for (rule, claim) in &RULES_OF_SETUP {
             let Some(reason) = claim(delivery) else { continue };
             let key = (rule.id, About::Setup(Place::of(delivery), reason.clone()), port);
-            self.tell(key, QUIET_OF_SETUP, Finding::about(delivery, rule, reason), out);
+            self.tell(key, QUIET_OF_SETUP, Finding::about(delivery, *rule, reason), out);
         }
     }
 

@@ -129,9 +129,17 @@ impl Conversation {
         let Some(client) = self.client.or_else(|| self.find_client(side, input, context.ports))
         else {
             context.counters.unrecognised_octets += input.octets.len() as u64;
+            self.requests.doubt(input.mark.acknowledged);
+            self.responses.doubt(input.mark.acknowledged);
             return Interest::Keep;
         };
-        if side == client {
+        let is_client = side == client;
+        let peer = if is_client { &mut self.responses } else { &mut self.requests };
+        // Whoever has not received all of a message does not answer it.
+        if input.mark.acknowledged < peer.position() {
+            peer.doubt_further(input.mark.position + input.octets.len() as u64);
+        }
+        if is_client {
             self.client_octets(input, context)
         } else {
             self.response_octets(input, context)
@@ -188,14 +196,18 @@ impl Conversation {
                 }
                 self.request_gap(length, end, context);
                 self.requests.move_to(end);
+                self.responses.doubt_further(end);
             }
             Some(_) => {
                 self.response_gap(length, context);
                 self.responses.move_to(end);
+                self.requests.doubt_further(end);
             }
             None => {
                 self.queue.hide_requests(position..end, position, Unseen::LostWithin);
                 self.queue.hide_responses(Doubt::Lost);
+                self.requests.doubt(end);
+                self.responses.doubt(end);
             }
         }
     }
@@ -314,6 +326,14 @@ fn client_by_line(side: Side, octets: &[u8]) -> Option<Side> {
         Some(side)
     } else {
         start_line::status_line(line).map(|_| side.peer())
+    }
+}
+
+/// Says that octets are missing before an exchange; of the first of a connection that was picked up,
+/// that is said.
+fn miss_before(exchange: &mut Exchange) {
+    if !exchange.coverage.has(Coverage::MIDSTREAM) {
+        exchange.coverage.add(Coverage::GAP);
     }
 }
 

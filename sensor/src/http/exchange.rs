@@ -91,6 +91,9 @@ pub struct Request {
     pub body: Body,
     /// Octets of the whole message on the wire, framing included.
     pub wire_bytes: u64,
+    /// Whether it may be none, but part of the body of one of which the head was not seen: that one
+    /// was not answered when it was sent.
+    pub doubtful: bool,
 }
 
 /// A final response as it was sent.

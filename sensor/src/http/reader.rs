@@ -90,10 +90,14 @@ pub(super) struct Reader {
     expected: Expected,
     /// Whether the last octet taken ended a line.
     at_line_start: bool,
-    /// Whether a message may have been meant to start with the next octet, whatever came before.
-    at_speech: bool,
-    /// Whether octets are missing between the last message and the start line that is looked for.
+    /// What speaks for a message that starts with the next octet, whatever came before.
+    speech: Expected,
+    /// Whether octets are missing between the last message that is sure to be one and the start line
+    /// that is looked for.
     after_gap: bool,
+    /// How much of the other stream its sender has to have received before what it sends is sure not
+    /// to be part of a message of which the start is not known.
+    sure_from: u64,
     body_octets: u64,
     collector: Option<Box<Collector>>,
     /// Position up to which octets were said not to be needed.
@@ -114,8 +118,9 @@ impl Reader {
             heard: 0,
             expected: Expected::Due,
             at_line_start: true,
-            at_speech: false,
+            speech: Expected::Possible,
             after_gap: state == State::Search,
+            sure_from: u64::from(state == State::Search),
             body_octets: 0,
             collector: None,
             skipped_until: 0,
@@ -142,7 +147,8 @@ impl Reader {
         }
     }
 
-    /// Whether octets are missing between the last message and the start line that is looked for.
+    /// Whether octets are missing between the last message that is sure to be one and the start line
+    /// that is looked for.
     pub(super) fn is_after_gap(&self) -> bool {
         self.after_gap
     }
@@ -267,11 +273,14 @@ impl Reader {
         Some(self.skipped_until)
     }
 
-    /// Expects another head after one that begins no message of its own.
+    /// Expects another head after one that begins no message of its own; behind what is not sure to
+    /// have been a message, none is due.
     pub(super) fn expect_head(&mut self) {
-        self.state = State::Head;
+        let is_sure = self.sure_from == 0;
+        self.state = if is_sure { State::Head } else { State::Search };
         self.expected = Expected::Due;
-        self.after_gap = false;
+        self.at_line_start = true;
+        self.after_gap = !is_sure;
     }
 
     /// Expects the body of the message whose head was just read.
@@ -319,8 +328,33 @@ impl Reader {
     pub(super) fn begin_segment(&mut self, acknowledged: u64, seen: bool) {
         let listened = acknowledged > self.heard;
         self.heard = self.heard.max(acknowledged);
-        self.at_speech = self.state == State::Search && (listened || !seen);
-        self.at_line_start |= self.at_speech;
+        self.speech = match self.state {
+            State::Search if !seen => Expected::Resumed,
+            State::Search if listened => Expected::Likely,
+            _ => Expected::Possible,
+        };
+        self.at_line_start |= self.speech != Expected::Possible;
+    }
+
+    /// Takes note that a message of which the start is not known may go on for as long as its sender
+    /// has `received` no more of the other stream. What looks like one may be part of it until then.
+    pub(super) fn doubt(&mut self, received: u64) {
+        self.sure_from = self.sure_from.max(received + 1);
+    }
+
+    /// As [`Reader::doubt`], where there is such a message: what was received may not answer it.
+    pub(super) fn doubt_further(&mut self, received: u64) {
+        if self.sure_from > 0 {
+            self.doubt(received);
+        }
+    }
+
+    /// Whether the message being read may be part of another one of which the start is not known.
+    pub(super) fn is_doubtful(&mut self) -> bool {
+        if self.start.acknowledged >= self.sure_from {
+            self.sure_from = 0;
+        }
+        self.sure_from > 0
     }
 
     /// Moves to the next credible start line, where a head is then read, or past every octet; gives
@@ -330,8 +364,7 @@ impl Reader {
         while !input.octets.is_empty() {
             let end = memchr(b'\n', input.octets);
             let line = &input.octets[..end.unwrap_or(input.octets.len())];
-            let at_speech = std::mem::take(&mut self.at_speech);
-            self.expected = if at_speech { Expected::Likely } else { Expected::Possible };
+            self.expected = std::mem::replace(&mut self.speech, Expected::Possible);
             if self.at_line_start && self.is_credible(line, end.is_some()) {
                 self.state = State::Head;
                 break;

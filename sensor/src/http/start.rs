@@ -20,6 +20,9 @@ pub(super) enum Expected {
     /// Its sender began to speak there. What breaks the grammar was meant as a message all the same,
     /// by an attacker as a rule.
     Likely,
+    /// A segment begins there, and octets are missing before it. As [`Expected::Likely`], but that
+    /// the end of a body may stand before the first line of the next message.
+    Resumed,
     /// Nothing: it is more likely part of a body.
     Possible,
 }
@@ -28,7 +31,7 @@ impl Expected {
     /// How much deviation a head may show there.
     pub(super) fn tolerance(self) -> Tolerance {
         match self {
-            Self::Due | Self::Likely => Tolerance::Understandable,
+            Self::Due | Self::Likely | Self::Resumed => Tolerance::Understandable,
             Self::Possible => Tolerance::Grammar,
         }
     }
@@ -50,6 +53,7 @@ impl Expected {
         self.may_begin(role, line)
             && match (role, self) {
                 (Role::Requests, Self::Possible) => start_line::is_usual_request_line(line),
+                (Role::Requests, Self::Resumed) => start_line::is_one_request_line(line),
                 (Role::Requests, _) => start_line::request_line(line).is_some(),
                 (Role::Responses, _) => start_line::status_line(line).is_some(),
             }

@@ -3,6 +3,7 @@
 //! It must not know connections, nor parse more than the first line.
 
 use super::Version;
+use super::target::has_form;
 
 /// Octets of a version that follows the grammar: `HTTP/1.1`.
 pub(super) const VERSION_LENGTH: usize = 8;
@@ -138,9 +139,19 @@ pub(super) fn is_known_method(method: &[u8]) -> bool {
 
 /// Whether a line is a request line with nothing odd about its target or version.
 pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
-    let is_usual =
-        |parts: RequestLine<'_>| parts.exact && !parts.target.iter().any(u8::is_ascii_whitespace);
+    let is_usual = |parts: RequestLine<'_>| parts.exact && has_form(parts.method, parts.target);
     request_line(line).is_some_and(is_usual)
+}
+
+/// Whether a line is a request line, and not words with another one behind them.
+pub(super) fn is_one_request_line(line: &[u8]) -> bool {
+    let ends_in_method = |word: &[u8]| KNOWN_METHODS.iter().any(|method| word.ends_with(method));
+    let is_one = |parts: RequestLine<'_>| {
+        let mut words = parts.target.split(u8::is_ascii_whitespace);
+        words.next_back();
+        !words.any(ends_in_method)
+    };
+    request_line(line).is_some_and(is_one)
 }
 
 fn method(line: &[u8]) -> Option<&[u8]> {

@@ -40,6 +40,16 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Whether `target`, sent with `method`, has one of the four forms. Two words have none.
+pub(super) fn has_form(method: &[u8], target: &[u8]) -> bool {
+    let is_formed = match method {
+        b"CONNECT" => target.contains(&b':'),
+        b"OPTIONS" if target == b"*" => true,
+        _ => target.starts_with(b"/") || scheme_length(target).is_some(),
+    };
+    is_formed && !target.iter().any(u8::is_ascii_whitespace)
+}
+
 /// The host of `authority`, which may be a Host header's value: without user information and port.
 #[must_use]
 pub fn host_of(authority: &[u8]) -> Option<&[u8]> {
@@ -94,6 +104,25 @@ mod tests {
         check("", None, None, None);
         let connect = Target::parse(b"CONNECT", b"h:443");
         assert_eq!((connect.host(), connect.path), (Some(&b"h"[..]), None));
+    }
+
+    #[test]
+    fn a_target_has_one_of_four_forms() {
+        let check = |method: &str, target: &str, expected: bool| {
+            assert_eq!(has_form(method.as_bytes(), target.as_bytes()), expected, "{target}");
+        };
+        check("POST", "/hook", true);
+        check("POST", "/", true);
+        check("POST", "http://h/hook", true);
+        check("CONNECT", "h:443", true);
+        check("OPTIONS", "*", true);
+        check("POST", "hook", false);
+        check("POST", "h:443", false);
+        check("POST", "*", false);
+        check("CONNECT", "/hook", false);
+        check("POST", "POST /hook", false);
+        check("POST", "/a POST /hook", false);
+        check("POST", "", false);
     }
 
     #[test]

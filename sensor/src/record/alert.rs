@@ -31,7 +31,7 @@ pub(super) struct FindingRecord<'a> {
     webhook: Option<Receiver<'a>>,
     hooksensor: Cause<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    related: Option<Related<'a>>,
+    related: Option<Related>,
     observer: ObserverFields<'a>,
     ecs: Ecs,
 }
@@ -91,7 +91,7 @@ pub(super) struct DecisionRecord<'a> {
     source: Option<Peer>,
     hooksensor: Verdict<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    related: Option<Related<'a>>,
+    related: Option<Related>,
     observer: ObserverFields<'a>,
     ecs: Ecs,
 }

@@ -28,7 +28,7 @@ pub(super) struct ConnectionRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Tls<'a>>,
     hooksensor: Hooksensor<'a>,
-    related: Related<'a>,
+    related: Related<Addresses, [Text<'a>; 1]>,
     observer: ObserverFields<'a>,
     ecs: Ecs,
 }

@@ -6,12 +6,13 @@ use serde::{Serialize, Serializer};
 
 use super::common::{Common, Part};
 use super::fields::{Ecs, Encoded, Event, Hexadecimal, Id, Related, Shown, Text, Word};
-use super::headers::shown_value;
-use super::http::{Http, Url, UserAgent, domain};
+use super::headers::{HeaderFields, shown_value};
+use super::http::{Http, UserAgent};
 use super::moment::Time;
 use super::payload::{PayloadFields, SchemaFields};
+use super::urls::Place;
 use crate::http::{Body, Coverage, Exchange, Request};
-use crate::webhook::{Delivery, Reason, Signature, Target, started};
+use crate::webhook::{Delivery, Reason, Signature, started};
 
 #[derive(Serialize)]
 pub(super) struct DeliveryRecord<'a> {
@@ -24,27 +25,32 @@ pub(super) struct DeliveryRecord<'a> {
     network: Encoded<'a>,
     http: Http<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<Url<'a>>,
+    url: Option<Encoded<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<UserAgent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook: Option<Webhook<'a>>,
     hooksensor: Hooksensor,
-    related: Related<'a, Encoded<'a>>,
+    related: Related<Encoded<'a>, Encoded<'a>>,
     observer: Encoded<'a>,
     ecs: Ecs,
 }
 
 impl<'a> DeliveryRecord<'a> {
-    pub(super) fn new(delivery: &'a Delivery, common: &'a Common) -> Self {
+    /// Of `delivery`, whose request has these header fields and this URL, over a connection that has
+    /// this in common.
+    pub(super) fn new(
+        delivery: &'a Delivery,
+        headers: Option<HeaderFields<'a>>,
+        place: Option<Place<'a>>,
+        common: &'a Common,
+    ) -> Self {
         let exchange = &*delivery.exchange;
         let request = exchange.request.as_ref();
-        let http = Http::new(delivery);
+        let http = Http::new(delivery, headers);
         let agent = request
             .and_then(|request| shown_value(&request.headers, "user-agent", &delivery.roles));
-        let cut = http.request.as_ref().is_some_and(|request| request.headers.is_cut());
-        let target = request.map(|request| Target::parse(&request.method, &request.target));
-        let host = request.zip(target).and_then(|(request, target)| domain(request, target));
+        let cut = headers.is_some_and(|headers| headers.is_cut);
         Self {
             timestamp: Time(started(exchange)),
             event: event(delivery),
@@ -53,13 +59,13 @@ impl<'a> DeliveryRecord<'a> {
             client: common.part(Part::Client),
             network: common.part(Part::Network),
             http,
-            url: request.zip(target).map(|(request, target)| Url::new(request, target, host)),
+            url: place.map(|place| place.url),
             user_agent: agent.map(|original| UserAgent { original }),
             webhook: request.map(|request| Webhook::new(delivery, request)),
             hooksensor: Hooksensor::new(exchange, cut),
             related: Related {
                 ip: common.part(Part::Addresses),
-                hosts: host.map(|host| [host.into()]),
+                hosts: place.and_then(|place| place.hosts),
             },
             observer: common.part(Part::Observer),
             ecs: Ecs::CURRENT,

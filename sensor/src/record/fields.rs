@@ -95,10 +95,10 @@ impl<'a> ObserverFields<'a> {
 
 /// `related.*`: every address and host of a record, once, for searches across fields.
 #[derive(Serialize)]
-pub(super) struct Related<'a, A = Addresses> {
+pub(super) struct Related<A = Addresses, H = ()> {
     pub(super) ip: A,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) hosts: Option<[Text<'a>; 1]>,
+    pub(super) hosts: Option<H>,
 }
 
 /// Up to three addresses, each once.

@@ -3,10 +3,11 @@
 //! It must not know the record around it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
-use super::fields::Text;
+use super::fields::{Encoded, Text};
+use super::json::write_line;
+use super::names::Names;
 use super::redact;
 use crate::http::Headers;
 use crate::webhook::Roles;
@@ -19,7 +20,7 @@ pub(super) const MAX_FIELDS: usize = 128;
 pub(super) const MAX_VALUE_BYTES: usize = 8 << 10;
 
 /// Octets of a name that a record shows. No registered name is half as long.
-const MAX_NAME_BYTES: usize = 256;
+pub(super) const MAX_NAME_BYTES: usize = 256;
 
 /// Octets of a value that has its place whatever is in it: covering a secret puts ten octets where
 /// there were at least four, with the name of the parameter or the marks around it.
@@ -32,61 +33,84 @@ struct Shapes {
     again: u128,
 }
 
-/// Header fields, as a record shows them.
+/// Header fields as a record shows them, encoded.
+#[derive(Clone, Copy)]
 pub(super) struct HeaderFields<'a> {
-    headers: &'a Headers,
-    roles: &'a Roles,
+    pub(super) fields: Encoded<'a>,
+    /// Whether a field, or the end of a name or value, is left out.
+    pub(super) is_cut: bool,
 }
 
-impl<'a> HeaderFields<'a> {
-    pub(super) fn new(headers: &'a Headers, roles: &'a Roles) -> Self {
-        Self { headers, roles }
-    }
+/// Makes [`HeaderFields`], in memory that is used again.
+#[derive(Debug, Default)]
+pub(super) struct HeaderEncoder {
+    names: Names,
+    object: Vec<u8>,
+}
 
-    /// Whether a field, or the end of a name or value, is left out.
-    pub(super) fn is_cut(&self) -> bool {
-        let is_cut = |(name, value): (&[u8], &[u8])| {
-            name.len() > MAX_NAME_BYTES
-                || (value.len() > SHORT_VALUE_BYTES
-                    && shown(&name.to_ascii_lowercase(), value, self.roles).1)
-        };
-        self.headers.iter().nth(MAX_FIELDS).is_some() || self.headers.iter().any(is_cut)
+impl HeaderEncoder {
+    /// Those of `headers`, whose names have these roles.
+    pub(super) fn encode(&mut self, headers: &Headers, roles: &Arc<Roles>) -> HeaderFields<'_> {
+        let Self { names, object } = self;
+        names.believe(roles);
+        object.clear();
+        object.push(b'{');
+        let shapes = Shapes::of(headers);
+        let mut is_cut = headers.iter().nth(MAX_FIELDS).is_some();
+        for (index, (name, value)) in shown_fields(headers).enumerate() {
+            let known = names.of(name);
+            let repeated = shapes.has_again(name).then(|| is_repeated(headers, index, name));
+            let (is_after, is_before) = repeated.unwrap_or_default();
+            if !is_after {
+                let separator = if object.len() > 1 { &b","[..] } else { b"" };
+                object.extend_from_slice(separator);
+                known.write_name(object);
+            }
+            match (is_after, is_before) {
+                (true, _) => {}
+                (false, true) => {
+                    let fields = shown_fields(headers);
+                    let same = fields.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+                    let shown = same.map(|(_, value)| Text(known.shown(value).0));
+                    write_line(&shown.collect::<Vec<_>>(), object);
+                }
+                (false, false) => known.write_value(value, object),
+            }
+            is_cut |= value.len() > SHORT_VALUE_BYTES && known.shown(value).1;
+        }
+        is_cut |= headers.iter().any(|(name, _)| name.len() > MAX_NAME_BYTES);
+        object.push(b'}');
+        HeaderFields { fields: Encoded(object), is_cut }
     }
+}
 
-    /// The fields that are shown, with as much of their names as is.
-    fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let fields = self.headers.iter().take(MAX_FIELDS);
-        fields.map(|(name, value)| (&name[..name.len().min(MAX_NAME_BYTES)], value))
+/// The fields that are shown, with as much of their names as is.
+fn shown_fields(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let fields = headers.iter().take(MAX_FIELDS);
+    fields.map(|(name, value)| (&name[..name.len().min(MAX_NAME_BYTES)], value))
+}
+
+/// Whether the field at `index` comes after another one of its name, or before one.
+fn is_repeated(headers: &Headers, index: usize, name: &[u8]) -> (bool, bool) {
+    let (mut after, mut before) = (false, false);
+    for (place, (other, _)) in shown_fields(headers).enumerate() {
+        let is_same = place != index && other.eq_ignore_ascii_case(name);
+        after |= is_same && place < index;
+        before |= is_same && place > index;
     }
+    (after, before)
+}
 
-    fn shapes(&self) -> Shapes {
-        self.fields().fold(Shapes::default(), |mut shapes, (name, _)| {
-            let shape = Shapes::bit(name);
+impl Shapes {
+    fn of(headers: &Headers) -> Self {
+        shown_fields(headers).fold(Self::default(), |mut shapes, (name, _)| {
+            let shape = Self::bit(name);
             shapes.again |= shapes.once & shape;
             shapes.once |= shape;
             shapes
         })
     }
 
-    /// The values of the fields called `name`, in lower case.
-    fn values(&self, name: &[u8]) -> Vec<Text<'a>> {
-        let fields = self.fields().filter(|(other, _)| other.eq_ignore_ascii_case(name));
-        fields.map(|(_, value)| Text(shown(name, value, self.roles).0)).collect()
-    }
-
-    /// Whether the field at `index` comes after another one of its name, or before one.
-    fn is_repeated(&self, index: usize, name: &[u8]) -> (bool, bool) {
-        let (mut after, mut before) = (false, false);
-        for (place, (other, _)) in self.fields().enumerate() {
-            let is_same = place != index && other.eq_ignore_ascii_case(name);
-            after |= is_same && place < index;
-            before |= is_same && place > index;
-        }
-        (after, before)
-    }
-}
-
-impl Shapes {
     /// Whether there may be another name like this one: comparing every two takes long.
     fn has_again(&self, name: &[u8]) -> bool {
         self.again & Self::bit(name) != 0
@@ -101,44 +125,6 @@ impl Shapes {
     }
 }
 
-impl Serialize for HeaderFields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(None)?;
-        let shapes = self.shapes();
-        let mut lower = [0; MAX_NAME_BYTES];
-        for (index, (name, value)) in self.fields().enumerate() {
-            let lower = lower_case(name, &mut lower);
-            let repeated = shapes.has_again(name).then(|| self.is_repeated(index, name));
-            match repeated.unwrap_or_default() {
-                (true, _) => {}
-                (false, true) => {
-                    object.serialize_entry(&Text::from(lower), &self.values(lower))?;
-                }
-                (false, false) => {
-                    let value = Text(shown(lower, value, self.roles).0);
-                    object.serialize_entry(&Text::from(lower), &value)?;
-                }
-            }
-        }
-        object.end()
-    }
-}
-
-/// A name in lower case. Whole blocks are turned, which takes a step or two for most names.
-fn lower_case<'n>(name: &[u8], room: &'n mut [u8; MAX_NAME_BYTES]) -> &'n [u8] {
-    const BLOCK: usize = 32;
-    room[..name.len()].copy_from_slice(name);
-    let blocks = room.as_chunks_mut::<BLOCK>().0.iter_mut();
-    blocks.take(name.len().div_ceil(BLOCK)).for_each(|block| block.make_ascii_lowercase());
-    &room[..name.len()]
-}
-
-/// The value of the header `name`, in lower case, as it may be shown, and whether its end is left
-/// out.
-fn shown<'v>(name: &[u8], value: &'v [u8], roles: &Roles) -> (Cow<'v, [u8]>, bool) {
-    cut(redact::header_value(name, value, roles))
-}
-
 /// The value of the first header called `name`, in lower case, as it may be shown.
 pub(super) fn shown_value<'a>(
     headers: &'a Headers,
@@ -146,11 +132,11 @@ pub(super) fn shown_value<'a>(
     roles: &Roles,
 ) -> Option<Text<'a>> {
     let value = headers.first(name)?;
-    Some(Text(shown(name.as_bytes(), value, roles).0))
+    Some(Text(cut(redact::header_value(redact::holding(name.as_bytes(), roles), value)).0))
 }
 
 /// Leaves out the end of a value that is too long, between characters, and says whether it did.
-fn cut(value: Cow<'_, [u8]>) -> (Cow<'_, [u8]>, bool) {
+pub(super) fn cut(value: Cow<'_, [u8]>) -> (Cow<'_, [u8]>, bool) {
     if value.len() <= MAX_VALUE_BYTES {
         return (value, false);
     }
@@ -190,7 +176,8 @@ mod tests {
         ) {
             let value: Vec<u8> =
                 pieces.concat().into_iter().cycle().take(SHORT_VALUE_BYTES).collect();
-            prop_assert!(!shown(name.as_bytes(), &value, &Roles::default()).1);
+            let holding = redact::holding(name.as_bytes(), &Roles::default());
+            prop_assert!(!cut(redact::header_value(holding, &value)).1);
         }
     }
 }

@@ -1,16 +1,13 @@
-//! What a record says of the messages themselves: `http.*`, `url.*` and `user_agent.*`.
+//! What a record says of the messages themselves: `http.*` and `user_agent.*`.
 //!
 //! It must not know webhooks, beyond the identifier that stands in `http.request.id`.
 
-use std::borrow::Cow;
-
 use serde::{Serialize, Serializer};
 
-use super::fields::{Text, Word};
+use super::fields::{Encoded, Text, Word};
 use super::headers::{HeaderFields, shown_value};
-use super::redact;
 use crate::http::{Exchange, Request, Response, Version};
-use crate::webhook::{Delivery, Target, host_of};
+use crate::webhook::Delivery;
 
 /// `http.*`.
 #[derive(Serialize)]
@@ -18,20 +15,23 @@ pub(super) struct Http<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<VersionText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) request: Option<HttpRequest<'a>>,
+    request: Option<HttpRequest<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response: Option<HttpResponse>,
 }
 
 impl<'a> Http<'a> {
-    pub(super) fn new(delivery: &'a Delivery) -> Self {
+    pub(super) fn new(delivery: &'a Delivery, headers: Option<HeaderFields<'a>>) -> Self {
         let Exchange { request, response, .. } = &*delivery.exchange;
         let version = request.as_ref().map(|request| request.version);
         let version = version.or_else(|| response.as_ref().map(|response| response.version));
         let version = version.filter(|version| *version != Version::UNREADABLE);
         Self {
             version: version.map(VersionText),
-            request: request.as_ref().map(|request| HttpRequest::new(request, delivery)),
+            request: request
+                .as_ref()
+                .zip(headers)
+                .map(|(request, headers)| HttpRequest::new(request, headers, delivery)),
             response: response.as_ref().map(HttpResponse::new),
         }
     }
@@ -59,18 +59,18 @@ pub(super) struct HttpRequest<'a> {
     referrer: Option<Text<'a>>,
     bytes: u64,
     body: BodyBytes,
-    pub(super) headers: HeaderFields<'a>,
+    headers: Encoded<'a>,
 }
 
 impl<'a> HttpRequest<'a> {
-    fn new(request: &'a Request, delivery: &'a Delivery) -> Self {
+    fn new(request: &'a Request, headers: HeaderFields<'a>, delivery: &'a Delivery) -> Self {
         Self {
             id: delivery.request_id.as_deref(),
             method: Text::from(&*request.method),
             referrer: shown_value(&request.headers, "referer", &delivery.roles),
             bytes: request.wire_bytes,
             body: BodyBytes { bytes: request.body.bytes },
-            headers: HeaderFields::new(&request.headers, &delivery.roles),
+            headers: headers.fields,
         }
     }
 }
@@ -99,44 +99,8 @@ struct BodyBytes {
     bytes: u64,
 }
 
-/// `url.*`.
-#[derive(Serialize)]
-pub(super) struct Url<'a> {
-    original: Text<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    domain: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<Text<'a>>,
-}
-
-impl<'a> Url<'a> {
-    /// Of `request`, whose target has these parts, for the host `domain`.
-    pub(super) fn new(request: &'a Request, target: Target<'a>, domain: Option<&'a [u8]>) -> Self {
-        let original = redact::target(&request.target);
-        // The parts of a target without secrets have none.
-        let covered = |part: &'a [u8], cover: fn(&'a [u8]) -> Cow<'a, [u8]>| match original {
-            Cow::Borrowed(_) => Text::from(part),
-            Cow::Owned(_) => Text(cover(part)),
-        };
-        Self {
-            domain: domain.map(Text::from),
-            path: target.path.map(|path| covered(path, redact::target)),
-            query: target.query.map(|query| covered(query, redact::query)),
-            original: Text(original),
-        }
-    }
-}
-
 /// `user_agent.*`.
 #[derive(Serialize)]
 pub(super) struct UserAgent<'a> {
     pub(super) original: Text<'a>,
-}
-
-/// The host the request was for: that of the target, or that of the Host field (RFC 9112,
-/// section 3.2.2).
-pub(super) fn domain<'a>(request: &'a Request, target: Target<'a>) -> Option<&'a [u8]> {
-    target.host().or_else(|| request.headers.first("host").and_then(host_of))
 }

@@ -20,10 +20,12 @@ mod headers;
 mod http;
 mod json;
 mod moment;
+mod names;
 mod network;
 mod payload;
 mod recorder;
 mod redact;
+mod urls;
 
 pub use json::write_line;
 pub use recorder::Recorder;

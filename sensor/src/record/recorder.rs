@@ -8,7 +8,9 @@ use super::Observer;
 use super::common::Connections;
 use super::connection::ConnectionRecord;
 use super::delivery::DeliveryRecord;
+use super::headers::HeaderEncoder;
 use super::json::write_line;
+use super::urls::Urls;
 use crate::http::Opaque;
 use crate::webhook::Delivery;
 
@@ -17,6 +19,8 @@ use crate::webhook::Delivery;
 pub struct Recorder {
     observer: Arc<Observer>,
     connections: Connections,
+    headers: HeaderEncoder,
+    urls: Urls,
     line: Vec<u8>,
 }
 
@@ -24,15 +28,24 @@ impl Recorder {
     /// For records of `observer`.
     #[must_use]
     pub fn new(observer: Arc<Observer>) -> Self {
-        Self { observer, connections: Connections::default(), line: Vec::new() }
+        Self {
+            observer,
+            connections: Connections::default(),
+            headers: HeaderEncoder::default(),
+            urls: Urls::default(),
+            line: Vec::new(),
+        }
     }
 
     /// The record of a delivery, as a line without its ending.
     pub fn delivery(&mut self, delivery: &Delivery) -> &[u8] {
         let exchange = &*delivery.exchange;
         let common = self.connections.common(&exchange.flow, exchange.client, &self.observer);
+        let request = exchange.request.as_ref();
+        let headers = request.map(|one| self.headers.encode(&one.headers, &delivery.roles));
+        let place = request.map(|one| self.urls.of(one));
         self.line.clear();
-        write_line(&DeliveryRecord::new(delivery, common), &mut self.line);
+        write_line(&DeliveryRecord::new(delivery, headers, place, common), &mut self.line);
         &self.line
     }
 

@@ -16,17 +16,38 @@ mod signs;
 /// What stands in the place of a secret.
 const REDACTED: &[u8] = b"[redacted]";
 
-/// `value` of the header `name`, which is in lower case and may have a role: covered whole when the
-/// name is that of a secret, and else where it holds a URL with one.
-pub(super) fn header_value<'a>(name: &[u8], value: &'a [u8], roles: &Roles) -> Cow<'a, [u8]> {
-    if is_secret_header(name, roles) || is_secret_value(value) {
-        Cow::Borrowed(REDACTED)
-    } else if holds_target(name) {
-        target(value)
-    } else if may_hold_secret(value) {
-        cover(value, &url_secrets(value, Start::Text))
-    } else {
-        Cow::Borrowed(value)
+/// What the values of a header may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Holding {
+    /// A secret, whatever is in it.
+    Secret,
+    /// A host or a URL, as request targets are.
+    Target,
+    /// Text, with a URL in it or not.
+    #[default]
+    Text,
+}
+
+/// What values of the header `name` may hold, which is in lower case and may have a role.
+pub(super) fn holding(name: &[u8], roles: &Roles) -> Holding {
+    match name {
+        name if is_secret_header(name, roles) => Holding::Secret,
+        [.., b'h', b'o', b's', b't'] | [.., b'u', b'r', b'i' | b'l'] | b"referer" => {
+            Holding::Target
+        }
+        _ => Holding::Text,
+    }
+}
+
+/// `value` of a header that may hold this: covered whole when it is a secret, and else where it holds
+/// a URL with one.
+pub(super) fn header_value(holding: Holding, value: &[u8]) -> Cow<'_, [u8]> {
+    match holding {
+        Holding::Secret => Cow::Borrowed(REDACTED),
+        _ if is_secret_value(value) => Cow::Borrowed(REDACTED),
+        Holding::Target => target(value),
+        Holding::Text if may_hold_secret(value) => cover(value, &url_secrets(value, Start::Text)),
+        Holding::Text => Cow::Borrowed(value),
     }
 }
 
@@ -48,11 +69,6 @@ pub(super) fn query(query: &[u8]) -> Cow<'_, [u8]> {
 /// so this looks at all octets without a branch, which the compiler does many at a time.
 fn may_hold_secret(value: &[u8]) -> bool {
     value.iter().fold(false, |found, byte| found | matches!(byte, b'?' | b'#' | b'@'))
-}
-
-/// Whether the header's values are a host or a URL, as request targets are.
-fn holds_target(name: &[u8]) -> bool {
-    matches!(name, [.., b'h', b'o', b's', b't'] | [.., b'u', b'r', b'i' | b'l'] | b"referer")
 }
 
 fn is_secret_header(name: &[u8], roles: &Roles) -> bool {

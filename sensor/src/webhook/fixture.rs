@@ -43,6 +43,7 @@ pub(crate) fn exchange(target: &str, lines: &str) -> Box<Exchange> {
             headers: headers(lines),
             body: Body::default(),
             wire_bytes: 0,
+            doubtful: false,
         }),
         response: None,
         coverage: Coverage::FULL,

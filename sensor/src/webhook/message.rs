@@ -122,5 +122,9 @@ fn may_lack_fields(request: &Request, coverage: Coverage) -> bool {
 pub(super) fn identifier(value: &[u8]) -> Option<String> {
     let value = value.trim_ascii();
     let fits = (1..=MAX_IDENTIFIER_BYTES).contains(&value.len());
-    fits.then(|| String::from_utf8_lossy(value).into_owned())
+    // Nearly all are text, which is seen in much less than a look for what is none.
+    fits.then(|| match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(value).into_owned(),
+    })
 }

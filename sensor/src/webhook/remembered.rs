@@ -107,11 +107,13 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     *first
 }
 
-/// The name of what these parts name together.
+/// The name of what these parts name together. A provider and an identifier of the usual size are
+/// hashed in one block of 64 octets, of which the hash takes nine and each part four for its length.
 pub(super) fn name(parts: &[&[u8]]) -> Name {
     let mut digest = Sha256::new();
     for part in parts {
-        digest.update(part.len().to_be_bytes());
+        let length = u32::try_from(part.len()).expect("parts lie in a message, which is bounded");
+        digest.update(length.to_be_bytes());
         digest.update(part);
     }
     let mut name = Name::default();

@@ -134,7 +134,9 @@ impl Webhooks {
         // It has no content to be signed, and asks who owns the endpoint before anything is sent.
         let is_question = delivery.handshake && message.method == b"GET";
         if !is_question {
-            delivery.signature = self.check(knowledge, place, message, request.started);
+            let signature = self.check(knowledge, place, message, request.started);
+            delivery.signature =
+                if request.doubtful { signature.map(Signature::doubted) } else { signature };
         }
         delivery.provider = Some(Arc::clone(provider));
         delivery.replay = self.remember(delivery, message, request);

@@ -99,13 +99,16 @@ impl Table {
     /// The index of the provider that these headers tell.
     #[must_use]
     pub fn told_by(&self, headers: &Headers) -> Option<usize> {
-        headers
-            .iter()
-            .flat_map(|(name, value)| {
-                self.marks[place(name)].iter().filter(move |mark| mark.is_on(name, value))
-            })
-            .map(|mark| mark.provider)
-            .min()
+        let mut first = None;
+        for (name, value) in headers.iter() {
+            for mark in &self.marks[place(name)] {
+                let is_before = first.is_none_or(|first| mark.provider < first);
+                if is_before && mark.is_on(name, value) {
+                    first = Some(mark.provider);
+                }
+            }
+        }
+        first
     }
 
     /// What each header is to the providers.

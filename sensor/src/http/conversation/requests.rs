@@ -2,7 +2,7 @@
 //!
 //! It must not touch responses, except to say which requests they cannot answer.
 
-use super::{Context, Conversation, Interest, emit, is_empty};
+use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, RequestHead, Tolerance};
@@ -28,7 +28,7 @@ impl Conversation {
                             return Interest::Opaque;
                         }
                         self.requests.lose_track(false);
-                        self.reject_request();
+                        self.reject_request(input.mark.acknowledged);
                     }
                 }
                 State::Body(_) => match self.requests.body(&mut input) {
@@ -43,7 +43,7 @@ impl Conversation {
                     let passed = self.requests.search(&mut input);
                     context.counters.unrecognised_octets += passed.len() as u64;
                     if !is_empty(passed) {
-                        self.reject_request();
+                        self.reject_request(input.mark.acknowledged);
                     }
                 }
             }
@@ -173,6 +173,10 @@ impl Conversation {
         exchange.client = client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
+        let doubtful = self.requests.is_doubtful();
+        if doubtful {
+            miss_before(&mut exchange);
+        }
         let port = exchange.flow.destination.port();
         let policy = context.bodies.of_request(port, &method, &target);
         exchange.request = Some(Request {
@@ -183,6 +187,7 @@ impl Conversation {
             headers,
             body: Body::default(),
             wire_bytes: 0,
+            doubtful,
         });
         self.queue.push(exchange, start, self.responses.keeps_track());
         self.requests.expect_body(framing, policy, client, context.allowance);
@@ -227,9 +232,12 @@ impl Conversation {
         self.emit_complete(context);
     }
 
-    /// What stands in place of a request is none. Behind a gap that says nothing.
-    fn reject_request(&mut self) {
-        if !self.requests.is_after_gap() {
+    /// What stands in place of a request is none, and was sent when so much was `received`. Behind a
+    /// gap that says no more than that it may be part of one.
+    fn reject_request(&mut self, received: u64) {
+        if self.requests.is_after_gap() {
+            self.requests.doubt(received);
+        } else {
             self.hide_requests(self.requests.position(), Unseen::NotUnderstood);
         }
     }
@@ -237,7 +245,11 @@ impl Conversation {
     /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start one.
     fn miss_requests(&mut self, end: u64, why: Unseen) {
         self.hide_requests(end, why);
-        self.requests.lose_track(why != Unseen::NotUnderstood);
+        let is_lost = why != Unseen::NotUnderstood;
+        self.requests.lose_track(is_lost);
+        if is_lost {
+            self.requests.doubt(self.responses.position());
+        }
     }
 
     fn hide_requests(&mut self, end: u64, why: Unseen) {

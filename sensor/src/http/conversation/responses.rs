@@ -2,7 +2,7 @@
 //!
 //! It must not touch requests, except to put out those that nothing will answer.
 
-use super::{Context, Conversation, Interest, emit, is_empty};
+use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, ResponseHead, Tolerance};
@@ -51,7 +51,10 @@ impl Conversation {
                 State::Search => {
                     let passed = self.responses.search(&mut input);
                     context.counters.unrecognised_octets += passed.len() as u64;
-                    if !is_empty(passed) && self.reject_response(context) == Interest::Opaque {
+                    let received = input.mark.acknowledged;
+                    if !is_empty(passed)
+                        && self.reject_response(received, context) == Interest::Opaque
+                    {
                         return Interest::Opaque;
                     }
                 }
@@ -141,13 +144,18 @@ impl Conversation {
     pub(super) fn miss_responses(&mut self, why: Doubt) {
         self.queue.hide_responses(why);
         self.responses.lose_track(why == Doubt::Lost);
+        if why == Doubt::Lost {
+            self.responses.doubt(self.requests.position());
+        }
         self.interim = None;
     }
 
-    /// What stands in place of a response is none. Where nothing but a word, a word and a version
-    /// spoke for HTTP, that was no request then. Behind a gap it says nothing.
-    fn reject_response<S>(&mut self, context: &mut Context<'_, S>) -> Interest {
+    /// What stands in place of a response is none, and was sent when so much was `received`. Where
+    /// nothing but a word, a word and a version spoke for HTTP, that was no request then. Behind a
+    /// gap it says no more than that it may be part of one.
+    fn reject_response<S>(&mut self, received: u64, context: &mut Context<'_, S>) -> Interest {
         if self.responses.is_after_gap() {
+            self.responses.doubt(received);
             return Interest::Keep;
         }
         if *context.ports == PortFilter::Any && !self.confirmed && self.opening.initiator.is_some()
@@ -202,7 +210,7 @@ impl Conversation {
             Found::More => Interest::Keep,
             Found::Nothing => {
                 self.responses.lose_track(false);
-                self.reject_response(context)
+                self.reject_response(unread.mark.acknowledged, context)
             }
             Found::Head(head) => {
                 if let Some(head) = head::response(&head, self.responses.tolerance()) {
@@ -210,7 +218,7 @@ impl Conversation {
                 }
                 self.responses.refuse_head(input, unread);
                 self.responses.lose_track(false);
-                self.reject_response(context)
+                self.reject_response(unread.mark.acknowledged, context)
             }
             Found::TooLong(head) => {
                 context.counters.long_heads += 1;
@@ -239,15 +247,20 @@ impl Conversation {
         if is_interim(head.status) {
             self.interim.get_or_insert(start.time);
             self.responses.expect_head();
+            self.requests.doubt_further(self.responses.position());
             return Interest::Keep;
         }
         context.counters.responses += 1;
         self.confirmed = true;
         let started = self.interim.take().unwrap_or(start.time);
+        let is_doubtful = self.responses.is_doubtful();
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let client = exchange.client;
         let after = what_follows(exchange, &mut head);
         exchange.coverage.add(cut);
+        if is_doubtful {
+            miss_before(exchange);
+        }
         for anomaly in head.anomalies {
             note(&mut exchange.anomalies, anomaly);
         }
@@ -327,7 +340,11 @@ impl Conversation {
             } else if self.requests.state() == State::Search
                 && self.requests.position() > self.requests.message_end()
             {
-                note(&mut orphan.anomalies, Anomaly::UnrecognisedRequest);
+                if self.requests.is_after_gap() {
+                    miss_before(&mut orphan);
+                } else {
+                    note(&mut orphan.anomalies, Anomaly::UnrecognisedRequest);
+                }
             }
             self.orphan = Some(orphan);
         }

@@ -223,6 +223,52 @@ fn a_segment_of_a_connection_picked_up_may_break_the_grammar() {
     check(&picked_up("in a body\r\nGET /a b HTTP/1.1\r\nHost: a\r\n\r\n"), &[]);
 }
 
+/// The start of the line is the end of a body, which had not to end a line.
+#[test]
+fn two_request_lines_in_one_are_none() {
+    let lines =
+        ["POST GET /a HTTP/1.1", "POST /bGET /a HTTP/1.1", "PUT /b HTTP/1.1GET /a HTTP/1.1"];
+    for line in lines {
+        let picked_up = Wire::midstream().client(format!("{line}\r\nHost: a\r\n\r\n"));
+        check(&picked_up.server(ok(1)).close(), &["- -> 201 2/40 ?midstream"]);
+    }
+}
+
+/// The head of the request is lost, or that of the response; only its body is left.
+#[test]
+fn what_looks_like_a_message_in_the_body_of_a_lost_one_is_marked() {
+    let made_up = format!("{}in between\r\n{}", get(2), get(3));
+    let wire = Wire::open()
+        .client("POST /1 HTTP/1.1\r\nContent-Length: 50\r\n\r\n")
+        .lose()
+        .server("HTTP/1.1 100 Continue\r\n\r\n")
+        .client(&made_up)
+        .server(ok(1))
+        .client(get(4))
+        .server(ok(4))
+        .close();
+    check(
+        &wire,
+        &[
+            "GET /2 0/19 -> - ?gap",
+            "GET /3 0/19 -> - ?gap",
+            "- -> 201 2/40 ?gap",
+            // As those before it may have been pipelined, which is never forgotten.
+            "GET /4 0/19 -> - ?gap",
+            "- -> 204 0/38 ?gap",
+        ],
+    );
+    let wire = Wire::open()
+        .client(get(1))
+        .server("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
+        .lose()
+        .server(ok(1))
+        .client(get(2))
+        .server(ok(2))
+        .close();
+    check(&wire, &["GET /1 0/19 -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
+}
+
 #[test]
 fn a_lost_request_is_answered_after_those_before_it() {
     let wire = Wire::open()

@@ -25,6 +25,8 @@ struct Plan {
     interim: bool,
     response: (Shape, usize),
     status: u16,
+    /// Whether bodies hold whole messages.
+    tempting: bool,
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -45,6 +47,7 @@ fn plan() -> impl Strategy<Value = Plan> {
         interim,
         response,
         status,
+        tempting: false,
     })
 }
 
@@ -52,10 +55,15 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
     prop::collection::vec(plan(), 1..6)
 }
 
-/// A field and the body it announces. The body looks like requests, to tempt a reader who lost its
-/// place; they lack the version that would make them credible.
-fn body(shape: Shape, length: usize) -> String {
-    let text: String = "GET /made-up\r\nPOST /up\r\n".chars().cycle().take(length).collect();
+/// A field and the body it announces. The body looks like messages, to tempt a reader who lost its
+/// place; but for the most `tempting`, they lack the version that would make them credible.
+fn body(shape: Shape, length: usize, tempting: bool) -> String {
+    let text = if tempting {
+        "GET /made-up HTTP/1.1\r\n\r\nHTTP/1.1 404 Made up\r\n\r\n"
+    } else {
+        "GET /made-up\r\nPOST /up\r\n"
+    };
+    let text: String = text.chars().cycle().take(length).collect();
     match shape {
         Shape::None => "Content-Length: 0\r\n\r\n".to_owned(),
         Shape::Length => format!("Content-Length: {length}\r\n\r\n{text}"),
@@ -73,7 +81,7 @@ fn body(shape: Shape, length: usize) -> String {
 fn request(id: usize, plan: &Plan) -> String {
     if plan.post {
         let (shape, length) = plan.request;
-        format!("POST /{id} HTTP/1.1\r\nX-Id: {id}\r\n{}", body(shape, length))
+        format!("POST /{id} HTTP/1.1\r\nX-Id: {id}\r\n{}", body(shape, length, plan.tempting))
     } else {
         format!("GET /{id} HTTP/1.1\r\nX-Id: {id}\r\n\r\n")
     }
@@ -82,7 +90,8 @@ fn request(id: usize, plan: &Plan) -> String {
 fn response(id: usize, plan: &Plan) -> String {
     let interim = if plan.interim { "HTTP/1.1 100 Continue\r\n\r\n" } else { "" };
     let (shape, length) = plan.response;
-    let rest = if plan.status == 204 { "\r\n".to_owned() } else { body(shape, length) };
+    let rest =
+        if plan.status == 204 { "\r\n".to_owned() } else { body(shape, length, plan.tempting) };
     format!("{interim}HTTP/1.1 {} X\r\nX-Id: {id}\r\n{rest}", plan.status)
 }
 
@@ -226,6 +235,26 @@ proptest! {
         lose(&mut rest, &lost);
         let left = whole.with([handshake, rest].concat());
         check_part(&exchanges(&left), &exchanges(&whole))?;
+    }
+
+    #[test]
+    fn what_is_found_in_the_body_of_a_lost_message_is_marked(
+        mut plans in plans(),
+        cuts in prop::collection::vec(any::<Index>(), 0..8),
+        lost in prop::collection::vec(any::<Index>(), 1..8),
+    ) {
+        plans.iter_mut().for_each(|plan| plan.tempting = true);
+        let whole = wire(&plans, false, &cuts);
+        let (handshake, mut rest) = after_handshake(&whole);
+        lose(&mut rest, &lost);
+        let truth = exchanges(&whole);
+        for seen in exchanges(&whole.with([handshake, rest].concat())) {
+            let (request, response) = id_of(&seen);
+            let id = request.or(response);
+            let original = truth.iter().find(|t| id_of(t).0 == id);
+            let is_part = original.is_some_and(|original| is_part_of(&seen, original));
+            prop_assert!(is_part || seen.coverage.has(Coverage::GAP), "{}", line(&seen));
+        }
     }
 
     /// Of a client that was seen to pipeline, while requests and responses cross in any way.

@@ -90,15 +90,20 @@ fn is_secret_part(part: &[u8]) -> bool {
     )
 }
 
-/// Whether `text` starts with a word that tells a secret wherever it is in a name. The first letter
-/// chooses the words, because this runs at every octet of every header name.
+/// Whether `text` starts with a word that tells a secret wherever it is in a name. The first letters
+/// choose the words, because this runs at every octet of every name.
 fn starts_with_secret_word(text: &[u8]) -> bool {
-    let words: &[&[u8]] = match text.first() {
-        Some(b'a') => &[b"authorization", b"apikey", b"accesskey"],
-        Some(b'c') => &[b"cookie", b"credential"],
-        Some(b'p') => &[b"passcode", b"password", b"passwd", b"passphrase", b"privatekey"],
-        Some(b's') => &[b"secret", b"sessid", b"session", b"signature"],
-        Some(b't') => &[b"token"],
+    let words: &[&[u8]] = match text {
+        [b'a', b'c', ..] => &[b"accesskey"],
+        [b'a', b'p', ..] => &[b"apikey"],
+        [b'a', b'u', ..] => &[b"authorization"],
+        [b'c', b'o', ..] => &[b"cookie"],
+        [b'c', b'r', ..] => &[b"credential"],
+        [b'p', b'a', ..] => &[b"passcode", b"password", b"passwd", b"passphrase"],
+        [b'p', b'r', ..] => &[b"privatekey"],
+        [b's', b'e', ..] => &[b"secret", b"sessid", b"session"],
+        [b's', b'i', ..] => &[b"signature"],
+        [b't', b'o', ..] => &[b"token"],
         _ => &[],
     };
     words.iter().any(|word| text.starts_with(word))

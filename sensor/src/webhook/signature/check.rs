@@ -172,9 +172,11 @@ fn absent(schemes: &[Scheme], message: &Message<'_>) -> Signature {
 const fn status_of(reason: &Reason) -> Status {
     match reason {
         Reason::NoSecret => Status::Unchecked,
-        Reason::NoUsableKey | Reason::Body(_) | Reason::NoPublicUrl | Reason::NoSubscription => {
-            Status::Unverifiable
-        }
+        Reason::NoUsableKey
+        | Reason::Body(_)
+        | Reason::Doubtful
+        | Reason::NoPublicUrl
+        | Reason::NoSubscription => Status::Unverifiable,
         Reason::NoTimestamp
         | Reason::NoId
         | Reason::Malformed

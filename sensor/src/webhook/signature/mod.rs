@@ -89,6 +89,8 @@ pub enum Reason {
     NoUsableKey,
     /// The body is not there, or not whole.
     Body(NoContent),
+    /// The request may be none, but part of the body of another one.
+    Doubtful,
     /// The signature covers the URL, and the endpoint has no `public_url`.
     NoPublicUrl,
     /// The signature covers the subscription, and the endpoint has none.
@@ -131,6 +133,9 @@ impl fmt::Display for Reason {
             Self::Body(NoContent::Disputed) => {
                 f.write_str("segments of the request contradict each other")
             }
+            Self::Doubtful => {
+                f.write_str("the request may be part of the body of one whose head was not seen")
+            }
             Self::NoPublicUrl => {
                 f.write_str("the signature covers the URL; the endpoint needs public_url")
             }
@@ -151,6 +156,18 @@ impl fmt::Display for Reason {
 }
 
 impl Signature {
+    /// The same of a request that may be part of another one's body. Only a valid one proves that it
+    /// is a request.
+    #[must_use]
+    pub fn doubted(self) -> Self {
+        match self.status {
+            Status::Missing | Status::Invalid | Status::Stale => {
+                Self { status: Status::Unverifiable, reason: Some(Reason::Doubtful), ..self }
+            }
+            Status::Valid | Status::Unverifiable | Status::Unchecked => self,
+        }
+    }
+
     fn new(
         status: Status,
         reason: impl Into<Option<Reason>>,
