@@ -64,6 +64,11 @@ fn a_delivery_of_a_capture_is_explained() {
     check(&["--delivery", "9"], 1, Err("holds 4 requests"));
     check(&["--delivery", "lost"], 1, Err("none of the 4 requests"));
     check(&["--delivery", "1"], 2, Err("--provider"));
+    // As a capture that is still being written.
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 10]).unwrap();
+    check(&[], 0, Ok("valid"));
+    check(&["--delivery", "lost"], 1, Err("ends early"));
 }
 
 #[test]
