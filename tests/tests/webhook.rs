@@ -109,7 +109,7 @@ fn an_invalid_signature_says_what_it_would_match() {
     let spaced = BODY.replace("\":\"", "\": \"").replace("\",\"", "\", \"");
     let sent = [
         (WORKING, BODY.to_owned(), "would be valid with the secret file:/"),
-        ("/any/", format!("{BODY}\n"), "would be valid without the line ending at the end of the"),
+        ("/any/", format!("{BODY}\n"), "would be valid without the white space at the end of the"),
         ("/any/", spaced, "would be valid over the body's JSON without white space"),
         ("/any/", String::new(), "made with another secret, or over another text"),
     ];

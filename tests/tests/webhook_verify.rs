@@ -64,6 +64,11 @@ fn a_delivery_of_a_capture_is_explained() {
     check(&["--delivery", "9"], 1, Err("holds 4 requests"));
     check(&["--delivery", "lost"], 1, Err("none of the 4 requests"));
     check(&["--delivery", "1"], 2, Err("--provider"));
+    // As a capture that is still being written.
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 10]).unwrap();
+    check(&[], 0, Ok("valid"));
+    check(&["--delivery", "lost"], 1, Err("ends early"));
 }
 
 #[test]
@@ -87,4 +92,36 @@ fn a_request_comes_on_standard_input_and_a_secret_from_beside_it() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("and not the secret") && !said.contains("Mellon"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_what_to_do() {
+    let scratch = Scratch::new().unwrap();
+    let secret = scratch.write("secret", SECRET).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let check = |request: &str, status: &str, words: &str| {
+        let mut verify = Command::new(binary().unwrap());
+        verify.arg("verify").arg(scratch.write("request", request.as_bytes()).unwrap());
+        verify.args(["-o", "json", "--secret"]).arg(format!("file:{}", secret.display()));
+        let output = verify.output().unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["status"], status, "{said:#}");
+        let last = said["steps"].as_array().unwrap().last().unwrap().as_str().unwrap();
+        assert!(last.contains(words), "{said:#}");
+    };
+    let good = delivery(0, "one", BODY).request;
+    let (head, body) = good.split_once("\r\n\r\n").unwrap();
+    check(&good, "valid", "So it is valid");
+    check(&good.replace("main", "mian"), "invalid", "Nothing that was tried makes it valid");
+    check(&good.replace("sha256=", "sha256=00"), "invalid", "No signature has such a length");
+    check(&good.replace("X-Hub", "X-Lost"), "missing", "left the header out");
+    check(&format!("{head}\r\n\r\n"), "unverifiable", "the body was cut");
+    let bare: Vec<_> = head.lines().filter(|line| !line.starts_with("Content-L")).collect();
+    let bare = bare.join("\n");
+    check(&format!("{bare}\n\n"), "invalid", "has no body");
+    check(&format!("{bare}\n\n{body} \n"), "invalid", "without the white space at the end");
+    let decoded = "X-Twilio-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nHost: a\n\na=b";
+    check(decoded, "invalid", "give it with --url");
+    let slack = "X-Slack-Signature: v0=00\n\n{}";
+    check(slack, "invalid", "the signed time is missing");
 }

@@ -2,6 +2,7 @@
 //!
 //! It must not know how a signature is checked or how a file writes a request.
 
+mod advice;
 mod attempts;
 mod captured;
 mod har;
@@ -25,25 +26,7 @@ use crate::http::Headers;
 use crate::secrets;
 use crate::time::Timestamp;
 use crate::webhook::signature::{Check, Terms, explain};
-use crate::webhook::{Message, NoContent, Reason, Secret, Signature, Status, Table, payload};
-
-/// What to look at where nothing that was tried makes a signature valid.
-const ADVICE: &str = "Nothing that was tried makes it valid. Most often the secret is that of another \
-                      endpoint, or of test instead of live mode, or the body was parsed and written \
-                      anew before it was stored: keep it as it arrives, octet for octet.";
-/// The same where there is no signature.
-const NO_SIGNATURE: &str = "Either the sender has no secret for this endpoint, or a proxy or the tool \
-                            that stored the request left the header out.";
-/// The same where the signature is right and its time is not.
-const STALE: &str = "The signature itself is right. Either somebody sent the request again, which is \
-                     what its time is signed against, or it lay in a queue on the way, or the clock \
-                     of one side is off.";
-/// The same where the file has no body.
-const NO_BODY: &str = "The file has no body behind the empty line that ends the head. What is signed \
-                       is the body as it arrives, octet for octet.";
-/// The same where the body is not what its head says.
-const UNPACKED: &str = "Content-Encoding names a coding that the body in the file does not have: it was \
-                        unpacked before it was stored, and what is signed is what arrives.";
+use crate::webhook::{Message, NoContent, Reason, Secret, Signature, Status, Table};
 
 /// The command line of the verb.
 #[derive(Debug, Args)]
@@ -53,8 +36,9 @@ pub(super) struct Arguments {
     /// pcapng). `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The request of a capture or of a HAR file: its number, from 1, or the value of a header that
-    /// names it, as X-GitHub-Delivery; without it, the first of which a provider is told.
+    /// The request of a capture or of a HAR file: its number, from 1, or what records call
+    /// `webhook.delivery_id`, or the value of any header; without it, the first of which a provider is
+    /// told.
     #[arg(long, value_name = "NUMBER|ID")]
     delivery: Option<String>,
     /// Where the secret is: `file:PATH`, `credential:NAME` or `env:NAME`. May be repeated.
@@ -91,12 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let secrets = read_secrets(&arguments.secrets)?;
     let mut notes = request.notes.clone();
     let url = url(arguments, &request, provider, &mut notes);
-    let message = Message {
-        method: request.method.as_bytes(),
-        target: request.target.as_bytes(),
-        headers: &request.headers,
-        content: request.body.as_deref().map_err(|why| *why),
-    };
+    let message = request.message();
     let subscription = &arguments.subscription;
     let terms = Terms { url: &url, subscription, others: &secrets, diagnose: true };
     let trial = Trial { table: &table, provider, secrets: &secrets, message, terms };
@@ -167,30 +146,6 @@ impl Trial<'_> {
         }
         attempts::would_match(self)
     }
-
-    /// What to look at where nothing else would make it valid.
-    fn advice(&self, result: &Signature) -> Option<&'static str> {
-        match (result.status, &result.reason) {
-            (Status::Missing, _) => Some(NO_SIGNATURE),
-            (Status::Stale, _) => Some(STALE),
-            (_, Some(Reason::Mismatch)) => Some(self.advice_on_mismatch()),
-            _ => None,
-        }
-    }
-
-    fn advice_on_mismatch(&self) -> &'static str {
-        let headers = self.message.headers;
-        let content = self.message.content.unwrap_or_default();
-        if content.is_empty() {
-            NO_BODY
-        } else if headers.first("content-encoding").is_some_and(|coding| coding != b"identity")
-            && payload::unpacked(headers, content).is_none()
-        {
-            UNPACKED
-        } else {
-            ADVICE
-        }
-    }
 }
 
 /// Header fields from names and values.
@@ -256,6 +211,11 @@ fn request(arguments: &Arguments, octets: &[u8], table: &Table) -> Result<Reques
     RequestFile::read(octets, which, table).map_err(Failure::failed)
 }
 
+fn signs_url(provider: &Provider) -> bool {
+    let needs = |part| provider.signature.iter().any(|scheme| scheme.signed.0.contains(&part));
+    needs(Part::Url) || needs(Part::HubspotUrl)
+}
+
 /// The URL that the provider called: as given, as the file has it, or else, where that is signed, as
 /// most servers are reached.
 fn url(
@@ -267,8 +227,7 @@ fn url(
     if let Some(url) = arguments.url.as_ref().or(request.url.as_ref()) {
         return url.clone();
     }
-    let needs = |part| provider.signature.iter().any(|scheme| scheme.signed.0.contains(&part));
-    if !needs(Part::Url) && !needs(Part::HubspotUrl) {
+    if !signs_url(provider) {
         return String::new();
     }
     let Some(host) = request.headers.first("host").map(String::from_utf8_lossy) else {

@@ -73,7 +73,8 @@ impl<'a> Message<'a> {
     }
 
     /// The identifier at the first of `sources` that has one.
-    pub(super) fn identifier(&self, sources: &[Source]) -> Option<String> {
+    #[must_use]
+    pub fn identifier(&self, sources: &[Source]) -> Option<String> {
         sources.iter().find_map(|source| identifier(&self.find(source)?))
     }
 

@@ -30,21 +30,31 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
         let Observation::Exchange(exchange) = observation else { return };
         let Some(request) = &exchange.request else { return };
         seen += 1;
-        if which.is(seen, &request.headers, table) {
+        if which.is(seen, &Message::new(request, &exchange), table) {
             meant += 1;
             found.get_or_insert_with(|| from_exchange(request, &exchange));
         }
     };
     let mut reader = Reader::new(octets).map_err(|error| error.to_string())?;
-    while let Some(frame) = reader.next_frame().map_err(|error| error.to_string())? {
-        // What is no TCP segment is not looked for.
-        if let Ok(segment) = decode::segment(&frame) {
-            engine.segment(&segment, &mut look);
+    let end = loop {
+        match reader.next_frame() {
+            // What is no TCP segment is not looked for.
+            Ok(Some(frame)) => {
+                if let Ok(segment) = decode::segment(&frame) {
+                    engine.segment(&segment, &mut look);
+                }
+            }
+            Ok(None) => break None,
+            // As that of a capture which is still being written.
+            Err(error) => break Some(error.to_string()),
         }
-    }
+    };
     engine.finish(&mut look);
-    let mut request = found.ok_or_else(|| which.missing(seen))?;
+    let Some(mut request) = found else {
+        return Err(end.unwrap_or_else(|| which.missing(seen)));
+    };
     request.notes.extend(several(meant));
+    request.notes.extend(end.map(|why| format!("The capture was read up to where {why}.")));
     Ok(request)
 }
 

@@ -36,7 +36,7 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
     }
     let numbered = (1..).zip(&requests);
     let meant: Vec<u64> = numbered
-        .filter(|(number, request)| which.is(*number, &request.headers, table))
+        .filter(|(number, request)| which.is(*number, &request.message(), table))
         .map(|(number, _)| number)
         .collect();
     let number = match meant.first() {
@@ -99,9 +99,29 @@ fn body(request: &Value, headers: &Headers) -> (Result<Vec<u8>, NoContent>, Opti
 }
 
 /// The text of a form (`application/x-www-form-urlencoded`). Names and values stand in a HAR as they
-/// were sent.
+/// were sent or, by other tools, decoded: then one has an octet that is never sent as it is.
 fn form(fields: &[Value]) -> Vec<u8> {
-    let text = |field: &Value, key: &str| field[key].as_str().unwrap_or_default().to_owned();
-    let pair = |field: &Value| format!("{}={}", text(field, "name"), text(field, "value"));
-    fields.iter().map(pair).collect::<Vec<_>>().join("&").into_bytes()
+    let parts = |key| fields.iter().map(move |field| field[key].as_str().unwrap_or_default());
+    let is_sent = |octet: u8| octet.is_ascii_alphanumeric() || b"*-._~+%".contains(&octet);
+    let are_sent = parts("name").chain(parts("value")).all(|part| part.bytes().all(is_sent));
+    let written = |part: &str| if are_sent { part.to_owned() } else { encoded(part) };
+    let pairs = parts("name").zip(parts("value"));
+    let pairs: Vec<_> =
+        pairs.map(|(name, value)| format!("{}={}", written(name), written(value))).collect();
+    pairs.join("&").into_bytes()
+}
+
+/// A name or a value as a form has it (WHATWG URL, section 5.2).
+fn encoded(part: &str) -> String {
+    let mut text = String::new();
+    for octet in part.bytes() {
+        match octet {
+            b' ' => text.push('+'),
+            _ if octet.is_ascii_alphanumeric() || b"*-._".contains(&octet) => {
+                text.push(char::from(octet));
+            }
+            _ => text.push_str(&format!("%{octet:02X}")),
+        }
+    }
+    text
 }

@@ -8,7 +8,7 @@ use super::which::Which;
 use super::{har, wire};
 use crate::http::Headers;
 use crate::time::Timestamp;
-use crate::webhook::{NoContent, Table};
+use crate::webhook::{Message, NoContent, Table};
 
 /// What editors of Windows put before the text of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -51,6 +51,18 @@ impl RequestFile {
     }
 }
 
+impl RequestFile {
+    /// The request as the other stages know it.
+    pub(super) fn message(&self) -> Message<'_> {
+        Message {
+            method: self.method.as_bytes(),
+            target: self.target.as_bytes(),
+            headers: &self.headers,
+            content: self.body.as_deref().map_err(|why| *why),
+        }
+    }
+}
+
 /// Header fields as the other stages know them.
 pub(super) fn headers(fields: &[(String, Vec<u8>)]) -> Headers {
     let mut head = Vec::new();
@@ -76,7 +88,8 @@ mod tests {
     }
 
     fn read_of(text: &str, which: Which<'_>) -> Result<RequestFile, String> {
-        let acme = "[[provider]]\nname = \"acme\"\nrecognise = [\"header x-a\"]";
+        let acme = "[[provider]]\nname = \"acme\"\nrecognise = [\"header x-a\"]\n\
+                    delivery_id = [\"json /id\"]";
         let table = Table::new(&crate::config::Config::parse(acme, "test").unwrap().providers);
         RequestFile::read(text.as_bytes(), which, &table)
     }
@@ -153,6 +166,9 @@ mod tests {
         check(r#","postData":{"text":"{}"}"#, Ok("{}"));
         check(r#","postData":{"text":"e30=","encoding":"base64"}"#, Ok("{}"));
         check(r#","postData":{"text":"","params":[{"name":"a","value":"1+2"}]}"#, Ok("a=1+2"));
+        let decoded =
+            r#","postData":{"params":[{"name":"a","value":"1+2 %"},{"name":"b","value":"3"}]}"#;
+        check(decoded, Ok("a=1%2B2+%25&b=3"));
         check(r#","bodySize":7"#, Err(NoContent::NotKept));
         check(r##","postData":{"text":"#","encoding":"base64"}"##, Err(NoContent::NotKept));
     }
@@ -162,7 +178,8 @@ mod tests {
         let entry = |value: &str| {
             format!(
                 r#"{{"startedDateTime":"2026-11-01T13:00:00.5+01:00","request":{{"method":"POST",
-                "url":"https://h/{value}","headers":[{{"name":"X-A","value":"{value}"}}]}}}}"#
+                "url":"https://h/{value}","headers":[{{"name":"X-A","value":"{value}"}}],
+                "postData":{{"text":"{{\"id\":\"evt_{value}\"}}"}}}}}}"#
             )
         };
         let text = format!(r#"{{"log":{{"entries":[{},{}]}}}}"#, entry("one"), entry("two"));
@@ -178,8 +195,9 @@ mod tests {
         check(None, Ok("one"), "holds 2 of these");
         check(Some("2"), Ok("two"), "");
         check(Some("two"), Ok("two"), "");
+        check(Some("evt_two"), Ok("two"), "");
         check(Some("3"), Err("the file holds 2 requests; choose one of them"), "");
-        check(Some("x"), Err("none of the 2 requests has \"x\" in a header"), "");
+        check(Some("x"), Err("none of the 2 requests is called \"x\""), "");
         let alone = read_of("POST / HTTP/1.1\n\n", Which::Number(1)).unwrap_err();
         assert!(alone.contains("this file has one request"), "{alone}");
     }

@@ -4,8 +4,8 @@
 
 use std::fmt::Display;
 
-use crate::http::Headers;
-use crate::webhook::Table;
+use crate::config::Provider;
+use crate::webhook::{Message, Table};
 
 /// Which request of a file is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum Which<'a> {
     Webhook,
     /// The one of this number, from 1.
     Number(u64),
-    /// The first with this value in a header, as providers' identifiers are.
+    /// The first of which its provider's identifier of deliveries is this, or another header.
     Named(&'a str),
 }
 
@@ -29,11 +29,16 @@ impl<'a> Which<'a> {
     }
 
     /// Whether it is this one, which has the `number` in its file, from 1.
-    pub(super) fn is(self, number: u64, headers: &Headers, table: &Table) -> bool {
+    pub(super) fn is(self, number: u64, message: &Message<'_>, table: &Table) -> bool {
+        let told = || table.told_by(message.headers).map(|index| &table.providers()[index]);
         match self {
-            Self::Webhook => table.told_by(headers).is_some(),
+            Self::Webhook => told().is_some(),
             Self::Number(wanted) => number == wanted,
-            Self::Named(name) => headers.iter().any(|(_, value)| value == name.as_bytes()),
+            Self::Named(name) => {
+                let identifier = |provider: &Provider| message.identifier(&provider.delivery_id);
+                message.headers.iter().any(|(_, value)| value == name.as_bytes())
+                    || told().and_then(|one| identifier(one)).is_some_and(|id| id == name)
+            }
         }
     }
 
@@ -41,11 +46,11 @@ impl<'a> Which<'a> {
     pub(super) fn missing(self, seen: impl Display) -> String {
         match self {
             Self::Webhook => format!(
-                "none of the {seen} requests in the capture tells a provider; choose one with \
+                "none of the {seen} requests in the file tells a provider; choose one with \
                  --delivery NUMBER"
             ),
             Self::Number(_) => format!("the file holds {seen} requests; choose one of them"),
-            Self::Named(name) => format!("none of the {seen} requests has {name:?} in a header"),
+            Self::Named(name) => format!("none of the {seen} requests is called {name:?}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::key::{Key, KeyError, Secret};
 use super::presented::Presented;
 use super::sign::Signed;
 use super::time::milliseconds;
-use super::{Check, Signature, Terms};
+use super::{Check, Reason, Signature, Terms};
 use crate::config::{Algorithm, Encoding, KeyForm, Provider, Scheme, format_duration};
 use crate::time::Timestamp;
 use crate::webhook::message::Message;
@@ -51,7 +51,9 @@ pub fn explain(
         _ if scheme.algorithm == Algorithm::Token => {}
         Ok(signed) => steps.push(signed_text(scheme, &signed)),
         Err(reason) => {
-            steps.push(format!("What is signed, {}, cannot be built: {reason}.", scheme.signed));
+            let places = sought(&reason, scheme, provider);
+            let signed = &scheme.signed;
+            steps.push(format!("What is signed, {signed}, cannot be built: {reason}{places}."));
         }
     }
     let signed_at = presented.timestamp(scheme, message);
@@ -78,6 +80,30 @@ fn looked_for(provider: &Provider, message: &Message<'_>) -> String {
     } else {
         format!("There is no signature in {}.", places.join(" or "))
     }
+}
+
+/// Where what is missing was looked for.
+fn sought(reason: &Reason, scheme: &Scheme, provider: &Provider) -> String {
+    let places = match reason {
+        Reason::NoTimestamp => &scheme.timestamp,
+        Reason::NoId if scheme.id.is_empty() => &provider.delivery_id,
+        Reason::NoId => &scheme.id,
+        _ => return String::new(),
+    };
+    let places: Vec<_> = places.iter().map(|place| format!("\"{place}\"")).collect();
+    format!("; it belongs in {}", places.join(" or "))
+}
+
+/// Whether none of the signatures on `message` has the length of one: then no secret and no body
+/// would make it valid.
+#[must_use]
+pub fn is_misshapen(provider: &Provider, message: &Message<'_>) -> bool {
+    let found = provider.signature.iter().find_map(|scheme| {
+        let presented = Presented::new(scheme, message)?;
+        let length = scheme.algorithm.tag_octets()?;
+        Some(presented.signatures(scheme).iter().all(|signature| signature.len() != length))
+    });
+    found.unwrap_or_default()
 }
 
 /// How many signatures there are, and whether each can be one.

@@ -24,8 +24,8 @@ const MAX_OTHERS: usize = 64;
 pub enum Guess {
     /// With a secret of another endpoint, by its reference.
     OtherSecret(Arc<str>),
-    /// If the body had no line ending at its end.
-    TrimmedNewline,
+    /// If the body had no white space at its end, which mostly is a line ending.
+    TrimmedEnd,
     /// If the body had a line feed at its end.
     AddedNewline,
     /// If the lines of the body ended in LF alone.
@@ -52,7 +52,7 @@ impl fmt::Display for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherSecret(reference) => write!(f, "with the secret {reference}"),
-            Self::TrimmedNewline => f.write_str("without the line ending at the end of the body"),
+            Self::TrimmedEnd => f.write_str("without the white space at the end of the body"),
             Self::AddedNewline => f.write_str("with a line feed added to the body"),
             Self::LineFeeds => f.write_str("if the body's lines ended in LF, not CRLF"),
             Self::CarriageReturns => f.write_str("if the body's lines ended in CRLF, not LF"),
@@ -99,7 +99,7 @@ pub(super) fn guess(
 /// What the body may have been when it was signed.
 fn other_bodies(body: &[u8]) -> Vec<(Vec<u8>, Guess)> {
     let mut bodies = vec![
-        (body.trim_ascii_end().to_vec(), Guess::TrimmedNewline),
+        (body.trim_ascii_end().to_vec(), Guess::TrimmedEnd),
         ([body, b"\n"].concat(), Guess::AddedNewline),
         (without_carriage_returns(body), Guess::LineFeeds),
         (with_carriage_returns(body), Guess::CarriageReturns),

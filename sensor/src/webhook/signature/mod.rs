@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::message::NoContent;
 
 pub use check::{Check, Terms};
-pub use explain::explain;
+pub use explain::{explain, is_misshapen};
 pub use guess::Guess;
 pub use key::{Key, KeyError, Secret};
 pub(crate) use presented::hexadecimal;

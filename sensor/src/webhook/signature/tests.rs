@@ -292,7 +292,7 @@ fn what_an_invalid_signature_would_match() {
     };
     let body = vector("github").body;
     let value: serde_json::Value = serde_json::from_str(&body).unwrap();
-    check(&format!("{body}\r\n"), Some(Guess::TrimmedNewline));
+    check(&format!("{body}\r\n"), Some(Guess::TrimmedEnd));
     check(&serde_json::to_string_pretty(&value).unwrap(), Some(Guess::CompactJson));
     check(&body.replace("opened", "closed"), None);
 
@@ -315,7 +315,7 @@ fn guesses_at_other_bodies() {
         assert_eq!(reason, Some(Reason::WouldMatch(expected)), "{arrived:?}");
     };
     check("a\n", "a", Guess::AddedNewline);
-    check("a", "a\n", Guess::TrimmedNewline);
+    check("a", "a\n", Guess::TrimmedEnd);
     check("a\nb", "a\r\nb", Guess::LineFeeds);
     check("a\r\nb\r\n\r\n", "a\nb\r\n\n", Guess::CarriageReturns);
     check("", "a", Guess::EmptyBody);
