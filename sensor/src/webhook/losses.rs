@@ -125,11 +125,7 @@ fn statuses(wire: &Wire, kept: usize, is_configured: bool) -> Vec<Status> {
     let mut found = Vec::new();
     let mut sink = |observation| {
         if let Observation::Exchange(exchange) = observation {
-            let delivery = stage.deliver(exchange);
-            // Where a gap joins the end of a body to the next request line, its target is no path,
-            // and no endpoint's: nothing says that it should be checked.
-            let signature = delivery.signature.filter(|_| delivery.endpoint.is_some());
-            found.extend(signature.map(|signature| signature.status));
+            found.extend(stage.deliver(exchange).signature.map(|signature| signature.status));
         }
     };
     for segment in wire.segments() {
