@@ -292,7 +292,10 @@ pub struct Http {
     #[serde(with = "fields::size")]
     #[schemars(with = "SizeText")]
     pub memory: usize,
-    /// How long a connection may be silent before it is no longer followed.
+    /// How long a connection that both sides hold open may be silent before it is no longer
+    /// followed. A host with TCP keep-alive asks its peer after 2h by default, which is no silence.
+    /// One that a side has ended, or that was seen of one side only, is followed for 2m at most;
+    /// where `max_flows` are open, those go first that were silent longest.
     #[serde(with = "fields::duration")]
     #[schemars(with = "DurationText")]
     pub idle_timeout: Duration,
@@ -314,7 +317,7 @@ impl Default for Http {
         Self {
             max_flows: 65_536,
             memory: 64 << 20,
-            idle_timeout: Duration::from_secs(120),
+            idle_timeout: Duration::from_hours(3),
             body_sha256: false,
             trusted_proxies: Vec::new(),
             client_header: ClientHeader::XForwardedFor,

@@ -233,7 +233,7 @@ impl Check {
             format!("{} octets are too few; write at least \"1MiB\"", http.memory)
         });
         self.that(!http.idle_timeout.is_zero(), "http.idle_timeout", || {
-            "every connection would be dropped at once; write a duration as in \"120s\"".to_owned()
+            "every connection would be dropped at once; write a duration as in \"3h\"".to_owned()
         });
     }
 

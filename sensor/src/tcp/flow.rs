@@ -9,7 +9,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 
 use super::assembler::Piece;
 use super::key::Key;
-use super::stream::{Fin, Stream};
+use super::stream::{Fin, Seen, Stream};
 use super::successor::Doubtful;
 use super::{Counters, EventKind, Side};
 
@@ -80,7 +80,13 @@ impl Flow {
 
     /// Whether only one side was seen and it sent no data.
     pub(super) fn is_half_open(&self) -> bool {
-        !self.announced && !self.streams.iter().all(|stream| stream.seen)
+        !self.announced && !self.streams.iter().all(Stream::is_seen)
+    }
+
+    /// Whether both sides are known to hold it open.
+    pub(super) fn is_established(&self) -> bool {
+        let is_held = |stream: &Stream| stream.seen == Seen::Acknowledgement && !stream.finished;
+        self.streams.iter().all(is_held)
     }
 
     /// Takes a segment in and hands on what is in order.
@@ -128,7 +134,7 @@ impl Flow {
         if stream.origin.is_none() || (syn && untouched) {
             stream.origin = Some(first);
         }
-        stream.seen = true;
+        stream.seen = stream.seen.max(Seen::Segments);
         if segment.flags.has(TcpFlags::ACK) {
             let peer = &mut self.streams[side.peer().index()];
             peer.origin.get_or_insert(segment.acknowledgement);
@@ -143,12 +149,15 @@ impl Flow {
             _ => 0,
         };
         // RFC 9293, section 3.10.7.4: what acknowledges something not yet sent is dropped.
-        if peer.seen && peer.is_unsent(acknowledged) {
+        if peer.is_seen() && peer.is_unsent(acknowledged) {
             return None;
         }
         peer.acknowledged = peer.acknowledged.max(acknowledged);
         let syn = segment.flags.has(TcpFlags::SYN);
         let stream = &mut self.streams[side.index()];
+        if segment.flags.has(TcpFlags::ACK) {
+            stream.seen = Seen::Acknowledgement;
+        }
         let start = stream.position(segment.sequence.wrapping_add(u32::from(syn)))?;
         let (length, octets) = (i64::from(segment.payload_length), segment.payload);
         // What lies before position 0 was sent before the connection was picked up.
@@ -183,7 +192,7 @@ impl Flow {
         sink: &mut impl Sink,
     ) {
         let peer = &self.streams[side.peer().index()];
-        if !peer.seen && piece.acknowledged > peer.next {
+        if !peer.is_seen() && piece.acknowledged > peer.next {
             self.gap(side.peer(), piece.acknowledged, piece.time, counters, sink);
         }
     }

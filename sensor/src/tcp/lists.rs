@@ -11,13 +11,16 @@ pub(super) enum List {
     HalfOpen,
     /// A side sent a reset; over, unless more data comes.
     Resetting,
-    /// Under way, nothing held back.
+    /// Not both sides are known to hold it open: the handshake is not over, one side was not
+    /// captured, or has sent FIN.
+    OneSided,
+    /// Both sides hold it open, nothing held back.
     Open,
     /// Waiting for octets that are missing.
     Stalled,
 }
 
-const LISTS: usize = 5;
+const LISTS: usize = 6;
 /// Marks the end of a list; the table's limit keeps slot numbers below it.
 const NONE: u32 = u32::MAX;
 

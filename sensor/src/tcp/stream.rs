@@ -27,10 +27,21 @@ pub(super) struct Stream {
     pub(super) sent: u64,
     /// Whether `next` lies behind octets that were not captured, the last of which may be a FIN.
     pub(super) fin_unseen: bool,
-    /// Whether any segment of this side was captured.
-    pub(super) seen: bool,
+    /// What was captured of this side.
+    pub(super) seen: Seen,
     pub(super) finished: bool,
     pub(super) held: Option<Box<Held>>,
+}
+
+/// What was captured of a side, however much it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Seen {
+    #[default]
+    Nothing,
+    /// Segments, none of which acknowledges the other side.
+    Segments,
+    /// One that acknowledges the other side, as only one who heard of it can.
+    Acknowledgement,
 }
 
 /// What a stream cannot hand on yet.
@@ -56,6 +67,11 @@ pub(super) enum Blocker {
 }
 
 impl Stream {
+    /// Whether any segment of this side was captured.
+    pub(super) fn is_seen(&self) -> bool {
+        self.seen > Seen::Nothing
+    }
+
     /// Signed position of a sequence number; `None` when the number is implausible.
     pub(super) fn position(&self, sequence: u32) -> Option<i64> {
         let position = seq::position(self.origin?, self.next, sequence);

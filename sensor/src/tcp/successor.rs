@@ -43,7 +43,7 @@ impl Flow {
         let first = segment.sequence.wrapping_add(1);
         let is_other = |origin: u32| origin != first;
         let origin = self.streams[sender.index()].origin;
-        let has_peer = self.streams[sender.peer().index()].seen;
+        let has_peer = self.streams[sender.peer().index()].is_seen();
         if self.is_answer(sender, segment) {
             return Relation::Next(self.doubtful.take().map(|doubtful| doubtful.syn));
         }

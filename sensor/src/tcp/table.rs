@@ -25,6 +25,10 @@ const RETRANSMISSION_WINDOW: Duration = Duration::from_secs(30);
 const RESET_LINGER: Duration = Duration::from_secs(1);
 /// How long an ended connection is remembered, for packets that come late.
 const CLOSED_LINGER: Duration = Duration::from_secs(15);
+/// How long a connection is kept that not both sides are known to hold open. A server that has sent
+/// FIN waits for the other one for a minute (`net.ipv4.tcp_fin_timeout`), a half-closed request is
+/// answered sooner, and made-up segments are worth no more.
+const ONE_SIDED_IDLE: Duration = Duration::from_secs(120);
 /// How long a lone SYN is remembered: Linux gives up after its last retry at 63 s, most earlier.
 const HALF_OPEN_IDLE: Duration = Duration::from_secs(30);
 
@@ -35,15 +39,17 @@ pub struct Limits {
     pub connections: usize,
     /// Octets of memory for data that waits, over all connections.
     pub held_octets: usize,
-    /// How long a silent connection is kept.
+    /// How long a silent connection is kept that both sides hold open.
     pub idle: Duration,
 }
 
 impl Default for Limits {
     /// Room for twice the open connections of a busy host, at about 250 octets each, 32 MiB of data
-    /// out of order, and more patience than common servers have with a silent connection.
+    /// out of order, and more patience than a host has with a peer that does not answer: it asks
+    /// after two hours of silence at the latest (RFC 9293, section 3.8.4; `tcp(7)`), which is heard
+    /// here too, and gives up eleven minutes later.
     fn default() -> Self {
-        Self { connections: 200_000, held_octets: 32 << 20, idle: Duration::from_secs(300) }
+        Self { connections: 200_000, held_octets: 32 << 20, idle: Duration::from_hours(3) }
     }
 }
 
@@ -131,7 +137,12 @@ impl Table {
         while let Some(slot) = self.due(List::Resetting, RESET_LINGER) {
             self.close(slot, CloseReason::Reset, sink);
         }
-        for (list, patience) in [(List::Open, self.limits.idle), (List::HalfOpen, HALF_OPEN_IDLE)] {
+        let idle = self.limits.idle;
+        for (list, patience) in [
+            (List::Open, idle),
+            (List::OneSided, idle.min(ONE_SIDED_IDLE)),
+            (List::HalfOpen, HALF_OPEN_IDLE),
+        ] {
             while let Some(slot) = self.due(list, patience) {
                 self.close(slot, CloseReason::Idle, sink);
                 self.forget(slot);
@@ -144,7 +155,7 @@ impl Table {
 
     /// Ends every connection, those first that waited longest.
     pub fn finish(&mut self, sink: &mut impl FnMut(Event<'_>)) {
-        for list in [List::Resetting, List::Stalled, List::Open, List::HalfOpen] {
+        for list in [List::Resetting, List::Stalled, List::Open, List::OneSided, List::HalfOpen] {
             while let Some(slot) = self.lists.first(list) {
                 self.close(slot, CloseReason::Drained, sink);
                 self.forget(slot);
@@ -155,9 +166,10 @@ impl Table {
         }
     }
 
-    /// Ends the connection that has been silent longest; `false` when none is open.
+    /// Ends the connection that has been silent longest of those worth least; `false` when none is
+    /// open.
     pub fn evict(&mut self, sink: &mut impl FnMut(Event<'_>)) -> bool {
-        let slot = [List::HalfOpen, List::Resetting, List::Open, List::Stalled]
+        let slot = [List::HalfOpen, List::Resetting, List::OneSided, List::Open, List::Stalled]
             .into_iter()
             .find_map(|list| self.lists.first(list));
         let Some(slot) = slot else { return false };
@@ -331,7 +343,8 @@ impl Table {
             flow if flow.resetting => List::Resetting,
             flow if flow.is_waiting() => List::Stalled,
             flow if flow.is_half_open() => List::HalfOpen,
-            _ => List::Open,
+            flow if flow.is_established() => List::Open,
+            _ => List::OneSided,
         };
         if renewed || list != List::Stalled {
             self.lists.touch(slot, list);

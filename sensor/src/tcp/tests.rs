@@ -240,8 +240,9 @@ fn a_syn_that_nobody_answers_ends_nothing() {
     }
 }
 
-#[test]
-fn a_flood_of_syns_displaces_itself_and_not_the_connections_that_speak() {
+/// Floods a table, in which one connection speaks, with others that are `made_up`.
+#[track_caller]
+fn check_flood(made_up: &Wire) {
     let limits = Limits { connections: 100, ..Limits::default() };
     let mut table = Table::new(limits, 7);
     let mut log = String::new();
@@ -249,35 +250,68 @@ fn a_flood_of_syns_displaces_itself_and_not_the_connections_that_speak() {
     for segment in honest.segments() {
         table.segment(&segment, &mut |event| note(&mut log, event));
     }
-    for port in 1..50_000 {
-        let mut flood = Wire::midstream();
+    log.clear();
+    let mut flood = made_up.clone();
+    for port in (1..50_000).filter(|port| *port != honest.client.port()) {
         flood.client.set_port(port);
-        flood.push(From::Client, TcpFlags::SYN, b"");
-        if flood.client == honest.client {
-            continue;
-        }
         for segment in flood.segments() {
-            table.segment(&segment, &mut |event| note(&mut log, event));
+            table.segment(&segment, &mut |_| {});
         }
     }
     assert_eq!(table.open_connections(), 100);
-    assert_eq!(log, ">open >ab");
     assert!(table.counters().closed_evicted > 49_000);
+    for segment in honest.server("xy").segments().skip(3) {
+        table.segment(&segment, &mut |event| note(&mut log, event));
+    }
+    assert_eq!(log, " <xy", "goes on");
 }
 
 #[test]
-fn silent_connections_leave() {
-    let wire = Wire::open().client("ab");
+fn a_flood_displaces_itself_and_not_the_connections_that_speak() {
+    let mut syn = Wire::midstream();
+    syn.push(From::Client, TcpFlags::SYN, b"");
+    check_flood(&syn);
+    check_flood(&Wire::open());
+    check_flood(&Wire::midstream().client("made up"));
+}
+
+/// A connection that falls silent after `wire` is kept for `seconds`, and no longer.
+#[track_caller]
+fn check_patience(wire: &Wire, seconds: u64) {
     let mut table = Table::new(Limits::default(), 0);
-    let mut log = String::new();
     for segment in wire.segments() {
-        table.segment(&segment, &mut |event| note(&mut log, event));
+        table.segment(&segment, &mut |_| {});
     }
-    let minute = 60_000_000_000;
-    table.tick(Timestamp(wire.packets[0].time + minute), &mut |event| note(&mut log, event));
-    assert_eq!((log.as_str(), table.open_connections()), (">open >ab", 1));
-    table.tick(Timestamp(wire.packets[0].time + 6 * minute), &mut |event| note(&mut log, event));
-    assert_eq!((log.as_str(), table.open_connections()), (">open >ab Idle", 0));
+    let last = wire.packets.last().map_or(0, |packet| packet.time);
+    let end = last + seconds * 1_000_000_000;
+    table.tick(Timestamp(end - 1), &mut |_| {});
+    assert_eq!(table.open_connections(), 1);
+    table.tick(Timestamp(end), &mut |_| {});
+    assert_eq!((table.open_connections(), table.counters().closed_idle), (0, 1));
+}
+
+#[test]
+fn silent_connections_leave_soon_unless_both_sides_hold_them_open() {
+    let (half_open, one_sided, open) = (30, 120, 3 * 60 * 60);
+    let mut syn = Wire::midstream();
+    syn.push(From::Client, TcpFlags::SYN, b"");
+    check_patience(&syn, half_open);
+    check_patience(&Wire::open(), one_sided);
+    check_patience(&Wire::open().client(""), open);
+    check_patience(&Wire::open().client("ab"), open);
+    check_patience(&Wire::open().client("ab").server("xy"), open);
+    check_patience(&Wire::midstream().client("ab"), one_sided);
+    check_patience(&Wire::midstream().client("ab").server(""), open);
+    let mut half_closed = Wire::open().client("ab").server("xy");
+    half_closed.push(From::Server, TcpFlags::FIN | TcpFlags::ACK, b"");
+    check_patience(&half_closed, one_sided);
+}
+
+#[test]
+fn a_peer_may_take_its_time() {
+    let hour = 3_600_000_000_000;
+    let wire = Wire::open().client("question").wait(2 * hour).server("answer").wait(2 * hour);
+    check(&wire.client("more").close(), ">open >question <answer >more >. <. Finished");
 }
 
 /// Hands a segment on in the midst of a connection, half a minute before it goes on, and expects
@@ -350,7 +384,8 @@ fn a_clock_set_back_takes_no_connection_for_an_old_one() {
         }
         assert_eq!(log, ">open >ab <xy >late! >cd", "{back}");
         assert_eq!(table.counters().clock_setbacks, 1);
-        table.tick(Timestamp(302 * second), &mut |event| note(&mut log, event));
+        let silence = Limits::default().idle.as_secs() + 2;
+        table.tick(Timestamp(silence * second), &mut |event| note(&mut log, event));
         assert_eq!(table.open_connections(), 0, "{back}");
     }
 }

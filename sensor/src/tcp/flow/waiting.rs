@@ -35,7 +35,7 @@ impl Flow {
         match self.blocked() {
             Some((side, Blocker::Hole(end))) => {
                 let stream = &self.streams[side.index()];
-                stream.acknowledged >= end || !self.streams[side.peer().index()].seen
+                stream.acknowledged >= end || !self.streams[side.peer().index()].is_seen()
             }
             Some((_, Blocker::Peer(_))) => true,
             None => false,
@@ -165,6 +165,7 @@ impl Flow {
     /// Whether `side` alone says that it sent something at `position`, farther than any window, and
     /// its peer would have to say so too.
     pub(super) fn is_incredible(&self, side: Side, position: u64) -> bool {
-        self.streams[side.peer().index()].seen && self.streams[side.index()].is_incredible(position)
+        self.streams[side.peer().index()].is_seen()
+            && self.streams[side.index()].is_incredible(position)
     }
 }
