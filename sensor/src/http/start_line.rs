@@ -17,28 +17,6 @@ pub(super) const MAX_METHOD: usize = 32;
 /// The least status code there is (RFC 9110, section 15).
 pub(super) const LEAST_STATUS: u16 = 100;
 
-/// Methods of RFC 9110, RFC 5789, RFC 4918 and RFC 3253 that are in common use, and QUERY.
-const KNOWN_METHODS: [&[u8]; 18] = [
-    b"GET",
-    b"POST",
-    b"PUT",
-    b"HEAD",
-    b"DELETE",
-    b"OPTIONS",
-    b"PATCH",
-    b"CONNECT",
-    b"TRACE",
-    b"PROPFIND",
-    b"PROPPATCH",
-    b"MKCOL",
-    b"COPY",
-    b"MOVE",
-    b"LOCK",
-    b"UNLOCK",
-    b"REPORT",
-    b"QUERY",
-];
-
 /// A request line's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestLine<'a> {
@@ -125,7 +103,8 @@ pub(super) fn may_be_usual_response(octets: &[u8]) -> bool {
 ///
 /// Where no message is due, as after a gap, any word and a version would be too weak a sign.
 pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
-    KNOWN_METHODS.iter().any(|method| {
+    let Some(initial) = octets.first() else { return true };
+    known_methods(*initial).iter().any(|method| {
         let length = octets.len().min(method.len());
         octets[..length] == method[..length]
             && octets.get(method.len()).is_none_or(|octet| *octet == b' ')
@@ -134,7 +113,50 @@ pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
 
 /// Whether a method is in common use.
 pub(super) fn is_known_method(method: &[u8]) -> bool {
-    KNOWN_METHODS.contains(&method)
+    method.first().is_some_and(|initial| known_methods(*initial).contains(&method))
+}
+
+/// The methods in common use that start so: those of the IANA registry (RFC 9110, section 16.1.1)
+/// but for PRI, which only the preface of HTTP/2 holds; those of `UPnP`; and what caches (PURGE),
+/// Icecast (SOURCE) and RPC over HTTP (MS-RPCH, section 2.1.2.1) call theirs.
+fn known_methods(initial: u8) -> &'static [&'static [u8]] {
+    match initial {
+        b'A' => &[b"ACL"],
+        b'B' => &[b"BASELINE-CONTROL", b"BIND"],
+        b'C' => &[b"CONNECT", b"COPY", b"CHECKIN", b"CHECKOUT"],
+        b'D' => &[b"DELETE"],
+        b'G' => &[b"GET"],
+        b'H' => &[b"HEAD"],
+        b'L' => &[b"LOCK", b"LABEL", b"LINK"],
+        b'M' => &[
+            b"MKCOL",
+            b"MOVE",
+            b"MERGE",
+            b"MKACTIVITY",
+            b"MKCALENDAR",
+            b"MKREDIRECTREF",
+            b"MKWORKSPACE",
+            b"M-SEARCH",
+        ],
+        b'N' => &[b"NOTIFY"],
+        b'O' => &[b"OPTIONS", b"ORDERPATCH"],
+        b'P' => &[b"POST", b"PUT", b"PATCH", b"PROPFIND", b"PROPPATCH", b"PURGE"],
+        b'Q' => &[b"QUERY"],
+        b'R' => &[b"REPORT", b"REBIND", b"RPC_IN_DATA", b"RPC_OUT_DATA"],
+        b'S' => &[b"SEARCH", b"SUBSCRIBE", b"SOURCE"],
+        b'T' => &[b"TRACE"],
+        b'U' => &[
+            b"UNLOCK",
+            b"UNBIND",
+            b"UNCHECKOUT",
+            b"UNLINK",
+            b"UNSUBSCRIBE",
+            b"UPDATE",
+            b"UPDATEREDIRECTREF",
+        ],
+        b'V' => &[b"VERSION-CONTROL"],
+        _ => &[],
+    }
 }
 
 /// Whether a line is a request line with nothing odd about its target or version.
@@ -145,7 +167,8 @@ pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
 
 /// Whether a line is a request line, and not words with another one behind them.
 pub(super) fn is_one_request_line(line: &[u8]) -> bool {
-    let ends_in_method = |word: &[u8]| KNOWN_METHODS.iter().any(|method| word.ends_with(method));
+    let ends_in_method =
+        |word: &[u8]| (b'A'..=b'Z').flat_map(known_methods).any(|method| word.ends_with(method));
     let is_one = |parts: RequestLine<'_>| {
         let mut words = parts.target.split(u8::is_ascii_whitespace);
         words.next_back();

@@ -38,3 +38,27 @@ fn a_request_starts_with_its_first_octet() {
         check_started(&wire.client(&all[cut..]).server(OK).close(), started);
     }
 }
+
+/// A word and a version are too weak a sign where nobody saw that a message is due.
+#[test]
+fn a_connection_under_way_is_read_from_the_first_method_that_is_known() {
+    let registered = "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL \
+        LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS \
+        ORDERPATCH PATCH POST PROPFIND PROPPATCH PUT QUERY REBIND REPORT SEARCH TRACE UNBIND \
+        UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL";
+    let others = "M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE SOURCE RPC_IN_DATA RPC_OUT_DATA";
+    let not_found = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let answer = |method: &str| {
+        let target = if method == "CONNECT" { "a.example:443" } else { "/x" };
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n\r\n");
+        let (exchanges, _) =
+            replay(&Wire::midstream().client(request).server(not_found), Options::default());
+        let exchange = &exchanges[0];
+        exchange.request.is_some() && exchange.response.is_some() && exchanges.len() == 1
+    };
+    for method in registered.split_whitespace().chain(others.split_whitespace()) {
+        assert!(answer(method), "{method}");
+        assert!(!answer(&method.to_lowercase()), "{method} in lower case");
+        assert!(!answer(&format!("{method}X")), "{method}X");
+    }
+}
