@@ -4,21 +4,34 @@
 
 use super::{Skipped, half};
 
-/// VLAN tags followed before a frame is called malformed: two are QinQ, four leave room for
-/// providers that stack it twice.
-const MAX_VLAN_TAGS: usize = 4;
+/// Tags followed before a frame is called malformed: two are QinQ, four leave room for providers
+/// that stack it twice, and LLC takes the room of one.
+const MAX_TAGS: usize = 4;
+
+/// Labels followed before a frame is called malformed: a transport label, a service label and an
+/// entropy label with its indicator are four, and rerouting may put as many before them.
+const MAX_MPLS_LABELS: usize = 8;
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// 802.1Q, 802.1ad, and the value in use before 802.1ad was settled.
-const ETHERTYPES_VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// 802.1Q, 802.1ad, and the values in use before 802.1ad was settled.
+const ETHERTYPES_VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+/// MPLS, and of labels that an upstream router assigned (RFC 5332).
+const ETHERTYPE_MPLS: u16 = 0x8847;
+const ETHERTYPE_MPLS_UPSTREAM: u16 = 0x8848;
+/// Below this the field is a length, and LLC follows (IEEE 802.3, section 3.2.6).
+const LEAST_ETHERTYPE: u16 = 0x0600;
+/// LLC and SNAP before an `EtherType` (RFC 1042).
+const LLC_SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
 
 const ETHERTYPE_PPPOE: u16 = 0x8864;
+/// Octets of a `PPPoE` header (RFC 2516, section 4).
+const PPPOE_HEADER: usize = 6;
 
 /// The two octets that HDLC framing puts before PPP's protocol (RFC 1662, section 3.1).
 const PPP_ADDRESS_AND_CONTROL: [u8; 2] = [0xff, 0x03];
-const PPP_IPV4: u16 = 0x0021;
-const PPP_IPV6: u16 = 0x0057;
+const PPP_IPV4: u8 = 0x21;
+const PPP_IPV6: u8 = 0x57;
 
 /// Type of the attribute that holds the packet (`NFULA_PAYLOAD`).
 const NETFILTER_PAYLOAD: u16 = 9;
@@ -41,6 +54,12 @@ pub enum LinkType {
     Hdlc,
     /// PPP, with or without its HDLC framing (9).
     Ppp,
+    /// A serial line: PPP in HDLC framing, or Cisco HDLC (50).
+    Serial,
+    /// PPP over Ethernet, without the header of Ethernet (51).
+    PppOverEthernet,
+    /// Log of OpenBSD's packet filter (117).
+    PfLog,
     /// Linux netfilter log (239).
     NetfilterLog,
     /// A kind this decoder does not know.
@@ -56,7 +75,10 @@ impl LinkType {
             1 => Self::Ethernet,
             12 | 14 | 101 | 228 | 229 => Self::RawIp,
             9 => Self::Ppp,
+            50 => Self::Serial,
+            51 => Self::PppOverEthernet,
             104 => Self::Hdlc,
+            117 => Self::PfLog,
             113 => Self::Cooked,
             239 => Self::NetfilterLog,
             276 => Self::CookedV2,
@@ -81,6 +103,12 @@ pub(super) fn network(link: LinkType, frame: &[u8]) -> Result<Network<'_>, Skipp
         LinkType::CookedV2 => cooked_v2(frame),
         LinkType::Hdlc => tagged(frame, 2),
         LinkType::Ppp => ppp(frame.strip_prefix(&PPP_ADDRESS_AND_CONTROL).unwrap_or(frame), None),
+        LinkType::Serial => match frame.strip_prefix(&PPP_ADDRESS_AND_CONTROL) {
+            Some(framed) => ppp(framed, None),
+            None => tagged(frame, 2),
+        },
+        LinkType::PppOverEthernet => ppp_over_ethernet(frame, None),
+        LinkType::PfLog => pf_log(frame),
         LinkType::NetfilterLog => netfilter_log(frame),
         LinkType::Other(_) => Err(Skipped::UnknownLink),
     }
@@ -110,33 +138,67 @@ fn tagged(frame: &[u8], ethertype_at: usize) -> Result<Network<'_>, Skipped> {
 
 fn after_tags(frame: &[u8], mut ethertype: u16, mut at: usize) -> Result<Network<'_>, Skipped> {
     let mut vlan = None;
-    for _ in 0..=MAX_VLAN_TAGS {
-        if !ETHERTYPES_VLAN.contains(&ethertype) {
-            let octets = frame.get(at..).ok_or(Skipped::CutHeader)?;
-            return match ethertype {
-                ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Ok(Network { octets, vlan }),
-                ETHERTYPE_PPPOE => ppp(octets.get(6..).ok_or(Skipped::CutHeader)?, vlan),
-                _ => Err(Skipped::NotIp),
-            };
+    for _ in 0..=MAX_TAGS {
+        let is_vlan = ETHERTYPES_VLAN.contains(&ethertype);
+        let octets = frame.get(at..).ok_or(Skipped::CutHeader)?;
+        if !is_vlan && ethertype >= LEAST_ETHERTYPE {
+            return behind(ethertype, octets, vlan);
         }
-        if frame.len() < at + 4 {
-            return Err(Skipped::CutHeader);
+        let tag = if is_vlan { 4 } else { LLC_SNAP.len() + 2 };
+        let tag = octets.get(..tag).ok_or(Skipped::CutHeader)?;
+        if is_vlan {
+            vlan.get_or_insert(half(tag, 0) & 0x0fff);
+        } else if !tag.starts_with(&LLC_SNAP) {
+            return Err(Skipped::NotIp);
         }
-        vlan.get_or_insert(half(frame, at) & 0x0fff);
-        ethertype = half(frame, at + 2);
-        at += 4;
+        ethertype = half(tag, tag.len() - 2);
+        at += tag.len();
     }
     Err(Skipped::Malformed)
 }
 
-fn ppp(octets: &[u8], vlan: Option<u16>) -> Result<Network<'_>, Skipped> {
-    if octets.len() < 2 {
-        return Err(Skipped::CutHeader);
-    }
-    match half(octets, 0) {
-        PPP_IPV4 | PPP_IPV6 => Ok(Network { octets: &octets[2..], vlan }),
+/// What stands behind an `EtherType` that is no tag's.
+fn behind(ethertype: u16, octets: &[u8], vlan: Option<u16>) -> Result<Network<'_>, Skipped> {
+    match ethertype {
+        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Ok(Network { octets, vlan }),
+        ETHERTYPE_MPLS | ETHERTYPE_MPLS_UPSTREAM => labelled(octets, vlan),
+        ETHERTYPE_PPPOE => ppp_over_ethernet(octets, vlan),
         _ => Err(Skipped::NotIp),
     }
+}
+
+/// Labels of four octets, the last of which says so (RFC 3032, section 2.1). They do not name what
+/// follows; its first nibble tells IP from the rest (RFC 4928, section 3).
+fn labelled(octets: &[u8], vlan: Option<u16>) -> Result<Network<'_>, Skipped> {
+    let (labels, _) = octets.as_chunks::<4>();
+    let last = labels.iter().take(MAX_MPLS_LABELS).position(|[_, _, last, _]| last & 1 != 0);
+    match last {
+        Some(last) => Ok(Network { octets: &octets[4 * (last + 1)..], vlan }),
+        None if labels.len() < MAX_MPLS_LABELS => Err(Skipped::CutHeader),
+        None => Err(Skipped::Malformed),
+    }
+}
+
+fn ppp_over_ethernet(octets: &[u8], vlan: Option<u16>) -> Result<Network<'_>, Skipped> {
+    ppp(octets.get(PPPOE_HEADER..).ok_or(Skipped::CutHeader)?, vlan)
+}
+
+/// The protocol may go without its first octet, which is zero (RFC 1661, section 6.5).
+fn ppp(octets: &[u8], vlan: Option<u16>) -> Result<Network<'_>, Skipped> {
+    match octets {
+        [PPP_IPV4 | PPP_IPV6, octets @ ..] | [0, PPP_IPV4 | PPP_IPV6, octets @ ..] => {
+            Ok(Network { octets, vlan })
+        }
+        [] | [0] => Err(Skipped::CutHeader),
+        _ => Err(Skipped::NotIp),
+    }
+}
+
+/// The header begins with its length, without the octets that fill its last word.
+fn pf_log(frame: &[u8]) -> Result<Network<'_>, Skipped> {
+    let length = usize::from(*frame.first().ok_or(Skipped::CutHeader)?);
+    let octets = frame.get(length.next_multiple_of(4)..).ok_or(Skipped::CutHeader)?;
+    Ok(Network { octets, vlan: None })
 }
 
 /// Attributes of length, type and value follow a header of four octets; lengths and types are in

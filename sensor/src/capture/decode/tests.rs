@@ -90,7 +90,15 @@ fn every_link_layer_is_taken_off() {
         (9, behind(&[0, 0x21])),
         (104, behind(&[0x0f, 0, 8, 0])),
         (239, behind(&log)),
+        (9, behind(&[0x21])),
+        (50, behind(&[0xff, 3, 0, 0x21])),
+        (50, behind(&[0x0f, 0, 8, 0])),
+        (51, behind(&[0x11, 0, 0, 1, 0, 66, 0, 0x21])),
+        (117, behind(&[&[61, 2, 0, 0][..], &[b'a'; 60]].concat())),
         (1, ethernet(&[], 0x8864, &behind(&[0x11, 0, 0, 1, 0, 66, 0, 0x21]))),
+        (1, ethernet(&[], 0x8847, &behind(&[0, 1, 1, 64]))),
+        (1, ethernet(&[], 0x8848, &behind(&[0, 1, 0, 64, 0, 1, 1, 64]))),
+        (1, ethernet(&[], 86, &behind(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0]))),
     ];
     for (number, frame) in table {
         assert_eq!(text(LinkType::from_number(number), &frame), V4, "link type {number}");
@@ -105,6 +113,28 @@ fn vlan_tags_are_passed_and_the_outermost_is_kept() {
     assert_eq!(tagged(&[0x2064]), V4.replace("None", "Some(100)"));
     assert_eq!(tagged(&[100, 200, 300, 400]), V4.replace("None", "Some(100)"));
     assert_eq!(tagged(&[1, 2, 3, 4, 5]), "malformed");
+    for ethertype in [0x88a8, 0x9100, 0x9200] {
+        let frame = ethernet(&[], ethertype, &[&[0x20, 100, 8, 0], &packet[..]].concat());
+        assert_eq!(text(LinkType::Ethernet, &frame), V4.replace("None", "Some(100)"));
+    }
+}
+
+#[test]
+fn headers_that_end_early_or_never_are_told_from_other_protocols() {
+    let ethernet =
+        |ethertype, inner: &[u8]| text(LinkType::Ethernet, &ethernet(&[], ethertype, inner));
+    let label = [0, 1, 0, 64];
+    assert_eq!(ethernet(0x8847, &label.repeat(7)), "cut_header");
+    assert_eq!(ethernet(0x8847, &label.repeat(8)), "malformed");
+    assert_eq!(ethernet(0x8847, &[0, 1, 1, 64, 0, 0, 0, 0]), "not_ip");
+    assert_eq!(ethernet(40, &[0xaa, 0xaa, 3, 0, 0]), "cut_header");
+    assert_eq!(ethernet(40, &[0x42, 0x42, 3, 0, 0, 0, 0, 0]), "not_ip");
+    assert_eq!(ethernet(40, &[0xaa, 0xaa, 3, 0, 0, 0xc, 1, 1]), "not_ip");
+    assert_eq!(ethernet(40, &[0xaa, 0xaa, 3, 0, 0, 0, 0, 40].repeat(6)), "malformed");
+    assert_eq!(ethernet(0x8864, &[0x11, 0, 0, 1, 0, 66, 0]), "cut_header");
+    assert_eq!(ethernet(0x8864, &[0x11, 0, 0, 1, 0, 66, 0xc0, 0x21]), "not_ip");
+    assert_eq!(text(LinkType::PfLog, &[61, 2, 0, 0]), "cut_header");
+    assert_eq!(text(LinkType::Serial, &[0xff]), "cut_header");
 }
 
 #[test]
