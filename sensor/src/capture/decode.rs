@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no I/O. It must not know flows, nor which container the frame came in.
 
+mod fragments;
 mod ip;
 mod link;
 
@@ -11,6 +12,7 @@ use super::pcap::Frame;
 use super::{Segment, TcpFlags};
 use ip::Packet;
 
+pub use fragments::Fragments;
 pub use link::LinkType;
 
 /// Octets of a TCP header without options (RFC 9293, section 3.1).
@@ -27,7 +29,7 @@ pub enum Skipped {
     NotTcp,
     /// IP or GRE inside IP; its inside belongs to another host's traffic.
     Tunnel,
-    /// A fragment of an IP datagram; fragments are not put together.
+    /// A fragment of an IP datagram, but for the one with which [`Fragments`] has the whole.
     Fragment,
     /// The capture ends inside a header.
     CutHeader,
@@ -74,11 +76,19 @@ impl Skipped {
 ///
 /// The reason why there is none that can be used.
 pub fn segment<'a>(frame: &Frame<'a>) -> Result<Segment<'a>, Skipped> {
+    let (vlan, packet) = packet(frame)?;
+    if packet.fragment.is_some() {
+        return Err(Skipped::Fragment);
+    }
+    transport(frame, vlan, &packet)
+}
+
+/// The TCP packet inside `frame`, or a fragment of one, and its outermost VLAN identifier.
+fn packet<'a>(frame: &Frame<'a>) -> Result<(Option<u16>, Packet<'a>), Skipped> {
     let network = link::network(frame.link, frame.data)?;
     let before = frame.data.len() - network.octets.len();
     let on_wire = (frame.wire_length as usize).max(frame.data.len()) - before;
-    let packet = ip::packet(&network, on_wire)?;
-    transport(frame, network.vlan, &packet)
+    Ok((network.vlan, ip::packet(&network, on_wire)?))
 }
 
 fn transport<'a>(

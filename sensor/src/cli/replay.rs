@@ -175,10 +175,14 @@ fn human(line: &[u8]) -> String {
 
 fn describe(summary: &Summary) -> String {
     let skipped: u64 = summary.skipped.values().sum();
+    let joined = match summary.joined {
+        0 => String::new(),
+        count => format!(", {count} fragments put together"),
+    };
     let mut lines = vec![format!(
-        "{} frames, {} TCP segments, {skipped} skipped{}",
+        "{} frames, {} TCP segments{joined}, {skipped} skipped{}",
         summary.frames,
-        summary.frames - skipped,
+        summary.frames - summary.joined - skipped,
         list(summary.skipped.iter().map(|(name, count)| (*name, *count))),
     )];
     let coverage = &summary.streams.coverage;

@@ -15,7 +15,7 @@ use lru::LruCache;
 
 use super::figures;
 use super::stages::{Basis, Output, Stages};
-use crate::capture::decode;
+use crate::capture::decode::{Fragments, Skipped};
 use crate::capture::pcap::{Error, Reader};
 use crate::capture::{Segment, TcpFlags};
 use crate::config::Config;
@@ -44,6 +44,8 @@ pub struct Summary {
     pub frames: u64,
     /// Frames that held no TCP segment, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
+    /// Frames whose fragments are in the segment of a later one.
+    pub joined: u64,
     /// Delivery records.
     pub deliveries: u64,
     /// Findings.
@@ -117,14 +119,14 @@ impl Replay {
     /// replay can go on with another capture.
     pub fn capture(&mut self, source: impl Read, out: &mut impl FnMut(&[u8])) -> Result<(), Error> {
         let mut reader = Reader::new(source)?;
+        let mut fragments = Fragments::default();
         while let Some(frame) = reader.next_frame()? {
             self.after.summary.frames += 1;
-            match decode::segment(&frame) {
+            match fragments.segment(&frame) {
                 Ok(segment) => self.segment(&segment, out),
-                Err(skipped) => {
-                    *self.after.summary.skipped.entry(skipped.name()).or_default() += 1;
-                }
+                Err(skipped) => *self.after.summary.skipped(skipped) += 1,
             }
+            self.after.summary.join(fragments.take_joined());
         }
         Ok(())
     }
@@ -146,6 +148,21 @@ impl Replay {
         stages.segment(segment, &mut |output| after.put(output, out));
         if let Some(notice) = after.judges.as_mut().and_then(|judges| judges.meter(segment)) {
             stages.over_limit(notice, &mut |output| after.put(output, out));
+        }
+    }
+}
+
+impl Summary {
+    fn skipped(&mut self, reason: Skipped) -> &mut u64 {
+        self.skipped.entry(reason.name()).or_default()
+    }
+
+    /// Takes note that fragments which were skipped have found their place.
+    fn join(&mut self, fragments: u64) {
+        if fragments > 0 {
+            self.joined += fragments;
+            *self.skipped(Skipped::Fragment) -= fragments;
+            self.skipped.retain(|_, count| *count > 0);
         }
     }
 }

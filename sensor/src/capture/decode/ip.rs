@@ -5,16 +5,20 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::link::Network;
-use super::{Skipped, half};
+use super::{Skipped, half, word};
 
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 /// RFC 8200 names six extension headers, one of which may stand twice; a longer chain is made up.
 const MAX_EXTENSIONS: usize = 8;
 
-/// "More fragments" and the fragment offset, in the words that hold them.
-const IPV4_FRAGMENT: u16 = 0x3fff;
-const IPV6_FRAGMENT: u16 = 0xfff9;
+/// The fragment offset, in units of eight octets, in the words that hold it: the low bits of one,
+/// the high bits of the other.
+const IPV4_OFFSET: u16 = 0x1fff;
+const IPV6_OFFSET: u16 = 0xfff8;
+/// "More fragments".
+const IPV4_MORE: u16 = 0x2000;
+const IPV6_MORE: u16 = 1;
 
 /// Protocol numbers of the IANA registry.
 mod protocol {
@@ -29,6 +33,16 @@ mod protocol {
     pub(super) const DESTINATION: u8 = 60;
 }
 
+/// Where a fragment belongs in its datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fragment {
+    pub(super) identification: u32,
+    /// Octets before it.
+    pub(super) offset: usize,
+    /// Whether others come behind it.
+    pub(super) more: bool,
+}
+
 /// A TCP packet without its IP headers.
 pub(super) struct Packet<'a> {
     pub(super) source: IpAddr,
@@ -37,6 +51,8 @@ pub(super) struct Packet<'a> {
     pub(super) octets: &'a [u8],
     /// Octets on the wire, TCP header included.
     pub(super) length: usize,
+    /// Where it is only a fragment, which one.
+    pub(super) fragment: Option<Fragment>,
 }
 
 /// Takes the IP headers off; `on_wire` is how many octets of the packet the link carried.
@@ -59,15 +75,16 @@ fn ipv4(octets: &[u8], on_wire: usize) -> Result<Packet<'_>, Skipped> {
     if header_length < IPV4_HEADER || total < header_length || total > on_wire {
         return Err(Skipped::Malformed);
     }
-    if half(header, 6) & IPV4_FRAGMENT != 0 {
-        return Err(Skipped::Fragment);
-    }
     only_tcp(header[9])?;
+    let flags = half(header, 6);
+    let (offset, more) = (usize::from(flags & IPV4_OFFSET) * 8, flags & IPV4_MORE != 0);
+    let fragment = Fragment { identification: half(header, 4).into(), offset, more };
     Ok(Packet {
         source: IpAddr::V4(Ipv4Addr::new(header[12], header[13], header[14], header[15])),
         destination: IpAddr::V4(Ipv4Addr::new(header[16], header[17], header[18], header[19])),
         octets: octets.get(header_length..).ok_or(Skipped::CutHeader)?,
         length: total - header_length,
+        fragment: (offset > 0 || more).then_some(fragment),
     })
 }
 
@@ -81,17 +98,18 @@ fn ipv6(octets: &[u8], on_wire: usize) -> Result<Packet<'_>, Skipped> {
     if total < IPV6_HEADER || total > on_wire {
         return Err(Skipped::Malformed);
     }
-    let skipped = extensions(octets, header[6])?;
+    let (skipped, fragment) = extensions(octets, header[6])?;
     Ok(Packet {
         source: ipv6_address(header, 8),
         destination: ipv6_address(header, 24),
         octets: octets.get(skipped..).ok_or(Skipped::CutHeader)?,
         length: total.checked_sub(skipped).ok_or(Skipped::Malformed)?,
+        fragment,
     })
 }
 
-/// Where TCP starts, after every extension header (RFC 8200, section 4).
-fn extensions(octets: &[u8], mut next: u8) -> Result<usize, Skipped> {
+/// Where TCP starts, after every extension header (RFC 8200, section 4), or goes on, in a fragment.
+fn extensions(octets: &[u8], mut next: u8) -> Result<(usize, Option<Fragment>), Skipped> {
     let mut at = IPV6_HEADER;
     for _ in 0..MAX_EXTENSIONS {
         let length = match next {
@@ -100,18 +118,29 @@ fn extensions(octets: &[u8], mut next: u8) -> Result<usize, Skipped> {
             }
             protocol::AUTHENTICATION => (usize::from(extension(octets, at)?[1]) + 2) * 4,
             protocol::FRAGMENT => {
+                let header = extension(octets, at)?;
+                let fragment = ipv6_fragment(header);
                 // Offset zero with none to follow is a whole packet (RFC 6946).
-                if half(extension(octets, at)?, 2) & IPV6_FRAGMENT != 0 {
-                    return Err(Skipped::Fragment);
+                if fragment.offset > 0 || fragment.more {
+                    return only_tcp(header[0]).map(|()| (at + 8, Some(fragment)));
                 }
                 8
             }
-            other => return only_tcp(other).map(|()| at),
+            other => return only_tcp(other).map(|()| (at, None)),
         };
         next = octets[at];
         at += length;
     }
     Err(Skipped::Malformed)
+}
+
+fn ipv6_fragment(header: &[u8]) -> Fragment {
+    let place = half(header, 2);
+    Fragment {
+        identification: word(header, 4),
+        offset: usize::from(place & IPV6_OFFSET),
+        more: place & IPV6_MORE != 0,
+    }
 }
 
 /// The first eight octets of the extension header at `at`; every one is at least that long.

@@ -1,5 +1,7 @@
 //! Frames built header by header, and what the decoder makes of them.
 
+mod fragments;
+
 use super::{LinkType, Skipped, segment};
 use crate::capture::pcap::Frame;
 use crate::capture::{Segment, Timestamp};
