@@ -248,7 +248,7 @@ pub enum Anomaly {
     FieldWithoutColon,
     /// A field name that is no token.
     FieldName,
-    /// More fields than are kept.
+    /// More fields than any sender has need of.
     TooManyFields,
     /// A CR inside a line, which to some is its end.
     BareCr,
