@@ -116,13 +116,16 @@ impl Queue {
             self.responses_hidden = false;
             self.responses_lost = false;
         }
-        let habit = match self.habit {
-            Habit::Unknown => Habit::Waits,
-            Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
-            known => known,
-        };
-        self.habit = habit;
-        self.received = start.acknowledged;
+        // What is found in a body that is all there says nothing of how its sender waits.
+        let is_whole = !matches!(self.doubt, Doubt::None | Doubt::Lost);
+        if !(is_whole && is_doubtful(&exchange)) {
+            self.habit = match self.habit {
+                Habit::Unknown => Habit::Waits,
+                Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
+                known => known,
+            };
+            self.received = start.acknowledged;
+        }
         let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
         if let Some((answered, Unseen::NotUnderstood)) = hidden_before
             && start.acknowledged <= answered
@@ -184,6 +187,12 @@ impl Queue {
             Doubt::Limit => exchange.coverage.add(Coverage::TRUNCATED),
             Doubt::Lost => exchange.coverage.add(Coverage::GAP),
         }
+    }
+
+    /// Says on an exchange why its request may be none, where no segment is missing.
+    pub(super) fn mark_doubtful(&self, exchange: &mut Exchange) {
+        exchange.coverage.add(Coverage::TRUNCATED);
+        note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -277,7 +286,10 @@ impl Queue {
             0 => return Choice::Nobody,
             _ if self.habit == Habit::Astray => Choice::Unclear(candidates),
             _ if self.responses_hidden => self.choose_after_loss(candidates, response),
-            _ if self.entries.front().is_some_and(|front| self.may_not_be_next(front)) => {
+            _ if self.entries.front().is_some_and(|front| {
+                self.may_not_be_next(front) || (candidates > 1 && is_doubtful(&front.exchange))
+            }) =>
+            {
                 Choice::Unclear(candidates)
             }
             _ => Choice::After(0),
@@ -322,6 +334,11 @@ impl Queue {
             self.pipelines() || pending.start.acknowledged <= answered
         })
     }
+}
+
+/// Whether the request may be none, and then is not answered.
+fn is_doubtful(exchange: &Exchange) -> bool {
+    exchange.request.as_ref().is_some_and(|request| request.doubtful)
 }
 
 /// Octets of memory that the head of a request takes, which stays the same while it waits.

@@ -280,7 +280,7 @@ impl Reader {
         self.state = if is_sure { State::Head } else { State::Search };
         self.expected = Expected::Due;
         self.at_line_start = true;
-        self.after_gap = !is_sure;
+        self.after_gap &= !is_sure;
     }
 
     /// Expects the body of the message whose head was just read.

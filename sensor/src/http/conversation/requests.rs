@@ -10,7 +10,7 @@ use crate::http::options::MAX_PIPELINED;
 use crate::http::queue::{Doubt, Unseen};
 use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
-use crate::http::{Anomaly, Body, Coverage, Observation, PortFilter, Request};
+use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Request};
 
 impl Conversation {
     /// Reads octets of the client.
@@ -141,6 +141,7 @@ impl Conversation {
                     note(&mut head.anomalies, Anomaly::HeadTooLong);
                 }
                 self.cut_request(head, Coverage::TRUNCATED, context);
+                self.requests.doubt(self.responses.position());
                 false
             }
         }
@@ -167,16 +168,18 @@ impl Conversation {
         let start = self.requests.start();
         self.confirmed |= start_line::is_known_method(&method);
         let mut exchange = self.exchange(context.proxies);
-        let identity = context.proxies.client(exchange.client, &headers);
-        context.counters.bad_forwarding += u64::from(identity.garbage);
-        let client = identity.client;
-        exchange.client = client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
         let doubtful = self.requests.is_doubtful();
         if doubtful {
-            miss_before(&mut exchange);
+            self.mark_doubtful(&mut exchange);
+        } else {
+            // In a body, fields say what the body's sender likes.
+            let identity = context.proxies.client(exchange.client, &headers);
+            context.counters.bad_forwarding += u64::from(identity.garbage);
+            exchange.client = identity.client;
         }
+        let client = exchange.client;
         let port = exchange.flow.destination.port();
         let policy = context.bodies.of_request(port, &method, &target);
         exchange.request = Some(Request {
@@ -239,16 +242,23 @@ impl Conversation {
             self.requests.doubt(received);
         } else {
             self.hide_requests(self.requests.position(), Unseen::NotUnderstood);
+            self.requests.doubt_further(received);
         }
     }
 
     /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start one.
-    fn miss_requests(&mut self, end: u64, why: Unseen) {
+    pub(super) fn miss_requests(&mut self, end: u64, why: Unseen) {
         self.hide_requests(end, why);
-        let is_lost = why != Unseen::NotUnderstood;
-        self.requests.lose_track(is_lost);
-        if is_lost {
-            self.requests.doubt(self.responses.position());
+        self.requests.lose_track(why != Unseen::NotUnderstood);
+        self.requests.doubt(self.responses.position());
+    }
+
+    /// Says on an exchange why its request may be none.
+    fn mark_doubtful(&self, exchange: &mut Exchange) {
+        if self.is_seen() {
+            self.queue.mark_doubtful(exchange);
+        } else {
+            miss_before(exchange);
         }
     }
 
