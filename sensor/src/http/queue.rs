@@ -38,6 +38,8 @@ pub(super) enum Unseen {
 pub(super) enum Doubt {
     #[default]
     None,
+    /// Octets are a request, or the body that the one before it asked whether to send.
+    DeclinedBody,
     /// Octets in place of a request are not understood.
     Requests,
     /// Octets in place of a response are not understood.
@@ -173,6 +175,11 @@ impl Queue {
         self.doubt = self.doubt.max(why);
     }
 
+    /// Takes note that a request may stand in the place of a body, or be that body.
+    pub(super) fn decline_body(&mut self) {
+        self.doubt = self.doubt.max(Doubt::DeclinedBody);
+    }
+
     /// Whether segments were ever missing.
     pub(super) fn has_losses(&self) -> bool {
         self.doubt == Doubt::Lost
@@ -182,6 +189,7 @@ impl Queue {
     pub(super) fn mark_unpaired(&self, exchange: &mut Exchange) {
         match self.doubt {
             Doubt::None => {}
+            Doubt::DeclinedBody => note(&mut exchange.anomalies, Anomaly::DeclinedBody),
             Doubt::Requests => note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest),
             Doubt::Responses => note(&mut exchange.anomalies, Anomaly::UnrecognisedResponse),
             Doubt::Limit => exchange.coverage.add(Coverage::TRUNCATED),
@@ -191,8 +199,12 @@ impl Queue {
 
     /// Says on an exchange why its request may be none, where no segment is missing.
     pub(super) fn mark_doubtful(&self, exchange: &mut Exchange) {
-        exchange.coverage.add(Coverage::TRUNCATED);
-        note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
+        if self.doubt == Doubt::DeclinedBody {
+            note(&mut exchange.anomalies, Anomaly::DeclinedBody);
+        } else {
+            exchange.coverage.add(Coverage::TRUNCATED);
+            note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! It must not touch responses, except to say which requests they cannot answer.
 
+use super::declined::asks_first;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
@@ -19,6 +20,9 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
+        if let Some(declined) = self.declined.take() {
+            return self.declined_octets(declined, input, context);
+        }
         self.requests.begin_segment(input.mark.acknowledged, self.is_seen());
         while !input.octets.is_empty() {
             match self.requests.state() {
@@ -74,6 +78,9 @@ impl Conversation {
         end: u64,
         context: &mut Context<'_, S>,
     ) {
+        if self.declined_gap(end, context) {
+            return;
+        }
         match self.requests.gap(length) {
             GapIn::Nothing => self.miss_requests(end, Unseen::LostRequest),
             GapIn::Head(head) => {
@@ -102,6 +109,7 @@ impl Conversation {
 
     /// Ends the stream of requests.
     pub(super) fn requests_end<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        self.declined = None;
         if let State::Body(_) = self.requests.state() {
             self.end_request(false, 0, Coverage::TRUNCATED, context);
         } else if let Some(head) = self.requests.take_partial_head() {
@@ -182,6 +190,7 @@ impl Conversation {
         let client = exchange.client;
         let port = exchange.flow.destination.port();
         let policy = context.bodies.of_request(port, &method, &target);
+        let asks_first = asks_first(version, &headers);
         exchange.request = Some(Request {
             started: start.time,
             method,
@@ -194,6 +203,7 @@ impl Conversation {
         });
         self.queue.push(exchange, start, self.responses.keeps_track());
         self.requests.expect_body(framing, policy, client, context.allowance);
+        self.requests.set_asks_first(asks_first);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }
@@ -213,7 +223,7 @@ impl Conversation {
         }
     }
 
-    fn end_request<S: FnMut(Observation)>(
+    pub(super) fn end_request<S: FnMut(Observation)>(
         &mut self,
         whole: bool,
         surplus: u64,

@@ -272,6 +272,7 @@ impl Conversation {
             body: Body::default(),
             wire_bytes: 0,
         });
+        self.decline_body();
         let framing = match after {
             After::Body(framing) => framing,
             After::Opaque => Framing::Length(0),
