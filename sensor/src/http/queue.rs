@@ -104,6 +104,9 @@ pub(super) struct Queue {
     /// The gravest there ever was.
     doubt: Doubt,
     habit: Habit,
+    /// Requests that were put out for want of room before those in the queue, behind the one whose
+    /// response is being read: the next responses are theirs.
+    given_up: u16,
     /// How much the client had received when it sent the last request.
     received: u64,
     /// Position after the last response that was given to its request.
@@ -239,6 +242,41 @@ impl Queue {
         Some(first)
     }
 
+    /// Takes out the request that waits longest for a response. The answer to it is passed over when
+    /// it comes, where it is sure that there will be one, and where its body ends.
+    pub(super) fn give_up_waiting(&mut self) -> Option<Box<Exchange>> {
+        let is_answered = self.front_mut()?.exchange.response.is_some();
+        let Pending { exchange, hidden_before, .. } =
+            if is_answered { self.entries.pop_second() } else { self.entries.pop_front() }?;
+        self.heads -= request_octets(&exchange);
+        self.doubt = self.doubt.max(Doubt::Limit);
+        let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
+        let has_usual_answer = !matches!(method, b"HEAD" | b"CONNECT");
+        let is_sure = hidden_before.is_none() && !is_doubtful(&exchange) && has_usual_answer;
+        match self.given_up.checked_add(1).filter(|_| is_sure) {
+            Some(given_up) => self.given_up = given_up,
+            None => self.habit = Habit::Astray,
+        }
+        Some(exchange)
+    }
+
+    /// Whether a response, which may be `unprompted`, is to a request that was given up.
+    fn answers_given_up(&mut self, unprompted: bool) -> bool {
+        let is_sure = !self.responses_hidden && !unprompted && self.habit != Habit::Astray;
+        match self.given_up.checked_sub(1) {
+            Some(given_up) if is_sure => {
+                self.given_up = given_up;
+                self.unclear = true;
+                true
+            }
+            Some(_) => {
+                self.habit = Habit::Astray;
+                false
+            }
+            None => false,
+        }
+    }
+
     /// Takes out the first exchange if nothing more of its request is to come.
     pub(super) fn pop_done(&mut self) -> Option<Box<Exchange>> {
         let done = self.entries.front()?.request_done;
@@ -283,6 +321,9 @@ impl Queue {
     /// a response only if it may be `unprompted`: a forged one acknowledges what it likes, and the
     /// client takes it for the answer.
     pub(super) fn choose(&mut self, response: Mark, unprompted: bool) -> Choice {
+        if self.answers_given_up(unprompted) {
+            return Choice::Nobody;
+        }
         let strict = unprompted || self.responses_hidden || self.hidden.is_some();
         let candidates = self
             .entries

@@ -8,7 +8,7 @@ use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, RequestHead, Tolerance};
 use crate::http::options::MAX_PIPELINED;
-use crate::http::queue::{Doubt, Unseen};
+use crate::http::queue::Unseen;
 use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
 use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Request};
@@ -286,19 +286,15 @@ impl Conversation {
         }
     }
 
-    /// Keeps the queue within its limit, at the price of certainty about who is answered next.
+    /// Keeps the queue within its limit: the request that waits longest is put out.
     fn make_room<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
         if self.queue.len() < MAX_PIPELINED {
             return;
         }
         context.counters.pipeline_overflows += 1;
-        if let (State::Body(_), None) = (self.responses.state(), &self.orphan) {
-            self.end_response(false, 0, Coverage::TRUNCATED, context);
-            self.miss_responses(Doubt::Limit);
-        } else if let Some(mut pending) = self.queue.pop_front() {
-            pending.exchange.coverage.add(Coverage::TRUNCATED);
-            emit(pending.exchange, context);
-            self.queue.hide_responses(Doubt::Limit);
+        if let Some(mut exchange) = self.queue.give_up_waiting() {
+            exchange.coverage.add(Coverage::TRUNCATED);
+            emit(exchange, context);
         }
     }
 }
