@@ -2,6 +2,7 @@
 //!
 //! It must not know other connections.
 
+mod declined;
 mod preface;
 mod requests;
 mod responses;
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
+use declined::Declined;
 use preface::Preface;
 
 /// What a conversation needs of its engine while it takes an event.
@@ -56,6 +58,8 @@ pub(super) struct Conversation {
     queue: Queue,
     /// First octets of the client, while a proxy's header may stand there.
     preface: Option<Preface>,
+    /// What stands in the place of a body, while that may not come.
+    declined: Option<Box<Declined>>,
     /// The client that a proxy's header named.
     proxied: Option<IpAddr>,
     /// A response under way that answers no known request.
@@ -77,6 +81,7 @@ impl Conversation {
             responses: Reader::new(Role::Responses, state),
             queue: Queue::default(),
             preface: opening.initiator.map(|_| Preface::default()),
+            declined: None,
             proxied: None,
             orphan: None,
             interim: None,
@@ -86,7 +91,8 @@ impl Conversation {
     /// Octets of memory that heads take: incomplete ones, and those of exchanges under way.
     pub(super) fn buffered(&self) -> usize {
         let preface = self.preface.as_ref().map_or(0, |preface| preface.octets.capacity());
-        let incomplete = self.requests.buffered() + self.responses.buffered() + preface;
+        let declined = self.declined.as_ref().map_or(0, |declined| declined.octets.capacity());
+        let incomplete = self.requests.buffered() + self.responses.buffered() + preface + declined;
         let orphan = self.orphan.as_ref().map_or(0, |orphan| orphan.head_octets());
         incomplete + self.queue.octets() + orphan
     }
@@ -165,7 +171,9 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) {
         match self.client {
-            Some(client) if side == client && self.requests.only_counts() => {
+            Some(client)
+                if side == client && self.requests.only_counts() && self.declined.is_none() =>
+            {
                 self.request_skipped(length, position + length, context);
                 self.requests.move_to(position + length);
             }

@@ -36,6 +36,11 @@ impl<T> Entries<T> {
         entry
     }
 
+    /// Takes out the one behind the first.
+    pub(super) fn pop_second(&mut self) -> Option<T> {
+        self.rest.pop_front()
+    }
+
     pub(super) fn front(&self) -> Option<&T> {
         self.first.as_ref()
     }
@@ -82,12 +87,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_queue(steps in prop::collection::vec(any::<bool>(), 0..60)) {
+        fn it_is_a_queue(steps in prop::collection::vec(0..5, 0..60)) {
             let (mut entries, mut model) = (Entries::default(), VecDeque::new());
-            for (step, push) in steps.into_iter().enumerate() {
-                if push {
+            for (step, turn) in steps.into_iter().enumerate() {
+                if turn < 3 {
                     entries.push_back(step);
                     model.push_back(step);
+                } else if turn == 3 {
+                    prop_assert_eq!(entries.pop_second(), model.remove(1));
                 } else {
                     prop_assert_eq!(entries.pop_front(), model.pop_front());
                 }

@@ -248,7 +248,7 @@ pub enum Anomaly {
     FieldWithoutColon,
     /// A field name that is no token.
     FieldName,
-    /// More fields than are kept.
+    /// More fields than any sender has need of.
     TooManyFields,
     /// A CR inside a line, which to some is its end.
     BareCr,
@@ -266,6 +266,9 @@ pub enum Anomaly {
     HeadTooLong,
     /// Segments that overlap and differ; the first ones are recorded.
     ConflictingSegments,
+    /// A request line in the place of a body that its sender asked whether to send, and that a final
+    /// status declined: the body was left out, or the request is part of it.
+    DeclinedBody,
     /// Octets in place of the request that are none.
     UnrecognisedRequest,
     /// Octets in place of the response that are none.
@@ -298,6 +301,7 @@ impl Anomaly {
             Self::Nul => "nul",
             Self::HeadTooLong => "head_too_long",
             Self::ConflictingSegments => "conflicting_segments",
+            Self::DeclinedBody => "declined_body",
             Self::UnrecognisedRequest => "unrecognised_request",
             Self::UnrecognisedResponse => "unrecognised_response",
         }

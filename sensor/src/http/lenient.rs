@@ -8,8 +8,9 @@ use super::head::{RequestHead, ResponseHead, range};
 use super::start_line::{self, VERSION_LENGTH, is_token, trim_ows};
 use super::{Anomaly, Headers, Version};
 
-/// Fields kept of one head; those after it are named by one anomaly.
-const MAX_FIELDS: usize = 1024;
+/// Fields of one head from which on their number is named; common servers refuse over a hundred. All
+/// of them are kept, which `MAX_HEAD` bounds: any may frame the body or say who sent it.
+const MANY_FIELDS: usize = 1024;
 
 /// The head of a request, whole or cut off; `None` when its first line is no request line.
 pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
@@ -139,9 +140,8 @@ fn fields(head: &Bytes, at: usize, anomalies: &mut Anomalies) -> Headers {
         if trimmed.is_empty() || !trimmed.iter().copied().all(is_token) {
             anomalies.add(Anomaly::FieldName);
         }
-        if ranges.len() == MAX_FIELDS {
+        if ranges.len() == MANY_FIELDS {
             anomalies.add(Anomaly::TooManyFields);
-            break;
         }
         ranges.push((range(head, trimmed), range(head, value)));
     }

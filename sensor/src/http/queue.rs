@@ -38,6 +38,8 @@ pub(super) enum Unseen {
 pub(super) enum Doubt {
     #[default]
     None,
+    /// Octets are a request, or the body that the one before it asked whether to send.
+    DeclinedBody,
     /// Octets in place of a request are not understood.
     Requests,
     /// Octets in place of a response are not understood.
@@ -102,6 +104,9 @@ pub(super) struct Queue {
     /// The gravest there ever was.
     doubt: Doubt,
     habit: Habit,
+    /// Requests that were put out for want of room before those in the queue, behind the one whose
+    /// response is being read: the next responses are theirs.
+    given_up: u16,
     /// How much the client had received when it sent the last request.
     received: u64,
     /// Position after the last response that was given to its request.
@@ -116,13 +121,16 @@ impl Queue {
             self.responses_hidden = false;
             self.responses_lost = false;
         }
-        let habit = match self.habit {
-            Habit::Unknown => Habit::Waits,
-            Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
-            known => known,
-        };
-        self.habit = habit;
-        self.received = start.acknowledged;
+        // What is found in a body that is all there says nothing of how its sender waits.
+        let is_whole = !matches!(self.doubt, Doubt::None | Doubt::Lost);
+        if !(is_whole && is_doubtful(&exchange)) {
+            self.habit = match self.habit {
+                Habit::Unknown => Habit::Waits,
+                Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
+                known => known,
+            };
+            self.received = start.acknowledged;
+        }
         let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
         if let Some((answered, Unseen::NotUnderstood)) = hidden_before
             && start.acknowledged <= answered
@@ -170,6 +178,11 @@ impl Queue {
         self.doubt = self.doubt.max(why);
     }
 
+    /// Takes note that a request may stand in the place of a body, or be that body.
+    pub(super) fn decline_body(&mut self) {
+        self.doubt = self.doubt.max(Doubt::DeclinedBody);
+    }
+
     /// Whether segments were ever missing.
     pub(super) fn has_losses(&self) -> bool {
         self.doubt == Doubt::Lost
@@ -179,10 +192,21 @@ impl Queue {
     pub(super) fn mark_unpaired(&self, exchange: &mut Exchange) {
         match self.doubt {
             Doubt::None => {}
+            Doubt::DeclinedBody => note(&mut exchange.anomalies, Anomaly::DeclinedBody),
             Doubt::Requests => note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest),
             Doubt::Responses => note(&mut exchange.anomalies, Anomaly::UnrecognisedResponse),
             Doubt::Limit => exchange.coverage.add(Coverage::TRUNCATED),
             Doubt::Lost => exchange.coverage.add(Coverage::GAP),
+        }
+    }
+
+    /// Says on an exchange why its request may be none, where no segment is missing.
+    pub(super) fn mark_doubtful(&self, exchange: &mut Exchange) {
+        if self.doubt == Doubt::DeclinedBody {
+            note(&mut exchange.anomalies, Anomaly::DeclinedBody);
+        } else {
+            exchange.coverage.add(Coverage::TRUNCATED);
+            note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
         }
     }
 
@@ -216,6 +240,41 @@ impl Queue {
         let first = self.entries.pop_front()?;
         self.heads -= request_octets(&first.exchange);
         Some(first)
+    }
+
+    /// Takes out the request that waits longest for a response. The answer to it is passed over when
+    /// it comes, where it is sure that there will be one, and where its body ends.
+    pub(super) fn give_up_waiting(&mut self) -> Option<Box<Exchange>> {
+        let is_answered = self.front_mut()?.exchange.response.is_some();
+        let Pending { exchange, hidden_before, .. } =
+            if is_answered { self.entries.pop_second() } else { self.entries.pop_front() }?;
+        self.heads -= request_octets(&exchange);
+        self.doubt = self.doubt.max(Doubt::Limit);
+        let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
+        let has_usual_answer = !matches!(method, b"HEAD" | b"CONNECT");
+        let is_sure = hidden_before.is_none() && !is_doubtful(&exchange) && has_usual_answer;
+        match self.given_up.checked_add(1).filter(|_| is_sure) {
+            Some(given_up) => self.given_up = given_up,
+            None => self.habit = Habit::Astray,
+        }
+        Some(exchange)
+    }
+
+    /// Whether a response, which may be `unprompted`, is to a request that was given up.
+    fn answers_given_up(&mut self, unprompted: bool) -> bool {
+        let is_sure = !self.responses_hidden && !unprompted && self.habit != Habit::Astray;
+        match self.given_up.checked_sub(1) {
+            Some(given_up) if is_sure => {
+                self.given_up = given_up;
+                self.unclear = true;
+                true
+            }
+            Some(_) => {
+                self.habit = Habit::Astray;
+                false
+            }
+            None => false,
+        }
     }
 
     /// Takes out the first exchange if nothing more of its request is to come.
@@ -262,6 +321,9 @@ impl Queue {
     /// a response only if it may be `unprompted`: a forged one acknowledges what it likes, and the
     /// client takes it for the answer.
     pub(super) fn choose(&mut self, response: Mark, unprompted: bool) -> Choice {
+        if self.answers_given_up(unprompted) {
+            return Choice::Nobody;
+        }
         let strict = unprompted || self.responses_hidden || self.hidden.is_some();
         let candidates = self
             .entries
@@ -277,7 +339,10 @@ impl Queue {
             0 => return Choice::Nobody,
             _ if self.habit == Habit::Astray => Choice::Unclear(candidates),
             _ if self.responses_hidden => self.choose_after_loss(candidates, response),
-            _ if self.entries.front().is_some_and(|front| self.may_not_be_next(front)) => {
+            _ if self.entries.front().is_some_and(|front| {
+                self.may_not_be_next(front) || (candidates > 1 && is_doubtful(&front.exchange))
+            }) =>
+            {
                 Choice::Unclear(candidates)
             }
             _ => Choice::After(0),
@@ -322,6 +387,11 @@ impl Queue {
             self.pipelines() || pending.start.acknowledged <= answered
         })
     }
+}
+
+/// Whether the request may be none, and then is not answered.
+fn is_doubtful(exchange: &Exchange) -> bool {
+    exchange.request.as_ref().is_some_and(|request| request.doubtful)
 }
 
 /// Octets of memory that the head of a request takes, which stays the same while it waits.

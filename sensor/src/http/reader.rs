@@ -9,6 +9,7 @@ use memchr::memchr;
 
 use super::allowance::Allowance;
 use super::body::{Collector, Framing, Progress, Skip, note};
+use super::chunked::Chunked;
 use super::cutter::{Cutter, Found};
 use super::head::Tolerance;
 use super::options::{MAX_SKIPPED, WORTH_SKIPPING};
@@ -98,6 +99,8 @@ pub(super) struct Reader {
     /// How much of the other stream its sender has to have received before what it sends is sure not
     /// to be part of a message of which the start is not known.
     sure_from: u64,
+    /// Whether the message's sender asked whether to send the body.
+    asks_first: bool,
     body_octets: u64,
     collector: Option<Box<Collector>>,
     /// Position up to which octets were said not to be needed.
@@ -121,6 +124,7 @@ impl Reader {
             speech: Expected::Possible,
             after_gap: state == State::Search,
             sure_from: u64::from(state == State::Search),
+            asks_first: false,
             body_octets: 0,
             collector: None,
             skipped_until: 0,
@@ -262,11 +266,26 @@ impl Reader {
         matches!(self.state, State::Body(Framing::Length(_))) && self.collector.is_none()
     }
 
+    /// Says whether the sender of the message being read asked whether to send its body.
+    pub(super) fn set_asks_first(&mut self, asks_first: bool) {
+        self.asks_first = asks_first;
+    }
+
+    /// Whether a body is due that may not come, for nothing of it has.
+    pub(super) fn may_lack_body(&self) -> bool {
+        let is_untouched = match self.state {
+            State::Body(Framing::Length(_)) => true,
+            State::Body(Framing::Chunked(chunked)) => chunked == Chunked::START,
+            State::Body(Framing::UntilClose) | State::Head | State::Search => false,
+        };
+        self.asks_first && is_untouched && self.body_octets == 0
+    }
+
     /// Position up to which nothing is needed of the stream, once, where that is far enough.
     pub(super) fn skip(&mut self) -> Option<u64> {
         let State::Body(Framing::Length(left)) = self.state else { return None };
         let asked = self.position < self.skipped_until;
-        if asked || left < WORTH_SKIPPING || !self.only_counts() {
+        if asked || left < WORTH_SKIPPING || !self.only_counts() || self.may_lack_body() {
             return None;
         }
         self.skipped_until = self.position + left.min(MAX_SKIPPED);
@@ -280,7 +299,7 @@ impl Reader {
         self.state = if is_sure { State::Head } else { State::Search };
         self.expected = Expected::Due;
         self.at_line_start = true;
-        self.after_gap = !is_sure;
+        self.after_gap &= !is_sure;
     }
 
     /// Expects the body of the message whose head was just read.

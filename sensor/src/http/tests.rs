@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod bounds;
+mod doubt;
 mod loss;
 mod messages;
 mod opaque;

@@ -2,15 +2,16 @@
 //!
 //! It must not touch responses, except to say which requests they cannot answer.
 
+use super::declined::asks_first;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, RequestHead, Tolerance};
 use crate::http::options::MAX_PIPELINED;
-use crate::http::queue::{Doubt, Unseen};
+use crate::http::queue::Unseen;
 use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
-use crate::http::{Anomaly, Body, Coverage, Observation, PortFilter, Request};
+use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Request};
 
 impl Conversation {
     /// Reads octets of the client.
@@ -19,6 +20,9 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
+        if let Some(declined) = self.declined.take() {
+            return self.declined_octets(declined, input, context);
+        }
         self.requests.begin_segment(input.mark.acknowledged, self.is_seen());
         while !input.octets.is_empty() {
             match self.requests.state() {
@@ -74,6 +78,9 @@ impl Conversation {
         end: u64,
         context: &mut Context<'_, S>,
     ) {
+        if self.declined_gap(end, context) {
+            return;
+        }
         match self.requests.gap(length) {
             GapIn::Nothing => self.miss_requests(end, Unseen::LostRequest),
             GapIn::Head(head) => {
@@ -102,6 +109,7 @@ impl Conversation {
 
     /// Ends the stream of requests.
     pub(super) fn requests_end<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        self.declined = None;
         if let State::Body(_) = self.requests.state() {
             self.end_request(false, 0, Coverage::TRUNCATED, context);
         } else if let Some(head) = self.requests.take_partial_head() {
@@ -141,6 +149,7 @@ impl Conversation {
                     note(&mut head.anomalies, Anomaly::HeadTooLong);
                 }
                 self.cut_request(head, Coverage::TRUNCATED, context);
+                self.requests.doubt(self.responses.position());
                 false
             }
         }
@@ -167,18 +176,21 @@ impl Conversation {
         let start = self.requests.start();
         self.confirmed |= start_line::is_known_method(&method);
         let mut exchange = self.exchange(context.proxies);
-        let identity = context.proxies.client(exchange.client, &headers);
-        context.counters.bad_forwarding += u64::from(identity.garbage);
-        let client = identity.client;
-        exchange.client = client;
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
         let doubtful = self.requests.is_doubtful();
         if doubtful {
-            miss_before(&mut exchange);
+            self.mark_doubtful(&mut exchange);
+        } else {
+            // In a body, fields say what the body's sender likes.
+            let identity = context.proxies.client(exchange.client, &headers);
+            context.counters.bad_forwarding += u64::from(identity.garbage);
+            exchange.client = identity.client;
         }
+        let client = exchange.client;
         let port = exchange.flow.destination.port();
         let policy = context.bodies.of_request(port, &method, &target);
+        let asks_first = asks_first(version, &headers);
         exchange.request = Some(Request {
             started: start.time,
             method,
@@ -191,6 +203,7 @@ impl Conversation {
         });
         self.queue.push(exchange, start, self.responses.keeps_track());
         self.requests.expect_body(framing, policy, client, context.allowance);
+        self.requests.set_asks_first(asks_first);
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }
@@ -210,7 +223,7 @@ impl Conversation {
         }
     }
 
-    fn end_request<S: FnMut(Observation)>(
+    pub(super) fn end_request<S: FnMut(Observation)>(
         &mut self,
         whole: bool,
         surplus: u64,
@@ -239,16 +252,23 @@ impl Conversation {
             self.requests.doubt(received);
         } else {
             self.hide_requests(self.requests.position(), Unseen::NotUnderstood);
+            self.requests.doubt_further(received);
         }
     }
 
     /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start one.
-    fn miss_requests(&mut self, end: u64, why: Unseen) {
+    pub(super) fn miss_requests(&mut self, end: u64, why: Unseen) {
         self.hide_requests(end, why);
-        let is_lost = why != Unseen::NotUnderstood;
-        self.requests.lose_track(is_lost);
-        if is_lost {
-            self.requests.doubt(self.responses.position());
+        self.requests.lose_track(why != Unseen::NotUnderstood);
+        self.requests.doubt(self.responses.position());
+    }
+
+    /// Says on an exchange why its request may be none.
+    fn mark_doubtful(&self, exchange: &mut Exchange) {
+        if self.is_seen() {
+            self.queue.mark_doubtful(exchange);
+        } else {
+            miss_before(exchange);
         }
     }
 
@@ -266,19 +286,15 @@ impl Conversation {
         }
     }
 
-    /// Keeps the queue within its limit, at the price of certainty about who is answered next.
+    /// Keeps the queue within its limit: the request that waits longest is put out.
     fn make_room<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
         if self.queue.len() < MAX_PIPELINED {
             return;
         }
         context.counters.pipeline_overflows += 1;
-        if let (State::Body(_), None) = (self.responses.state(), &self.orphan) {
-            self.end_response(false, 0, Coverage::TRUNCATED, context);
-            self.miss_responses(Doubt::Limit);
-        } else if let Some(mut pending) = self.queue.pop_front() {
-            pending.exchange.coverage.add(Coverage::TRUNCATED);
-            emit(pending.exchange, context);
-            self.queue.hide_responses(Doubt::Limit);
+        if let Some(mut exchange) = self.queue.give_up_waiting() {
+            exchange.coverage.add(Coverage::TRUNCATED);
+            emit(exchange, context);
         }
     }
 }

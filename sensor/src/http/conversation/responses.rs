@@ -141,7 +141,7 @@ impl Conversation {
     }
 
     /// Responses may go unseen from here on. Where segments are missing, the next octets may start one.
-    pub(super) fn miss_responses(&mut self, why: Doubt) {
+    fn miss_responses(&mut self, why: Doubt) {
         self.queue.hide_responses(why);
         self.responses.lose_track(why == Doubt::Lost);
         if why == Doubt::Lost {
@@ -173,7 +173,7 @@ impl Conversation {
         Interest::Keep
     }
 
-    pub(super) fn end_response<S: FnMut(Observation)>(
+    fn end_response<S: FnMut(Observation)>(
         &mut self,
         whole: bool,
         surplus: u64,
@@ -272,6 +272,7 @@ impl Conversation {
             body: Body::default(),
             wire_bytes: 0,
         });
+        self.decline_body();
         let framing = match after {
             After::Body(framing) => framing,
             After::Opaque => Framing::Length(0),

@@ -1,7 +1,9 @@
 //! Input made to exhaust the engine: it stays within its limits and the rest goes on.
 
-use super::{check, replay};
-use crate::http::{Allowance, BodyPolicies, BodyPolicy, Engine, Limits, Observation, Options};
+use super::{check, line, replay};
+use crate::http::{
+    Allowance, BodyPolicies, BodyPolicy, Coverage, Engine, Exchange, Limits, Observation, Options,
+};
 use crate::tcp::wire::Wire;
 
 #[test]
@@ -12,7 +14,7 @@ fn a_head_without_end_is_cut_and_said_to_be() {
     }
     let (exchanges, engine) = replay(&wire, Options::default());
     let exchange = &exchanges[0];
-    assert_eq!(super::line(exchange), "GET /long 0/65536 -> - ?truncated !head_too_long");
+    assert_eq!(line(exchange), "GET /long 0/65536 -> - ?truncated !head_too_long");
     assert_eq!(exchange.request.as_ref().unwrap().headers.iter().count(), 65);
     assert_eq!(engine.counters().long_heads, 1);
 }
@@ -151,4 +153,33 @@ fn a_body_that_finds_no_memory_was_not_cut() {
     let (exchanges, _) = replay(&wire.close(), Options { contents, bodies, ..Options::default() });
     let body = &exchanges[0].request.as_ref().unwrap().body;
     assert!(body.unkept && !body.truncated && body.content.is_none() && body.sha256.is_some());
+}
+
+/// What comes in answer to a request that was put out for want of room is passed over.
+#[test]
+fn requests_behind_more_than_are_kept_have_their_answers() {
+    let answer = |id: usize| format!("HTTP/1.1 200 {id}\r\nContent-Length: 2\r\n\r\nok");
+    let get = |id: usize| format!("GET /{id} HTTP/1.1\r\n\r\n");
+    let all = |turn: &dyn Fn(usize) -> String| (0..150).map(turn).collect::<String>();
+    let first = answer(0).split_at(38).0.to_owned();
+    let rest = all(&answer).split_off(38);
+    let whole = Wire::open().client(all(&get)).server(all(&answer));
+    let split = Wire::open().client(get(0)).server(first);
+    let split = split.client(all(&get).split_off(get(0).len())).server(rest);
+    for (wire, given_up) in [(whole, 0..22), (split, 1..23)] {
+        let wire = wire.client(get(150)).server(answer(150)).close();
+        let (exchanges, engine) = replay(&wire, Options::default());
+        assert_eq!(engine.counters().pipeline_overflows, 22);
+        for exchange in &exchanges {
+            let request = exchange.request.as_ref().map(|request| request.target.clone());
+            let id = request.and_then(|target| String::from_utf8_lossy(&target[1..]).parse().ok());
+            let is_given_up = id.is_none_or(|id: usize| given_up.contains(&id));
+            let is_alone = exchange.request.is_none() || exchange.response.is_none();
+            assert_eq!(is_alone, is_given_up, "{}", line(exchange));
+            assert_eq!(exchange.coverage.has(Coverage::TRUNCATED), is_given_up);
+        }
+        let is_answered = |exchange: &&Exchange| exchange.response.is_some();
+        assert_eq!(exchanges.len(), 151 + 22);
+        assert_eq!(exchanges.iter().filter(is_answered).count(), 151);
+    }
 }

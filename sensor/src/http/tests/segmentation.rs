@@ -74,6 +74,7 @@ fn asked() -> impl Strategy<Value = Vec<u8>> {
         b"POST /c HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
         b"POST /d HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HEAD /e HTTP/1.0\n\n",
+        b"PUT /k HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
         b"CONNECT a:1 HTTP/1.1\r\n\r\n",
         b"GET /f g HTTP/1.1\r\n",
         b"GET /h http/1.1\r\n",
