@@ -11,7 +11,9 @@ use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
 use super::message::Message;
 use super::payload::{Origin, Payloads, Shapes, Voucher};
-use super::{Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, request_id};
+use super::{
+    Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, redact, request_id,
+};
 use crate::config::Provider;
 use crate::http::{Body, Exchange, Request};
 use crate::time::Timestamp;
@@ -125,8 +127,8 @@ impl Webhooks {
         request: &Request,
     ) {
         let Some(provider) = place.provider else { return };
-        delivery.event_type = message.identifier(&provider.event_type);
-        delivery.delivery_id = message.identifier(&provider.delivery_id);
+        delivery.event_type = message.identifier(&provider.event_type).map(redact::identifier);
+        let delivery_id = message.identifier(&provider.delivery_id);
         delivery.attempt = message.identifier(&provider.attempt).and_then(|number| {
             number.parse::<u32>().ok()?.checked_sub(provider.first_attempt)?.checked_add(1)
         });
@@ -139,7 +141,11 @@ impl Webhooks {
                 if request.doubtful { signature.map(Signature::doubted) } else { signature };
         }
         delivery.provider = Some(Arc::clone(provider));
-        delivery.replay = self.remember(delivery, message, request);
+        // What is covered alike in two deliveries tells them apart all the same.
+        delivery.replay = delivery_id
+            .as_deref()
+            .and_then(|delivery_id| self.remember(delivery, delivery_id, message, request));
+        delivery.delivery_id = delivery_id.map(redact::identifier);
     }
 
     fn check_payload(
@@ -181,6 +187,7 @@ impl Webhooks {
     fn remember(
         &mut self,
         delivery: &Delivery,
+        delivery_id: &str,
         message: &Message<'_>,
         request: &Request,
     ) -> Option<Replay> {
@@ -189,7 +196,7 @@ impl Webhooks {
         let body = name_of_body(provider, message, request, signature);
         let seen = Seen {
             provider,
-            delivery_id: delivery.delivery_id.as_deref()?,
+            delivery_id,
             source: delivery.exchange.client,
             time: request.started,
             answer: answer(request, &delivery.exchange),

@@ -215,6 +215,20 @@ fn correlation_identifiers() {
     check("traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01", None);
     check("traceparent: 00-4bf92f-00f067aa0ba902b7-01", None);
     check("traceparent: ", None);
+    check("X-Request-Id: Bearer a", Some("[redacted]"));
+}
+
+#[test]
+fn identifiers_are_shown_covered_and_told_apart() {
+    let lines = "X-GitHub-Event: Bearer a\nX-GitHub-Delivery: ";
+    let knowledge = Arc::new(Knowledge::new(&Config::default(), Vec::new()));
+    let mut webhooks = Webhooks::new(knowledge, Arc::default());
+    for id in ["Bearer a", "Bearer b"] {
+        let delivery = webhooks.deliver(exchange("/", &format!("{lines}{id}")));
+        assert_eq!(delivery.event_type.as_deref(), Some("[redacted]"));
+        assert_eq!(delivery.delivery_id.as_deref(), Some("[redacted]"));
+        assert_eq!(delivery.replay, Some(Replay::First), "{id}");
+    }
 }
 
 #[test]
