@@ -71,6 +71,16 @@ impl Delivery {
     pub fn answer(&self) -> Option<(u16, Duration)> {
         answer(self.exchange.request.as_ref()?, &self.exchange)
     }
+
+    /// Whether the request itself says who sent it, and not only the endpoint it went to.
+    #[must_use]
+    pub fn names_provider(&self) -> bool {
+        let (Some(provider), Some(request)) = (&self.provider, &self.exchange.request) else {
+            return false;
+        };
+        let message = Message::new(request, &self.exchange);
+        provider.recognise.iter().any(|mark| message.bears(mark))
+    }
 }
 
 /// When the exchange began: the first octet of its request, or of its response where that is all

@@ -14,7 +14,7 @@ use super::payload::{Origin, Payloads, Shapes, Voucher};
 use super::{
     Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, redact, request_id,
 };
-use crate::config::Provider;
+use crate::config::{Algorithm, Provider};
 use crate::http::{Body, Exchange, Request};
 use crate::time::Timestamp;
 
@@ -133,9 +133,7 @@ impl Webhooks {
             number.parse::<u32>().ok()?.checked_sub(provider.first_attempt)?.checked_add(1)
         });
         delivery.handshake = provider.handshake.iter().any(|mark| message.bears(mark));
-        // It has no content to be signed, and asks who owns the endpoint before anything is sent.
-        let is_question = delivery.handshake && message.method == b"GET";
-        if !is_question {
+        if !is_unsigned_proof(delivery, provider, message) {
             let signature = self.check(knowledge, place, message, request.started);
             delivery.signature =
                 if request.doubtful { signature.map(Signature::doubted) } else { signature };
@@ -218,6 +216,13 @@ fn show(body: &mut Body, octets: usize) {
         Some(if is_longer { Bytes::copy_from_slice(&content[..octets]) } else { content });
 }
 
+/// Whether it asks who owns the endpoint before anything is sent, and has no event that a signature
+/// would prove: a GET, or the one field of a form that its provider pings with.
+fn is_unsigned_proof(delivery: &Delivery, provider: &Provider, message: &Message<'_>) -> bool {
+    let is_bare = || provider.handshake.iter().any(|mark| message.is_only(mark));
+    delivery.handshake && (message.method == b"GET" || is_bare())
+}
+
 /// Who says that a delivery is genuine: its signature, or where that is not known, the application,
 /// which may know better. A copy of a genuine one proves nothing of who sent it, and costs him
 /// nothing.
@@ -258,7 +263,12 @@ fn name_of_body<'m>(
     if let Some(hash) = request.body.sha256 {
         return Some(Cow::Owned(hash.to_vec()));
     }
-    let mut schemes = provider.signature.iter().filter(|_| signature == Some(Status::Valid));
+    if signature != Some(Status::Valid) {
+        return None;
+    }
+    // A token is the same over any body.
+    let mut schemes =
+        provider.signature.iter().filter(|scheme| scheme.algorithm != Algorithm::Token);
     schemes.find_map(|scheme| message.find(&scheme.signature))
 }
 
