@@ -1,4 +1,4 @@
-//! `hooksensor verify` on a capture and on standard input.
+//! `hooksensor verify` on a capture, on standard input and on what tools print, and `providers`.
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -124,4 +124,18 @@ fn what_is_wrong_is_said_with_what_to_do() {
     check(decoded, "invalid", "give it with --url");
     let slack = "X-Slack-Signature: v0=00\n\n{}";
     check(slack, "invalid", "the signed time is missing");
+}
+
+#[test]
+fn a_provider_is_shown_to_programs_too() {
+    let show = |format: &[&str]| {
+        let mut show = Command::new(binary().unwrap());
+        let output = show.args(["providers", "show", "github"]).args(format).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    let provider: Value = serde_json::from_slice(&show(&["-o", "json"])).unwrap();
+    assert_eq!(provider["name"], "github");
+    assert_eq!(provider["signature"][0]["algorithm"], "hmac-sha256");
+    assert!(show(&[]).starts_with(b"[[provider]]\nname = \"github\"\n"));
 }

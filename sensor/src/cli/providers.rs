@@ -18,7 +18,7 @@ use crate::webhook::Table;
 pub(super) enum Verb {
     /// List every provider, in the order in which a request tells them.
     List(Listing),
-    /// Print what is known of one, as it would stand in the configuration.
+    /// Print what is known of one, as it would stand in the configuration, or as JSON.
     Show(Named),
     /// Say which provider a request with this header would tell.
     Test(Header),
@@ -50,6 +50,9 @@ pub(super) struct Named {
     name: String,
     #[command(flatten)]
     known: Known,
+    /// For people or for programs.
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
 }
 
 /// The command line of `test`.
@@ -65,7 +68,7 @@ pub(super) struct Header {
 pub(super) fn run(verb: &Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::List(listing) => list(&listing.known.table()?, listing.output),
-        Verb::Show(named) => show(&named.known.table()?, &named.name),
+        Verb::Show(named) => show(&named.known.table()?, &named.name, named.output),
         Verb::Test(header) => test(&header.known.table()?, &header.fields),
     }
 }
@@ -106,7 +109,7 @@ fn row(provider: &Provider) -> Vec<String> {
     ]
 }
 
-fn show(known: &Table, name: &str) -> Result<ExitCode, Failure> {
+fn show(known: &Table, name: &str, format: Format) -> Result<ExitCode, Failure> {
     let index = known.position(name).ok_or_else(|| {
         Failure::usage(format!("{name:?} is not known; `hooksensor providers list` has all"))
     })?;
@@ -116,6 +119,9 @@ fn show(known: &Table, name: &str) -> Result<ExitCode, Failure> {
             "hooksensor: these networks are {days} days old, and providers move; renew them, or \
              deliveries from new ones are told as from outside"
         ));
+    }
+    if format == Format::Json {
+        return json(&provider);
     }
     let config = Config { providers: vec![provider], ..Config::default() };
     let text = config.to_toml();

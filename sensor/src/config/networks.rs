@@ -26,6 +26,10 @@ const MAX_FILE_BYTES: u64 = 256 << 10;
 /// subscribe: one that nobody has renewed for a quarter is more likely old than right.
 const GOOD_FOR_DAYS: u64 = 90;
 
+/// Bits of the widest networks that a list may have, of IPv4 and of IPv6: what the IANA gives to a
+/// whole region of the Internet. A provider has less, and with all addresses nothing is told.
+const WIDEST: (u8, u8) = (8, 12);
+
 /// A file of lists.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,31 +111,52 @@ fn read(path: &Path) -> Result<Vec<List>, ConfigError> {
     }
     let mut text = String::new();
     file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
-    lists(&text).map_err(|(line, message)| refused(path, line, message))
+    lists(&text, today()).map_err(|(line, message)| refused(path, line, message))
 }
 
-/// The lists in `text`, or the line and the words of what is wrong with it.
-fn lists(text: &str) -> Result<Vec<List>, (Option<usize>, String)> {
+fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// The lists in `text`, or the line and the words of what is wrong with it as of `today`.
+fn lists(text: &str, today: Date) -> Result<Vec<List>, (Option<usize>, String)> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
         (line, error.message().to_owned())
     })?;
-    match file.provider.iter().find_map(fault) {
+    match file.provider.iter().find_map(|list| fault(list, today)) {
         Some(message) => Err((None, message)),
         None => Ok(file.provider),
     }
 }
 
-fn fault(list: &List) -> Option<String> {
+fn fault(list: &List, today: Date) -> Option<String> {
     // What a failed download left behind would otherwise turn the check off in silence.
     if list.networks.is_empty() {
         return Some(format!("the list of {:?} is empty", list.name));
     }
-    let is_dated = list.networks_as_of.parse::<Date>().is_ok();
-    (!is_dated).then(|| {
-        let date = &list.networks_as_of;
-        format!("{date:?} is no day; write networks_as_of = \"2026-11-01\"")
+    if let Some(wide) = list.networks.iter().find(|network| is_too_wide(network)) {
+        return Some(format!("{wide} is wider than the networks of any provider; leave it out"));
+    }
+    let date = &list.networks_as_of;
+    let Ok(day) = date.parse::<Date>() else {
+        return Some(format!("{date:?} is no day; write networks_as_of = \"2026-11-01\""));
+    };
+    // Somewhere it is tomorrow already.
+    let is_future = today.tomorrow().is_ok_and(|tomorrow| day > tomorrow);
+    is_future.then(|| {
+        format!(
+            "{date:?} lies in the future, by this host's clock; write the day on which the list was \
+             published or read, or set the clock"
+        )
     })
+}
+
+fn is_too_wide(network: &IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() < WIDEST.0,
+        IpNet::V6(network) => network.prefix_len() < WIDEST.1,
+    }
 }
 
 fn refused(path: &Path, line: Option<usize>, message: String) -> ConfigError {
@@ -194,11 +219,33 @@ mod tests {
         check(&[&ACME.replace("\"192.0.2.0/24\"", "")], "the list of \"github\" is empty");
         check(&[&ACME.replace("192.0.2.0/24", "hooks")], "0.toml:3: \"hooks\" is neither");
         check(&[&ACME.replace("2026-11-01", "yesterday")], "\"yesterday\" is no day");
+        check(&[&ACME.replace("192.0.2.0/24", "0.0.0.0/0")], "0.0.0.0/0 is wider than");
+        check(&[&ACME.replace("192.0.2.0/24", "128.0.0.0/1")], "128.0.0.0/1 is wider than");
+        check(&[&ACME.replace("192.0.2.0/24", "::ffff:0:0/96")], "0.0.0.0/0 is wider than");
+        check(&[&ACME.replace("192.0.2.0/24", "2000::/3")], "2000::/3 is wider than");
+        check(&[&ACME.replace("2026-11-01", "9998-01-01")], "\"9998-01-01\" lies in the future");
         check(&[&ACME.replace("networks_as_of", "as_of")], "0.toml:4: unknown field `as_of`");
         check(&[&" ".repeat(300_000)], "300000 octets");
         let missing = add(&mut Vec::new(), &["/nonexistent/a".into()]).unwrap_err().to_string();
         let expected = "/nonexistent/a: cannot be read, and network_lists names it: No such file";
         assert!(missing.starts_with(expected), "{missing}");
+    }
+
+    #[test]
+    fn lists_are_of_no_later_day_than_it_is_anywhere() {
+        let check = |today: Date, expected| {
+            assert_eq!(lists(ACME, today).is_ok(), expected, "{today}");
+        };
+        check(jiff::civil::date(2026, 10, 30), false);
+        check(jiff::civil::date(2026, 10, 31), true);
+        check(jiff::civil::date(2026, 11, 1), true);
+    }
+
+    #[test]
+    fn networks_mapped_into_ipv6_are_those_of_ipv4() {
+        let mapped = ACME.replace("192.0.2.0/24", "::ffff:192.0.2.0/120");
+        let config = load("", &[&mapped]).unwrap();
+        assert_eq!(config.providers[0].networks, ["192.0.2.0/24".parse().unwrap()]);
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn unsigned(delivery: &Delivery) -> Option<String> {
     let expects = delivery.endpoint.as_ref().is_some_and(|endpoint| !endpoint.secrets.is_empty())
         || delivery.provider.as_ref().is_some_and(|provider| provider.always_signs);
     (status == Status::Missing && expects)
-        .then(|| format!("says it is of {}, and has no signature", provider(delivery)))
+        .then(|| format!("{}, and has no signature", claim(delivery)))
 }
 
 fn replayed(delivery: &Delivery) -> Option<String> {
@@ -155,8 +155,8 @@ fn elsewhere(delivery: &Delivery) -> Option<String> {
     let is_inside = provider.networks.iter().any(|network| network.contains(&source));
     (!is_inside).then(|| {
         format!(
-            "says it is of {}, and comes from outside its networks as of {}{}",
-            provider.name,
+            "{}, and comes from outside its networks as of {}{}",
+            claim(delivery),
             provider.networks_as_of,
             doubt(provider, started(&delivery.exchange))
         )
@@ -200,6 +200,17 @@ fn plaintext(delivery: &Delivery) -> Option<String> {
             provider(delivery)
         )
     })
+}
+
+/// Whose it is, and what says so.
+fn claim(delivery: &Delivery) -> String {
+    let provider = provider(delivery);
+    match &delivery.endpoint {
+        Some(endpoint) if !delivery.names_provider() => {
+            format!("went to the endpoint {} of {provider}", endpoint.name)
+        }
+        _ => format!("says it is of {provider}"),
+    }
 }
 
 pub(super) fn provider(delivery: &Delivery) -> &str {
@@ -253,6 +264,31 @@ mod tests {
         check("X-GitHub-Event: push", home, &["missing-signature"]);
         check("X-GitHub-Event: ping", home, &["missing-signature"]);
         check("Stripe-Signature: t=1,v1=ab", away, &["missing-signature", "unexpected-provider"]);
+    }
+
+    #[test]
+    fn what_names_the_provider_is_said() {
+        let said = |provider: &str, lines: &str, body: &'static str| {
+            let endpoint = Endpoint {
+                name: "hooks".to_owned(),
+                port: 8080,
+                path_prefix: "/".to_owned(),
+                provider: provider.to_owned(),
+                secrets: vec!["env:UNSET".parse().unwrap()],
+                ..Endpoint::default()
+            };
+            let mut exchange = exchange("/", lines);
+            let sent = &mut exchange.request.as_mut().unwrap().body;
+            (sent.bytes, sent.content) = (body.len() as u64, Some(body.into()));
+            unsigned(&deliver_to(exchange, vec![endpoint])).unwrap_or_default()
+        };
+        let github = "says it is of github, and has no signature";
+        assert_eq!(said("github", "X-GitHub-Event: push", ""), github);
+        let unnamed = "went to the endpoint hooks of woocommerce, and has no signature";
+        assert_eq!(said("woocommerce", "", "{}"), unnamed);
+        assert_eq!(said("woocommerce", "", "webhook_id=7&a=b"), unnamed);
+        assert_eq!(said("woocommerce", "", "webhook_id={}"), unnamed);
+        assert_eq!(said("woocommerce", "", "webhook_id=7"), "");
     }
 
     #[test]

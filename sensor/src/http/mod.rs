@@ -41,5 +41,6 @@ pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};
 pub use policies::BodyPolicies;
 pub use spelling::{canonical_path, unescape};
+pub(crate) use start_line::is_token as is_tchar;
 pub use target::{Target, host_of};
 pub use tls::ClientHello;

@@ -231,6 +231,6 @@ pub(super) fn trim_ows(mut octets: &[u8]) -> &[u8] {
 }
 
 /// `tchar` of RFC 9110, section 5.6.2.
-pub(super) fn is_token(octet: u8) -> bool {
+pub(crate) fn is_token(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
 }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use super::fields::{Encoded, Text};
 use super::json::write_line;
 use super::names::Names;
-use super::redact;
 use crate::http::Headers;
-use crate::webhook::Roles;
+use crate::webhook::{Roles, redact};
 
 /// Fields that a record shows. Real deliveries have under forty; common servers refuse over a
 /// hundred.

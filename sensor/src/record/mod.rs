@@ -24,7 +24,6 @@ mod names;
 mod network;
 mod payload;
 mod recorder;
-mod redact;
 mod urls;
 
 pub use json::write_line;

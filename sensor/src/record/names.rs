@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::fields::Text;
 use super::headers::{MAX_NAME_BYTES, cut};
 use super::json::write_line;
-use super::redact::{self, Holding};
 use crate::webhook::Roles;
+use crate::webhook::redact::{self, Holding};
 
 /// Names that are remembered: several times those that a host's senders use, so that hardly two of
 /// them have one place. Each takes its octets twice, and those of its value: some 100 KiB if all are

@@ -184,9 +184,11 @@ fn payloads_with_faults_and_unjudged() {
 #[test]
 fn hostile_octets() {
     let mut exchange = answered("/", "", 200);
-    let (name, value) = (b"Bad\xffName\x01", b"\"a\xffb\0\n\"\\\x1b[31m\xc2\x9b");
+    // The value of what is no name is covered.
+    let (name, value) = (b"Bad\xffName\x01Fine", b"\"a\xffb\0\n\"\\\x1b[31m\xc2\x9b");
     let request = exchange.request.as_mut().unwrap();
-    request.headers = Headers::new(Bytes::from([&name[..], value].concat()), vec![(0..9, 9..24)]);
+    let head = Bytes::from([&name[..], value].concat());
+    request.headers = Headers::new(head, vec![(0..9, 13..28), (9..13, 13..28)]);
     request.method = Bytes::from_static(b"P\xf0ST\r");
     request.target = Bytes::from_static(b"/\xff\"}\n{\"a\":1?\0=\xc3&x=\xe2\x80\xa8");
     request.body.content = Some(Bytes::from_static(b"\0\x01\xfe\xff{"));

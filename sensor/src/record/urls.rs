@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::fields::{Encoded, Text};
 use super::json::write_line;
 use super::names::place;
-use super::redact;
 use crate::http::Request;
+use crate::webhook::redact::{self, Holding};
 use crate::webhook::{Target, host_of};
 
 /// URLs that are remembered: more than the endpoints of a host, at some 400 octets each.
@@ -107,8 +107,9 @@ impl Known {
             Text(if has_secrets { cover(part) } else { Cow::Borrowed(part) })
         };
         let domain = parts.host().or_else(|| host_of(host));
+        let domain = domain.map(|domain| redact::header_value(Holding::Text, domain));
         let url = Url {
-            domain: domain.map(Text::from),
+            domain: domain.as_deref().map(Text::from),
             path: parts.path.map(|path| covered(path, redact::target)),
             query: parts.query.map(|query| covered(query, redact::query)),
             original: Text(original),
@@ -117,7 +118,7 @@ impl Known {
         write_line(&url, &mut self.url);
         self.hosts.clear();
         if let Some(domain) = domain {
-            write_line(&[Text::from(domain)], &mut self.hosts);
+            write_line(&[Text(domain)], &mut self.hosts);
         }
     }
 }

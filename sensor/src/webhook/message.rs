@@ -88,6 +88,16 @@ impl<'a> Message<'a> {
             }
         })
     }
+
+    /// Whether all that it has is the field of a form that `mark` names, with a number.
+    pub(super) fn is_only(&self, mark: &Mark) -> bool {
+        let (Source::Form(name), Ok(content)) = (&mark.source, self.content) else { return false };
+        let mut fields = form::fields(content);
+        let is_it = |(field, value): (Cow<'_, [u8]>, Cow<'_, [u8]>)| {
+            *field == *name.as_bytes() && value.iter().all(u8::is_ascii_digit)
+        };
+        fields.next().is_some_and(is_it) && fields.next().is_none()
+    }
 }
 
 /// The value of the first field of this name in a form.

@@ -19,6 +19,7 @@ mod knowledge;
 mod memory;
 mod message;
 pub mod payload;
+pub(crate) mod redact;
 mod remembered;
 pub mod signature;
 mod stage;
@@ -44,7 +45,7 @@ pub struct Delivery {
     pub provider: Option<Arc<Provider>>,
     /// The configured endpoint the request went to.
     pub endpoint: Option<Arc<Endpoint>>,
-    /// The provider's name for what happened.
+    /// The provider's name for what happened. This and the other identifiers are as they may be shown.
     pub event_type: Option<String>,
     /// The provider's identifier, the same over retries.
     pub delivery_id: Option<String>,
@@ -69,6 +70,16 @@ impl Delivery {
     #[must_use]
     pub fn answer(&self) -> Option<(u16, Duration)> {
         answer(self.exchange.request.as_ref()?, &self.exchange)
+    }
+
+    /// Whether the request itself says who sent it, and not only the endpoint it went to.
+    #[must_use]
+    pub fn names_provider(&self) -> bool {
+        let (Some(provider), Some(request)) = (&self.provider, &self.exchange.request) else {
+            return false;
+        };
+        let message = Message::new(request, &self.exchange);
+        provider.recognise.iter().any(|mark| message.bears(mark))
     }
 }
 
@@ -98,9 +109,8 @@ fn answer(request: &Request, exchange: &Exchange) -> Option<(u16, Duration)> {
 /// The identifier by which the sender, or a proxy before us, follows the request.
 fn request_id(headers: &Headers) -> Option<String> {
     let named = |name| headers.first(name).and_then(message::identifier);
-    named("x-request-id")
-        .or_else(|| named("x-correlation-id"))
-        .or_else(|| headers.first("traceparent").and_then(trace_id))
+    let sent = named("x-request-id").or_else(|| named("x-correlation-id"));
+    sent.map(redact::identifier).or_else(|| headers.first("traceparent").and_then(trace_id))
 }
 
 /// The trace-id of a traceparent header (W3C Trace Context, section 3.2.2): 32 hexadecimal digits

@@ -11,8 +11,10 @@ use super::knowledge::{Knowledge, Place, public_url};
 use super::memory::{Memory, Seen};
 use super::message::Message;
 use super::payload::{Origin, Payloads, Shapes, Voucher};
-use super::{Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, request_id};
-use crate::config::Provider;
+use super::{
+    Delivery, Payload, Replay, Signature, Status, answer, delivery_event_id, redact, request_id,
+};
+use crate::config::{Algorithm, Provider};
 use crate::http::{Body, Exchange, Request};
 use crate::time::Timestamp;
 
@@ -125,21 +127,23 @@ impl Webhooks {
         request: &Request,
     ) {
         let Some(provider) = place.provider else { return };
-        delivery.event_type = message.identifier(&provider.event_type);
-        delivery.delivery_id = message.identifier(&provider.delivery_id);
+        delivery.event_type = message.identifier(&provider.event_type).map(redact::identifier);
+        let delivery_id = message.identifier(&provider.delivery_id);
         delivery.attempt = message.identifier(&provider.attempt).and_then(|number| {
             number.parse::<u32>().ok()?.checked_sub(provider.first_attempt)?.checked_add(1)
         });
         delivery.handshake = provider.handshake.iter().any(|mark| message.bears(mark));
-        // It has no content to be signed, and asks who owns the endpoint before anything is sent.
-        let is_question = delivery.handshake && message.method == b"GET";
-        if !is_question {
+        if !is_unsigned_proof(delivery, provider, message) {
             let signature = self.check(knowledge, place, message, request.started);
             delivery.signature =
                 if request.doubtful { signature.map(Signature::doubted) } else { signature };
         }
         delivery.provider = Some(Arc::clone(provider));
-        delivery.replay = self.remember(delivery, message, request);
+        // What is covered alike in two deliveries tells them apart all the same.
+        delivery.replay = delivery_id
+            .as_deref()
+            .and_then(|delivery_id| self.remember(delivery, delivery_id, message, request));
+        delivery.delivery_id = delivery_id.map(redact::identifier);
     }
 
     fn check_payload(
@@ -181,6 +185,7 @@ impl Webhooks {
     fn remember(
         &mut self,
         delivery: &Delivery,
+        delivery_id: &str,
         message: &Message<'_>,
         request: &Request,
     ) -> Option<Replay> {
@@ -189,7 +194,7 @@ impl Webhooks {
         let body = name_of_body(provider, message, request, signature);
         let seen = Seen {
             provider,
-            delivery_id: delivery.delivery_id.as_deref()?,
+            delivery_id,
             source: delivery.exchange.client,
             time: request.started,
             answer: answer(request, &delivery.exchange),
@@ -209,6 +214,13 @@ fn show(body: &mut Body, octets: usize) {
     body.truncated |= is_longer;
     body.content =
         Some(if is_longer { Bytes::copy_from_slice(&content[..octets]) } else { content });
+}
+
+/// Whether it asks who owns the endpoint before anything is sent, and has no event that a signature
+/// would prove: a GET, or the one field of a form that its provider pings with.
+fn is_unsigned_proof(delivery: &Delivery, provider: &Provider, message: &Message<'_>) -> bool {
+    let is_bare = || provider.handshake.iter().any(|mark| message.is_only(mark));
+    delivery.handshake && (message.method == b"GET" || is_bare())
 }
 
 /// Who says that a delivery is genuine: its signature, or where that is not known, the application,
@@ -251,7 +263,12 @@ fn name_of_body<'m>(
     if let Some(hash) = request.body.sha256 {
         return Some(Cow::Owned(hash.to_vec()));
     }
-    let mut schemes = provider.signature.iter().filter(|_| signature == Some(Status::Valid));
+    if signature != Some(Status::Valid) {
+        return None;
+    }
+    // A token is the same over any body.
+    let mut schemes =
+        provider.signature.iter().filter(|scheme| scheme.algorithm != Algorithm::Token);
     schemes.find_map(|scheme| message.find(&scheme.signature))
 }
 

@@ -60,6 +60,14 @@ fn providers_with_identifiers() {
         Some(2),
         Some(Missing),
     );
+    for event in ["proj:modified", "project:modified", "mirror:repo_synchronized"] {
+        check(
+            &format!("X-Event-Key: {event}\nX-Request-Id: 3"),
+            ("bitbucket", Some(event), Some("3")),
+            None,
+            Some(Missing),
+        );
+    }
     check(
         "X-Slack-Signature: v0=ab\nX-Slack-Retry-Num: 1",
         ("slack", None, None),
@@ -111,6 +119,44 @@ fn a_ping_is_a_handshake_and_an_event_is_none() {
         let request = sent.request.as_mut().unwrap();
         request.body.content = Some(Bytes::from_static(body.as_bytes()));
         assert_eq!(deliver(sent).handshake, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_token_does_not_name_the_body() {
+    let endpoint = Endpoint {
+        port: 8080,
+        path_prefix: "/".to_owned(),
+        secrets: vec!["env:UNSET".parse().unwrap()],
+        ..Endpoint::default()
+    };
+    let config = Config { endpoints: vec![endpoint], ..Config::default() };
+    let secret = Secret::new("own", zeroize::Zeroizing::new(b"a token".to_vec()));
+    let knowledge = Arc::new(Knowledge::new(&config, vec![vec![secret]]));
+    let mut webhooks = Webhooks::new(knowledge, Arc::default());
+    for number in 0..2_u8 {
+        let lines = format!(
+            "X-Gitlab-Event: Push Hook\nX-Gitlab-Token: a token\nX-Gitlab-Event-UUID: {number}"
+        );
+        let mut sent = exchange("/", &lines);
+        let body = &mut sent.request.as_mut().unwrap().body;
+        (body.bytes, body.content) = (100, Some(Bytes::from(vec![number; 100])));
+        let delivery = webhooks.deliver(sent);
+        assert_eq!(delivery.signature.unwrap().status, Status::Valid);
+        assert_eq!(delivery.replay, Some(Replay::First));
+    }
+}
+
+#[test]
+fn the_first_attempt_of_hubspot_is_its_number_zero() {
+    for (body, expected) in [
+        (r#"[{"eventId":1,"attemptNumber":0}]"#, Some(1)),
+        (r#"[{"eventId":1,"attemptNumber":2}]"#, Some(3)),
+        (r#"[{"eventId":1}]"#, None),
+    ] {
+        let mut sent = exchange("/", "X-HubSpot-Signature: 00");
+        sent.request.as_mut().unwrap().body.content = Some(Bytes::from_static(body.as_bytes()));
+        assert_eq!(deliver(sent).attempt, expected, "{body}");
     }
 }
 
@@ -215,6 +261,20 @@ fn correlation_identifiers() {
     check("traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01", None);
     check("traceparent: 00-4bf92f-00f067aa0ba902b7-01", None);
     check("traceparent: ", None);
+    check("X-Request-Id: Bearer a", Some("[redacted]"));
+}
+
+#[test]
+fn identifiers_are_shown_covered_and_told_apart() {
+    let lines = "X-GitHub-Event: Bearer a\nX-GitHub-Delivery: ";
+    let knowledge = Arc::new(Knowledge::new(&Config::default(), Vec::new()));
+    let mut webhooks = Webhooks::new(knowledge, Arc::default());
+    for id in ["Bearer a", "Bearer b"] {
+        let delivery = webhooks.deliver(exchange("/", &format!("{lines}{id}")));
+        assert_eq!(delivery.event_type.as_deref(), Some("[redacted]"));
+        assert_eq!(delivery.delivery_id.as_deref(), Some("[redacted]"));
+        assert_eq!(delivery.replay, Some(Replay::First), "{id}");
+    }
 }
 
 #[test]

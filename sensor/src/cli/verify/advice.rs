@@ -3,7 +3,7 @@
 //! It must not know how a signature is checked.
 
 use super::{Trial, signs_url};
-use crate::webhook::signature::is_misshapen;
+use crate::webhook::signature::{Check, is_misshapen};
 use crate::webhook::{Reason, Signature, Status, payload};
 
 /// What to look at where nothing that was tried makes a signature valid.
@@ -46,7 +46,8 @@ impl Trial<'_> {
     fn advice_on_mismatch(&self) -> &'static str {
         let headers = self.message.headers;
         let content = self.message.content.unwrap_or_default();
-        if is_misshapen(self.provider, &self.message) {
+        let check = Check::new(self.provider, self.secrets);
+        if is_misshapen(&check, self.provider, &self.message, self.terms) {
             MISSHAPEN
         } else if content.is_empty() {
             NO_BODY

@@ -9,7 +9,7 @@ use super::key::{Key, Secret};
 use super::presented::{Presented, Signatures};
 use super::sign::Signed;
 use super::{Reason, Signature, Status, guess, time};
-use crate::config::{Algorithm, Provider, Scheme, Source};
+use crate::config::{Algorithm, Part, Provider, Scheme, Source};
 use crate::time::Timestamp;
 use crate::webhook::message::{Message, NoContent};
 
@@ -64,20 +64,35 @@ impl Check {
         now: Timestamp,
         terms: Terms<'_>,
     ) -> Option<Signature> {
-        let schemes = &provider.signature;
-        if schemes.is_empty() {
+        if provider.signature.is_empty() {
             return None;
         }
-        let presented = schemes.iter().zip(&self.keys).find_map(|(scheme, keys)| {
-            Presented::new(scheme, message).map(|presented| (scheme, keys, presented))
+        let Some(choice) = self.choose(provider, message, terms) else {
+            return Some(absent(&provider.signature, message));
+        };
+        let Choice { scheme, keys, presented, .. } = choice;
+        let trial = Trial { scheme, keys, presented, message, provider, terms };
+        Some(self.try_keys(&trial, now))
+    }
+
+    /// The scheme to check by: the first whose signature is there and which can be checked with what
+    /// is known, or else the first whose signature is there.
+    pub(super) fn choose<'c>(
+        &'c self,
+        provider: &'c Provider,
+        message: &Message<'c>,
+        terms: Terms<'_>,
+    ) -> Option<Choice<'c>> {
+        let mut there = provider.signature.iter().zip(&self.keys).filter_map(|(scheme, keys)| {
+            let presented = Presented::new(scheme, message)?;
+            Some(Choice { scheme, keys, presented, passed_over: None })
         });
-        Some(match presented {
-            Some((scheme, keys, presented)) => {
-                let trial = Trial { scheme, keys, presented, message, provider, terms };
-                self.try_keys(&trial, now)
-            }
-            None => absent(schemes, message),
-        })
+        let first = there.next()?;
+        let Some(lack) = first.lack(terms) else { return Some(first) };
+        let Some(other) = there.find(|other| other.lack(terms).is_none()) else {
+            return Some(first);
+        };
+        Some(Choice { passed_over: Some((first.scheme, lack)), ..other })
     }
 
     fn try_keys(&self, trial: &Trial<'_, '_>, now: Timestamp) -> Signature {
@@ -105,6 +120,32 @@ impl Check {
             judge_time(&mut result, trial.scheme.tolerance);
         }
         result
+    }
+}
+
+/// The scheme that a message is checked by.
+#[derive(Debug)]
+pub(super) struct Choice<'c> {
+    pub(super) scheme: &'c Scheme,
+    pub(super) keys: &'c [Key],
+    pub(super) presented: Presented<'c>,
+    /// The scheme that comes before it, whose signature is there too, and why that says nothing.
+    pub(super) passed_over: Option<(&'c Scheme, Reason)>,
+}
+
+impl Choice<'_> {
+    /// What is not known without which no signature of the scheme can be checked.
+    fn lack(&self, terms: Terms<'_>) -> Option<Reason> {
+        let signs = |part| self.scheme.signed.0.contains(&part);
+        if self.keys.is_empty() {
+            Some(Reason::NoUsableKey)
+        } else if terms.url.is_empty() && (signs(Part::Url) || signs(Part::HubspotUrl)) {
+            Some(Reason::NoPublicUrl)
+        } else if terms.subscription.is_empty() && signs(Part::Subscription) {
+            Some(Reason::NoSubscription)
+        } else {
+            None
+        }
     }
 }
 

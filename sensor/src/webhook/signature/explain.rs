@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::check::Choice;
 use super::key::{Key, KeyError, Secret};
 use super::presented::Presented;
 use super::sign::Signed;
@@ -31,14 +32,16 @@ pub fn explain(
     result: Option<&Signature>,
 ) -> Vec<String> {
     let mut steps = vec![format!("The provider is {}.", provider.name)];
-    let found = provider.signature.iter().zip(&check.keys).find_map(|(scheme, keys)| {
-        Presented::new(scheme, message).map(|presented| (scheme, keys, presented))
-    });
-    let Some((scheme, keys, presented)) = found else {
+    let Some(choice) = check.choose(provider, message, terms) else {
         steps.push(looked_for(provider, message));
         steps.extend(result.map(conclusion));
         return steps;
     };
+    let Choice { scheme, keys, presented, passed_over } = choice;
+    steps.extend(passed_over.map(|(scheme, lack)| {
+        let (name, place) = (scheme.algorithm.name(), &scheme.signature);
+        format!("The signature by {name} in \"{place}\" cannot be checked: {lack}.")
+    }));
     steps.push(found_signatures(scheme, &presented));
     steps.extend(unusable(scheme, terms.others));
     if !keys.is_empty() {
@@ -97,13 +100,18 @@ fn sought(reason: &Reason, scheme: &Scheme, provider: &Provider) -> String {
 /// Whether none of the signatures on `message` has the length of one: then no secret and no body
 /// would make it valid.
 #[must_use]
-pub fn is_misshapen(provider: &Provider, message: &Message<'_>) -> bool {
-    let found = provider.signature.iter().find_map(|scheme| {
-        let presented = Presented::new(scheme, message)?;
-        let length = scheme.algorithm.tag_octets()?;
-        Some(presented.signatures(scheme).iter().all(|signature| signature.len() != length))
-    });
-    found.unwrap_or_default()
+pub fn is_misshapen(
+    check: &Check,
+    provider: &Provider,
+    message: &Message<'_>,
+    terms: Terms<'_>,
+) -> bool {
+    let is_misshapen = |choice: Choice<'_>| {
+        let length = choice.scheme.algorithm.tag_octets()?;
+        let signatures = choice.presented.signatures(choice.scheme);
+        Some(signatures.iter().all(|signature| signature.len() != length))
+    };
+    check.choose(provider, message, terms).and_then(is_misshapen).unwrap_or_default()
 }
 
 /// How many signatures there are, and whether each can be one.

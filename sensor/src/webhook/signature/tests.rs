@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde::Deserialize;
+use sha2::Digest as _;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -407,6 +408,52 @@ fn tokens_are_compared_whole() {
             "{wrong}"
         );
     }
+}
+
+#[test]
+fn what_cannot_be_checked_leaves_the_next_scheme() {
+    let body = "[{}]";
+    let check = |provider: &str, secret: &str, headers: &[(&str, String)], url: &str, expected| {
+        let vector = Vector {
+            provider: provider.to_owned(),
+            source: provider.to_owned(),
+            secret: secret.to_owned(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            method: post(),
+            body: body.to_owned(),
+            url: url.to_owned(),
+            subscription: String::new(),
+            clock: 0,
+        };
+        let result = vector.judge(&vector.secrets(), &[], 0);
+        assert_eq!((result.status, result.scheme), expected, "{provider}");
+    };
+    let (v3, hash) = (Some("hmac-sha256"), Some("sha256"));
+    let digest = sha2::Sha256::digest([b"secret", body.as_bytes()].concat());
+    let digits: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+    let text = |text: &str| text.to_owned();
+    let both = [
+        ("X-HubSpot-Signature-v3", text("AAAA")),
+        ("X-HubSpot-Request-Timestamp", text("0")),
+        ("X-HubSpot-Signature-Version", text("v1")),
+        ("X-HubSpot-Signature", digits),
+    ];
+    check("hubspot", "secret", &both, "", (Status::Valid, hash));
+    check("hubspot", "another", &both, "", (Status::Invalid, hash));
+    check("hubspot", "secret", &both, "https://h/", (Status::Invalid, v3));
+    check("hubspot", "secret", &both[..2], "", (Status::Unverifiable, v3));
+    let both = [
+        ("webhook-id", text("1")),
+        ("webhook-timestamp", text("0")),
+        ("webhook-signature", text("v1,AAAA")),
+        ("X-Gitlab-Token", text("a token")),
+    ];
+    check("gitlab", "a token", &both, "", (Status::Valid, Some("token")));
+    check("gitlab", "another", &both[..3], "", (Status::Unverifiable, v3));
+    check("gitlab", "whsec_AAAA", &both, "", (Status::Invalid, v3));
 }
 
 proptest! {

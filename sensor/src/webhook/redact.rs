@@ -1,4 +1,5 @@
-//! What no output may hold: where secrets are in headers and URLs, and how they are covered.
+//! What no output may hold: where secrets are in headers, URLs and identifiers, and how they are
+//! covered.
 //!
 //! It must not know records or how they are encoded.
 
@@ -7,10 +8,12 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
+use self::lines::{holds_secret_field, may_hold_field};
 use self::signs::{is_secret_name, is_secret_parameter, is_secret_value};
-use crate::http::unescape;
-use crate::webhook::{HeaderRole, Roles};
+use super::{HeaderRole, Roles};
+use crate::http::{is_tchar, unescape};
 
+mod lines;
 mod signs;
 
 /// What stands in the place of a secret.
@@ -18,7 +21,7 @@ const REDACTED: &[u8] = b"[redacted]";
 
 /// What the values of a header may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Holding {
+pub(crate) enum Holding {
     /// A secret, whatever is in it.
     Secret,
     /// A host or a URL, as request targets are.
@@ -29,7 +32,7 @@ pub(super) enum Holding {
 }
 
 /// What values of the header `name` may hold, which is in lower case and may have a role.
-pub(super) fn holding(name: &[u8], roles: &Roles) -> Holding {
+pub(crate) fn holding(name: &[u8], roles: &Roles) -> Holding {
     match name {
         name if is_secret_header(name, roles) => Holding::Secret,
         [.., b'h', b'o', b's', b't'] | [.., b'u', b'r', b'i' | b'l'] | b"referer" => {
@@ -41,18 +44,25 @@ pub(super) fn holding(name: &[u8], roles: &Roles) -> Holding {
 
 /// `value` of a header that may hold this: covered whole when it is a secret, and else where it holds
 /// a URL with one.
-pub(super) fn header_value(holding: Holding, value: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn header_value(holding: Holding, value: &[u8]) -> Cow<'_, [u8]> {
     match holding {
         Holding::Secret => Cow::Borrowed(REDACTED),
         _ if is_secret_value(value) => Cow::Borrowed(REDACTED),
+        _ if may_hold_field(value) && holds_secret_field(value) => Cow::Borrowed(REDACTED),
         Holding::Target => target(value),
         Holding::Text if may_hold_secret(value) => cover(value, &url_secrets(value, Start::Text)),
         Holding::Text => Cow::Borrowed(value),
     }
 }
 
+/// `text`, taken as an identifier, as it may be shown wherever it stands: as the value of any header.
+pub(crate) fn identifier(text: String) -> String {
+    let shown = header_value(Holding::Text, text.as_bytes());
+    if *shown == *text.as_bytes() { text } else { String::from_utf8_lossy(&shown).into_owned() }
+}
+
 /// A request target with its secrets covered, and otherwise as it was sent.
-pub(super) fn target(target: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn target(target: &[u8]) -> Cow<'_, [u8]> {
     if may_hold_secret(target) || target.contains(&b';') {
         cover(target, &url_secrets(target, Start::Target))
     } else {
@@ -61,7 +71,7 @@ pub(super) fn target(target: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A query, without its question mark, with its secrets covered.
-pub(super) fn query(query: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn query(query: &[u8]) -> Cow<'_, [u8]> {
     cover(query, &url_secrets(query, Start::Query))
 }
 
@@ -88,8 +98,14 @@ fn is_secret_header(name: &[u8], roles: &Roles) -> bool {
     match roles.of(name) {
         Some(HeaderRole::Signature) => true,
         Some(HeaderRole::Identifier) => false,
-        None => is_secret_name(name),
+        // What is no name of a field may be a secret one to a server that passes over an octet.
+        None => !is_field_name(name) || is_secret_name(name),
     }
+}
+
+/// Whether `name` is a token, as names of fields are (RFC 9110, sections 5.1 and 5.6.2).
+fn is_field_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|octet| is_tchar(*octet))
 }
 
 /// What the start of a text is.
