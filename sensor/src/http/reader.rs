@@ -400,6 +400,11 @@ impl Reader {
         self.cutter.take_partial()
     }
 
+    /// What was read of an unfinished head.
+    pub(super) fn take_head_so_far(&mut self) -> Bytes {
+        self.cutter.take_all()
+    }
+
     /// Whether a line, or the start of one, may be a first line.
     fn is_credible(&self, line: &[u8], whole: bool) -> bool {
         if whole {

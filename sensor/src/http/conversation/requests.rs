@@ -210,7 +210,7 @@ impl Conversation {
     }
 
     /// Begins a request and ends it at once: of its head, only the start is there.
-    fn cut_request<S: FnMut(Observation)>(
+    pub(super) fn cut_request<S: FnMut(Observation)>(
         &mut self,
         head: Option<RequestHead>,
         coverage: Coverage,
@@ -272,7 +272,7 @@ impl Conversation {
         }
     }
 
-    fn hide_requests(&mut self, end: u64, why: Unseen) {
+    pub(super) fn hide_requests(&mut self, end: u64, why: Unseen) {
         let unread = self.requests.message_end()..end;
         self.queue.hide_requests(unread, self.responses.position(), why);
     }

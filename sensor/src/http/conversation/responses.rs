@@ -318,6 +318,9 @@ impl Conversation {
         unprompted: bool,
         context: &mut Context<'_, S>,
     ) -> &mut Exchange {
+        if self.is_head_refused() {
+            self.refuse_request(context);
+        }
         let (unpaired, known) = match self.queue.choose(self.responses.start(), unprompted) {
             Choice::After(lost) => (lost, true),
             Choice::Unclear(candidates) => (candidates, false),
