@@ -99,6 +99,8 @@ pub(super) struct Reader {
     /// How much of the other stream its sender has to have received before what it sends is sure not
     /// to be part of a message of which the start is not known.
     sure_from: u64,
+    /// Whether the head was cut, and nothing is known of a body.
+    cut: bool,
     /// Whether the message's sender asked whether to send the body.
     asks_first: bool,
     body_octets: u64,
@@ -124,6 +126,7 @@ impl Reader {
             speech: Expected::Possible,
             after_gap: state == State::Search,
             sure_from: u64::from(state == State::Search),
+            cut: false,
             asks_first: false,
             body_octets: 0,
             collector: None,
@@ -314,11 +317,18 @@ impl Reader {
         self.collector = Collector::new(policy, client, allowance);
     }
 
+    /// Expects no more of the message whose head was just read, in part.
+    pub(super) fn expect_end(&mut self) {
+        self.state = State::Body(Framing::UntilClose);
+        self.cut = true;
+    }
+
     /// Ends the message being read and expects a head; `whole` says that nothing is missing at its
     /// end. `surplus` octets before the present position belong to what follows.
     pub(super) fn end_message(&mut self, whole: bool, surplus: u64) -> Ended {
         let mut body = Body { bytes: std::mem::take(&mut self.body_octets), ..Body::default() };
         body.truncated = !whole;
+        body.unseen = std::mem::take(&mut self.cut);
         if let Some(collector) = self.collector.take() {
             collector.finish(whole, &mut body);
         }

@@ -202,6 +202,10 @@ impl Conversation {
             doubtful,
         });
         self.queue.push(exchange, start, self.responses.keeps_track());
+        if !cut.is_full() {
+            self.requests.expect_end();
+            return;
+        }
         self.requests.expect_body(framing, policy, client, context.allowance);
         self.requests.set_asks_first(asks_first);
         if framing == Framing::Length(0) {
@@ -218,9 +222,7 @@ impl Conversation {
     ) {
         let Some(head) = head else { return };
         self.begin_request(head, coverage, context);
-        if let State::Body(_) = self.requests.state() {
-            self.end_request(false, 0, coverage, context);
-        }
+        self.end_request(false, 0, coverage, context);
     }
 
     pub(super) fn end_request<S: FnMut(Observation)>(

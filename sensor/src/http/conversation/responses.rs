@@ -279,6 +279,9 @@ impl Conversation {
         };
         // Nobody asks what an answer said.
         self.responses.expect_body(framing, BodyPolicy::default(), client, context.allowance);
+        if !cut.is_full() && framing != Framing::Length(0) {
+            self.responses.expect_end();
+        }
         if framing == Framing::Length(0) {
             self.end_response(true, 0, Coverage::FULL, context);
         }
