@@ -207,7 +207,9 @@ impl Conversation {
             return;
         }
         self.requests.expect_body(framing, policy, client, context.allowance);
-        self.requests.set_asks_first(asks_first);
+        if asks_first {
+            self.requests.ask_first();
+        }
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }
