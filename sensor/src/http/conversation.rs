@@ -4,6 +4,7 @@
 
 mod declined;
 mod preface;
+mod refused;
 mod requests;
 mod responses;
 

@@ -97,6 +97,11 @@ impl Cutter {
         memchr(b'\n', &head).map(|_| head)
     }
 
+    /// What was read of an unfinished head, whose first line need not be whole.
+    pub(super) fn take_all(&mut self) -> Bytes {
+        self.take()
+    }
+
     pub(super) fn discard(&mut self) {
         self.octets = Vec::new();
         self.scanned = 0;

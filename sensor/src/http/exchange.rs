@@ -133,6 +133,8 @@ pub struct Body {
     pub content: Option<Bytes>,
     /// Whether `content` or `bytes` fall short of what the message declared.
     pub truncated: bool,
+    /// Whether the head ended early, so that it is not known whether there is a body: `bytes` is 0.
+    pub unseen: bool,
     /// Whether no memory was left to keep the content in, where it was asked for.
     pub unkept: bool,
 }

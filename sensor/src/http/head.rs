@@ -67,6 +67,15 @@ pub(super) fn request(head: &Bytes, tolerance: Tolerance) -> Option<RequestHead>
     })
 }
 
+/// The head of a request of which only the start is there, and perhaps not all of its first line.
+pub(super) fn start_of_request(octets: &Bytes) -> Option<RequestHead> {
+    if octets.contains(&b'\n') {
+        lenient::request(octets)
+    } else {
+        lenient::start_of_request(octets)
+    }
+}
+
 /// The head of a response; `None` when it is none.
 pub(super) fn response(head: &Bytes, tolerance: Tolerance) -> Option<ResponseHead> {
     let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];

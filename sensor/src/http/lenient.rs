@@ -31,6 +31,20 @@ pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
     Some(RequestHead { method, target, version, headers, anomalies: anomalies.0 })
 }
 
+/// The method and as much of the target as is there, of a request line that goes on.
+pub(super) fn start_of_request(octets: &Bytes) -> Option<RequestHead> {
+    let method = octets.split(|octet| *octet == b' ').next().unwrap_or_default();
+    let rest = octets.get(method.len() + 1..)?;
+    let target = rest.split(u8::is_ascii_whitespace).next().filter(|target| !target.is_empty())?;
+    start_line::is_known_method(method).then(|| RequestHead {
+        method: octets.slice_ref(method),
+        target: octets.slice_ref(target),
+        version: Version::UNREADABLE,
+        headers: Headers::default(),
+        anomalies: Vec::new(),
+    })
+}
+
 /// The head of a response, whole or cut off; `None` when its first line is no status line.
 pub(super) fn response(head: &Bytes) -> Option<ResponseHead> {
     let mut anomalies = Anomalies::default();

@@ -210,6 +210,11 @@ impl Queue {
         }
     }
 
+    /// Whether no response is due, as far as is known.
+    pub(super) fn is_idle(&self) -> bool {
+        self.entries.is_empty() && self.given_up == 0 && self.hidden.is_none()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

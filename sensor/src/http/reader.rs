@@ -56,6 +56,18 @@ pub(super) enum State {
     Search,
 }
 
+/// Whether the body that is due will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Coming {
+    /// It will, as far as its sender goes.
+    #[default]
+    Sure,
+    /// Its sender asked whether to send it.
+    Asked,
+    /// The head was cut, and may have said that there is none.
+    Unknown,
+}
+
 /// What a gap fell into.
 #[derive(Debug)]
 pub(super) enum GapIn {
@@ -99,8 +111,7 @@ pub(super) struct Reader {
     /// How much of the other stream its sender has to have received before what it sends is sure not
     /// to be part of a message of which the start is not known.
     sure_from: u64,
-    /// Whether the message's sender asked whether to send the body.
-    asks_first: bool,
+    coming: Coming,
     body_octets: u64,
     collector: Option<Box<Collector>>,
     /// Position up to which octets were said not to be needed.
@@ -124,7 +135,7 @@ impl Reader {
             speech: Expected::Possible,
             after_gap: state == State::Search,
             sure_from: u64::from(state == State::Search),
-            asks_first: false,
+            coming: Coming::Sure,
             body_octets: 0,
             collector: None,
             skipped_until: 0,
@@ -266,9 +277,9 @@ impl Reader {
         matches!(self.state, State::Body(Framing::Length(_))) && self.collector.is_none()
     }
 
-    /// Says whether the sender of the message being read asked whether to send its body.
-    pub(super) fn set_asks_first(&mut self, asks_first: bool) {
-        self.asks_first = asks_first;
+    /// Takes note that the sender of the message being read asked whether to send its body.
+    pub(super) fn ask_first(&mut self) {
+        self.coming = Coming::Asked;
     }
 
     /// Whether a body is due that may not come, for nothing of it has.
@@ -278,7 +289,7 @@ impl Reader {
             State::Body(Framing::Chunked(chunked)) => chunked == Chunked::START,
             State::Body(Framing::UntilClose) | State::Head | State::Search => false,
         };
-        self.asks_first && is_untouched && self.body_octets == 0
+        self.coming == Coming::Asked && is_untouched && self.body_octets == 0
     }
 
     /// Position up to which nothing is needed of the stream, once, where that is far enough.
@@ -314,11 +325,18 @@ impl Reader {
         self.collector = Collector::new(policy, client, allowance);
     }
 
+    /// Expects no more of the message whose head was just read, in part.
+    pub(super) fn expect_end(&mut self) {
+        self.state = State::Body(Framing::UntilClose);
+        self.coming = Coming::Unknown;
+    }
+
     /// Ends the message being read and expects a head; `whole` says that nothing is missing at its
     /// end. `surplus` octets before the present position belong to what follows.
     pub(super) fn end_message(&mut self, whole: bool, surplus: u64) -> Ended {
         let mut body = Body { bytes: std::mem::take(&mut self.body_octets), ..Body::default() };
         body.truncated = !whole;
+        body.unseen = std::mem::take(&mut self.coming) == Coming::Unknown;
         if let Some(collector) = self.collector.take() {
             collector.finish(whole, &mut body);
         }
@@ -398,6 +416,11 @@ impl Reader {
     /// What was read of an unfinished head, when its first line is whole.
     pub(super) fn take_partial_head(&mut self) -> Option<Bytes> {
         self.cutter.take_partial()
+    }
+
+    /// What was read of an unfinished head.
+    pub(super) fn take_head_so_far(&mut self) -> Bytes {
+        self.cutter.take_all()
     }
 
     /// Whether a line, or the start of one, may be a first line.

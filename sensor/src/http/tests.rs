@@ -68,7 +68,10 @@ fn line(exchange: &Exchange) -> String {
 }
 
 fn sizes(line: &mut String, body: &Body, wire_bytes: u64) {
-    write!(line, " {}/{wire_bytes}", body.bytes).unwrap();
+    match body.unseen {
+        true => write!(line, " ?/{wire_bytes}").unwrap(),
+        false => write!(line, " {}/{wire_bytes}", body.bytes).unwrap(),
+    }
     if body.truncated {
         line.push('~');
     }

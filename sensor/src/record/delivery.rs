@@ -228,6 +228,7 @@ fn event(delivery: &Delivery) -> Event<'_> {
             Some(400..) => "failure",
         })),
         duration: times
+            .filter(|(request, response)| response.started >= request.started)
             .map(|(request, response)| response.started.nanoseconds_since(request.started)),
     }
 }

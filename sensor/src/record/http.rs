@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::fields::{Encoded, Text, Word};
 use super::headers::{HeaderFields, shown_value};
-use crate::http::{Exchange, Request, Response, Version};
+use crate::http::{Body, Exchange, Request, Response, Version};
 use crate::webhook::Delivery;
 
 /// `http.*`.
@@ -58,7 +58,8 @@ pub(super) struct HttpRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     referrer: Option<Text<'a>>,
     bytes: u64,
-    body: BodyBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<BodyBytes>,
     headers: Encoded<'a>,
 }
 
@@ -69,7 +70,7 @@ impl<'a> HttpRequest<'a> {
             method: Text::from(&*request.method),
             referrer: shown_value(&request.headers, "referer", &delivery.roles),
             bytes: request.wire_bytes,
-            body: BodyBytes { bytes: request.body.bytes },
+            body: BodyBytes::of(&request.body),
             headers: headers.fields,
         }
     }
@@ -80,7 +81,8 @@ impl<'a> HttpRequest<'a> {
 struct HttpResponse {
     status_code: u16,
     bytes: u64,
-    body: BodyBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<BodyBytes>,
 }
 
 impl HttpResponse {
@@ -88,7 +90,7 @@ impl HttpResponse {
         Self {
             status_code: response.status,
             bytes: response.wire_bytes,
-            body: BodyBytes { bytes: response.body.bytes },
+            body: BodyBytes::of(&response.body),
         }
     }
 }
@@ -97,6 +99,12 @@ impl HttpResponse {
 #[derive(Serialize)]
 struct BodyBytes {
     bytes: u64,
+}
+
+impl BodyBytes {
+    fn of(body: &Body) -> Option<Self> {
+        (!body.unseen).then_some(Self { bytes: body.bytes })
+    }
 }
 
 /// `user_agent.*`.

@@ -202,15 +202,21 @@ impl Conversation {
             doubtful,
         });
         self.queue.push(exchange, start, self.responses.keeps_track());
+        if !cut.is_full() {
+            self.requests.expect_end();
+            return;
+        }
         self.requests.expect_body(framing, policy, client, context.allowance);
-        self.requests.set_asks_first(asks_first);
+        if asks_first {
+            self.requests.ask_first();
+        }
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);
         }
     }
 
     /// Begins a request and ends it at once: of its head, only the start is there.
-    fn cut_request<S: FnMut(Observation)>(
+    pub(super) fn cut_request<S: FnMut(Observation)>(
         &mut self,
         head: Option<RequestHead>,
         coverage: Coverage,
@@ -218,9 +224,7 @@ impl Conversation {
     ) {
         let Some(head) = head else { return };
         self.begin_request(head, coverage, context);
-        if let State::Body(_) = self.requests.state() {
-            self.end_request(false, 0, coverage, context);
-        }
+        self.end_request(false, 0, coverage, context);
     }
 
     pub(super) fn end_request<S: FnMut(Observation)>(
@@ -272,7 +276,7 @@ impl Conversation {
         }
     }
 
-    fn hide_requests(&mut self, end: u64, why: Unseen) {
+    pub(super) fn hide_requests(&mut self, end: u64, why: Unseen) {
         let unread = self.requests.message_end()..end;
         self.queue.hide_requests(unread, self.responses.position(), why);
     }

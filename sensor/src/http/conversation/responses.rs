@@ -279,6 +279,9 @@ impl Conversation {
         };
         // Nobody asks what an answer said.
         self.responses.expect_body(framing, BodyPolicy::default(), client, context.allowance);
+        if !cut.is_full() && framing != Framing::Length(0) {
+            self.responses.expect_end();
+        }
         if framing == Framing::Length(0) {
             self.end_response(true, 0, Coverage::FULL, context);
         }
@@ -318,6 +321,9 @@ impl Conversation {
         unprompted: bool,
         context: &mut Context<'_, S>,
     ) -> &mut Exchange {
+        if self.is_head_refused() {
+            self.refuse_request(context);
+        }
         let (unpaired, known) = match self.queue.choose(self.responses.start(), unprompted) {
             Choice::After(lost) => (lost, true),
             Choice::Unclear(candidates) => (candidates, false),

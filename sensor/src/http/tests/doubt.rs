@@ -16,7 +16,7 @@ fn requests_behind_a_head_without_end_are_marked() {
     check(
         &wire,
         &[
-            "POST /real 0/65536 -> 200 0/38 ?truncated !head_too_long",
+            "POST /real ?/65536~ -> 200 0/38 ?truncated !head_too_long",
             "GET /body 0/22 -> - ?truncated !unrecognised_request",
             "GET /next 0/22 -> - !unrecognised_request",
             "- -> 200 0/38 !unrecognised_request",
@@ -26,7 +26,10 @@ fn requests_behind_a_head_without_end_are_marked() {
     let without = Wire::open().client(long).client("no request in here.\r\n").server(OK);
     check(
         &without.client(NEXT).server(OK).close(),
-        &["POST /real 0/65536 -> 200 0/38 ?truncated !head_too_long", "GET /next 0/22 -> 200 0/38"],
+        &[
+            "POST /real ?/65536~ -> 200 0/38 ?truncated !head_too_long",
+            "GET /next 0/22 -> 200 0/38",
+        ],
     );
 }
 
@@ -75,7 +78,7 @@ fn a_request_in_place_of_a_declined_body_is_one_and_marked() {
     in_place_of_body(ASK, NO, NEXT, &expected);
     let chunked = "PUT /a HTTP/1.1\r\nExpect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n";
     let expected =
-        [&expected[0].replace("0/61", "0/69"), expected[1], expected[2]].map(ToString::to_string);
+        [&expected[0].replace("0/61", "0/69"), expected[1], expected[2]].map(str::to_owned);
     in_place_of_body(chunked, NO, NEXT, &expected.each_ref().map(String::as_str));
 }
 
@@ -118,4 +121,39 @@ fn an_answer_is_not_given_to_what_may_be_a_declined_body() {
             "GET /next 0/22 -> 200 0/38",
         ],
     );
+}
+
+/// A server need not read all of a head to refuse it.
+#[test]
+fn a_request_that_is_refused_in_its_head_has_its_answer() {
+    let refusal = "HTTP/1.1 431 No\r\nContent-Length: 0\r\n\r\n";
+    let timeout = "HTTP/1.1 408 No\r\nContent-Length: 0\r\n\r\n";
+    let refused = |head: &str, refusal| Wire::open().client(head).server(refusal);
+    let head = "POST /h HTTP/1.1\r\nHost: a\r\nX: aaa";
+    let expected = "POST /h ?/33~ -> 431 0/38 ?truncated";
+    check(&refused(head, refusal).close(), &[expected]);
+    check(&refused(head, timeout).close(), &[&expected.replace("431", "408")]);
+    check(&refused("GET /aaa", refusal).close(), &["GET /aaa ?/8~ -> 431 0/38 ?truncated"]);
+    check(&refused("GE", refusal).close(), &["- -> 431 0/38 !unrecognised_request"]);
+    let second = Wire::open().client(NEXT).server(OK).client(head).server(refusal);
+    check(&second.close(), &["GET /next 0/22 -> 200 0/38", expected]);
+    // A server that goes on all the same, after the rest of the head.
+    let rest = "bbb\r\nGET /fake HTTP/1.1\r\n\r\n";
+    let goes_on = refused(head, refusal).client(rest).client(NEXT).server(OK);
+    check(
+        &goes_on.close(),
+        &[
+            expected,
+            "GET /fake 0/22 -> - ?truncated !unrecognised_request",
+            "GET /next 0/22 -> - ?truncated !unrecognised_request",
+            "- -> 200 0/38 !unrecognised_request",
+        ],
+    );
+}
+
+#[test]
+fn an_answer_to_an_earlier_request_is_not_a_refusal() {
+    let wire = Wire::open().client(format!("{NEXT}POST /h HTTP/1.1\r\nX: aaa")).server(OK);
+    let rest = wire.client("bbb\r\n\r\n").server(NO).close();
+    check(&rest, &["GET /next 0/22 -> 200 0/38", "POST /h 0/31 -> 417 0/38"]);
 }

@@ -143,7 +143,7 @@ fn a_head_with_a_gap_keeps_what_came_before_it() {
         .client(get(2))
         .server(ok(2))
         .close();
-    check(&wire, &["GET /1 0/30 -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
+    check(&wire, &["GET /1 ?/30~ -> 201 2/40 ?gap", "GET /2 0/19 -> 202 2/40"]);
 }
 
 #[test]
