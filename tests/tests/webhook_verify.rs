@@ -122,6 +122,8 @@ fn what_is_wrong_is_said_with_what_to_do() {
     check(&format!("{bare}\n\n{body} \n"), "invalid", "without the white space at the end");
     let decoded = "X-Twilio-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nHost: a\n\na=b";
     check(decoded, "invalid", "give it with --url");
+    let stripe = "Stripe-Signature: t=1,v0=00\n\n{}";
+    check(stripe, "missing", "no signature of this provider's scheme");
     let slack = "X-Slack-Signature: v0=00\n\n{}";
     check(slack, "invalid", "the signed time is missing");
 }

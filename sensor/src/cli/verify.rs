@@ -4,6 +4,7 @@
 
 mod advice;
 mod attempts;
+mod browser;
 mod captured;
 mod har;
 mod request_file;
@@ -31,8 +32,8 @@ use crate::webhook::{Message, NoContent, Reason, Secret, Signature, Status, Tabl
 /// The command line of the verb.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The request: as it is on the wire (also after `curl -i`'s manner, or with `> ` before each
-    /// line of the head), a HAR file, of which the first request counts, or a capture (pcap,
+    /// The request: as it is on the wire (also after `curl -i`'s manner, with `> ` before each line
+    /// of the head, or as GitHub shows recent deliveries), a HAR file, of which the first request counts, or a capture (pcap,
     /// pcapng). `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,

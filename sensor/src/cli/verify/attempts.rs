@@ -125,14 +125,23 @@ fn another_url(trial: &Trial<'_>) -> Option<String> {
         Some((_, rest)) => format!("http://{rest}"),
         None => url.to_owned(),
     };
-    let sent = Target::parse(trial.message.method, trial.message.target).query.unwrap_or_default();
+    let parts = Target::parse(trial.message.method, trial.message.target);
+    let text =
+        |octets: Option<&[u8]>| String::from_utf8_lossy(octets.unwrap_or_default()).into_owned();
+    let sent = text(parts.query);
+    // As the request itself says it was called.
+    let host = text(trial.message.headers.first("host"));
+    let mark = if sent.is_empty() { "" } else { "?" };
+    let own = format!("https://{host}{}{mark}{sent}", text(parts.path));
     let slashed = format!("{other_slash}{query}");
     let tried = [
         other_scheme(url),
         other_scheme(&slashed),
         slashed,
         start.to_owned(),
-        format!("{start}?{}", String::from_utf8_lossy(sent)),
+        format!("{start}?{sent}"),
+        other_scheme(&own),
+        own,
     ];
     let terms = |url| super::Terms { url, ..trial.terms };
     let found = tried.iter().find(|other| Trial { terms: terms(other.as_str()), ..*trial }.holds());
@@ -267,9 +276,17 @@ mod tests {
 
     #[test]
     fn urls() {
-        for url in ["https://h/in/", "https://h/in", "http://h/in", "http://h/in/?a"] {
+        for url in [
+            "https://h/in/",
+            "https://h/in",
+            "http://h/in",
+            "http://h/in/?a",
+            "https://own:8443/in?a",
+            "http://own:8443/in?a",
+        ] {
             let signature = STANDARD.encode(made(KEY, &[url.as_bytes(), BODY].concat()));
-            let lines = [("X-Square-HmacSha256-Signature", signature)];
+            let host = ("Host", "own:8443".to_owned());
+            let lines = [("X-Square-HmacSha256-Signature", signature), host];
             check(said("square", &lines, KEY, BODY), &format!("called {url}"));
         }
     }

@@ -15,6 +15,10 @@ use crate::webhook::{NoContent, Table};
 const BROKEN_BASE64: &str = "The HAR file says that the body is in base64, and it is not, so that \
                              the octets that were sent are not known: save it anew.";
 
+const NO_BODY: &str = "The HAR file does not hold the body of this request; save it with content.";
+const UNKNOWN_BODY: &str = "The HAR file has no postData, and by its bodySize of -1 it is not known \
+                            whether there was a body: save it with content.";
+
 /// Whether these octets begin as JSON does, of which a HAR file is the only one that is a request.
 pub(super) fn is_archive(octets: &[u8]) -> bool {
     octets.trim_ascii_start().starts_with(b"{")
@@ -90,12 +94,18 @@ fn body(request: &Value, headers: &Headers) -> (Result<Vec<u8>, NoContent>, Opti
                     together from them: what is escaped otherwise does not match.";
         return (Ok(form(fields)), Some(note));
     }
-    let declared = headers.first("content-length").unwrap_or(b"0");
-    if request["bodySize"].as_i64().unwrap_or_default() > 0 || declared != b"0" {
-        let note = "The HAR file does not hold the body of this request; save it with content.";
-        return (Err(NoContent::NotKept), Some(note));
+    let declared = headers.first("content-length");
+    let is_question = matches!(request["method"].as_str(), Some("GET" | "HEAD"));
+    let missing = match request["bodySize"].as_i64() {
+        Some(1..) => Some(NO_BODY),
+        _ if declared.is_some_and(|declared| declared != b"0") => Some(NO_BODY),
+        Some(-1) if declared.is_none() && !is_question => Some(UNKNOWN_BODY),
+        _ => None,
+    };
+    match missing {
+        Some(note) => (Err(NoContent::NotKept), Some(note)),
+        None => (Ok(Vec::new()), None),
     }
-    (Ok(Vec::new()), None)
 }
 
 /// The text of a form (`application/x-www-form-urlencoded`). Names and values stand in a HAR as they

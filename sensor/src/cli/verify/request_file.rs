@@ -115,6 +115,10 @@ mod tests {
             "X-A: 1\n\nbody",
             "POST / HTTP/1.1\nX-A:\n 1\n\nbody",
             "POST / HTTP/1.1\nX-A: 1\nContent-Length: 4\n\nbodyPOST / HTTP/1.1\n\n",
+            "POST / HTTP/1.1\nX-A: 1\nContent-Length: 4\n\nbody\n\nHTTP/1.1 200 OK\nX-A: 2\n\n",
+            "POST / HTTP/1.1\nX-A: 1\n\nbody\n\n\nHTTP/1.1 200 OK\nX-A: 2\n\nok\n",
+            "Request URL: https://h/a\nRequest method: POST\nX-A: 1\n\nbody",
+            "Request URL: https://h/a\nX-A: 1\n\nbody",
         ] {
             let body = if text.starts_with('*') { "body* done\n" } else { "body" };
             check(text, body, Some("1"));
@@ -170,6 +174,8 @@ mod tests {
             r#","postData":{"params":[{"name":"a","value":"1+2 %"},{"name":"b","value":"3"}]}"#;
         check(decoded, Ok("a=1%2B2+%25&b=3"));
         check(r#","bodySize":7"#, Err(NoContent::NotKept));
+        check(r#","bodySize":-1"#, Err(NoContent::NotKept));
+        check(r#","bodySize":0"#, Ok(""));
         check(r##","postData":{"text":"#","encoding":"base64"}"##, Err(NoContent::NotKept));
     }
 
@@ -207,6 +213,8 @@ mod tests {
         for (text, expected) in [
             ("nonsense\n\n", "not one of a request"),
             ("HTTP/1.1 200 OK\n\n", "this is a response"),
+            ("curl -X POST https://h/ -H 'X-A: 1' -d body", "each -H as a line"),
+            ("== Info: Connected\n", "this is a trace of curl"),
             ("{}", "no HAR file"),
             ("{", "broken JSON"),
             ("", "empty"),
@@ -217,6 +225,35 @@ mod tests {
         let wide = RequestFile::read(b"\xff\xfeP\0O\0", Which::Webhook, &Table::new(&[]));
         let wide = wide.unwrap_err();
         assert!(wide.contains("UTF-16"), "{wide}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_noted() {
+        let notes = |behind: &str| {
+            let text = format!("POST / HTTP/1.1\nContent-Length: 4\n\nbody{behind}");
+            read(&text).unwrap().notes.join("")
+        };
+        assert_eq!(notes("\n"), "");
+        assert!(notes("POST / HTTP/1.1\n\n").starts_with("Another request follows"));
+        assert!(notes("\n\nHTTP/1.1 200 OK\n\n").contains("taken for its answer"));
+        assert!(!notes("\nHTTP/1.1 is old\n").contains("answer"));
+    }
+
+    #[test]
+    fn a_head_has_as_many_fields_as_the_agent_reads() {
+        let head = |count| {
+            let fields: String = (0..count).map(|n| format!("X-{n}: 1\n")).collect();
+            read(&format!("POST / HTTP/1.1\n{fields}\n"))
+        };
+        assert_eq!(head(1024).unwrap().headers.iter().count(), 1024);
+        assert!(head(1025).unwrap_err().contains("too many headers"));
+    }
+
+    #[test]
+    fn a_url_that_a_browser_shows_is_the_one_called() {
+        let shown = read("Request URL: https://h/a?b\nRequest Method: PUT\nX-A: 1\n\n").unwrap();
+        assert_eq!((shown.method.as_str(), shown.headers.iter().count()), ("PUT", 1));
+        assert_eq!(shown.url.as_deref(), Some("https://h/a?b"));
     }
 
     #[test]

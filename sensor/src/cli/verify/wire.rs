@@ -2,10 +2,19 @@
 //!
 //! It must not know what the request is for.
 
+use super::browser;
 use super::request_file::{RequestFile, headers};
 
-/// Fields of a head that are read.
-const MAX_FIELDS: usize = 128;
+/// Fields of a head that are read: as many as the agent does.
+const MAX_FIELDS: usize = 1024;
+
+const COMMAND: &str = "this is a command of curl, and not what it sends; write that: a line as POST /hooks \
+                       HTTP/1.1, each -H as a line, an empty line, and what stands behind -d";
+const TRACE: &str = "this is a trace of curl; -v in the place of --trace prints the head as it was \
+                     sent: put that into the file, and behind an empty line the body";
+const ANOTHER: &str = "Another request follows in the file; this is the first.";
+const ANSWER: &str = "What follows the request in the file, from a line as HTTP/1.1 200 on, was taken \
+                      for its answer and left out, with the line endings before it.";
 
 type Fields = Vec<(String, Vec<u8>)>;
 
@@ -13,7 +22,7 @@ type Fields = Vec<(String, Vec<u8>)>;
 pub(super) fn read(octets: &[u8]) -> Result<RequestFile, String> {
     let (lines, rest) = split(octets);
     let head = plain(&lines)?;
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut fields = vec![httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(&head).map_err(|error| {
         format!(
@@ -25,19 +34,25 @@ pub(super) fn read(octets: &[u8]) -> Result<RequestFile, String> {
         request.headers.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
     let is_chunked = value(&fields, "transfer-encoding")
         .is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"));
-    let body = if is_chunked { dechunked(rest)? } else { declared(rest, &fields).to_vec() };
+    let (body, note) = if is_chunked {
+        (dechunked(rest)?, None)
+    } else {
+        let (body, note) = own(rest, length(&fields));
+        (body.to_vec(), note)
+    };
     let length = length(&fields).filter(|_| !is_chunked);
-    let notes = length.and_then(|declared| length_note(&body, declared));
+    let mut notes: Vec<_> = note.map(str::to_owned).into_iter().collect();
+    notes.extend(length.and_then(|declared| length_note(&body, declared)));
     let is_cut = length.is_some_and(|declared| body.len() < declared);
     Ok(RequestFile {
         method: request.method.unwrap_or("POST").to_owned(),
         target: request.path.unwrap_or("/").to_owned(),
         headers: headers(&fields),
         body: Ok(body),
-        url: None,
+        url: browser::value(&lines, browser::URL).map(|url| String::from_utf8_lossy(url).into()),
         sent: None,
         is_cut,
-        notes: notes.into_iter().collect(),
+        notes,
     })
 }
 
@@ -99,8 +114,16 @@ fn plain(lines: &[&[u8]]) -> Result<Vec<u8>, String> {
             "this is a response; what was sent is needed, which curl prints with -v and not with -i",
         ));
     }
+    if first.starts_with(b"curl ") {
+        return Err(COMMAND.to_owned());
+    }
+    if first.starts_with(b"== Info") || first.starts_with(b"=> Send header") {
+        return Err(TRACE.to_owned());
+    }
     let pseudo = |name: &[u8]| lines.iter().find_map(|line| line.strip_prefix(name));
-    let (request_line, fields) = if is_field(first) {
+    let (request_line, fields) = if let Some(line) = browser::request_line(lines) {
+        (line, lines)
+    } else if is_field(first) {
         let method = pseudo(b":method:").unwrap_or(b"POST").trim_ascii();
         let path = pseudo(b":path:").unwrap_or(b"/").trim_ascii();
         ([method, b" ", path, b" HTTP/1.1"].concat(), lines)
@@ -108,7 +131,7 @@ fn plain(lines: &[&[u8]]) -> Result<Vec<u8>, String> {
         (in_version_one(first), &lines[1..])
     };
     let mut head = request_line;
-    for line in fields.iter().filter(|line| !line.starts_with(b":")) {
+    for line in fields.iter().filter(|line| !line.starts_with(b":") && !browser::is_own(line)) {
         // A line that begins with white space goes on with the field before it (RFC 9112,
         // section 5.2).
         let is_folded = matches!(line.first(), Some(b' ' | b'\t'));
@@ -147,14 +170,47 @@ fn length(fields: &Fields) -> Option<usize> {
     std::str::from_utf8(value(fields, "content-length")?).ok()?.trim().parse().ok()
 }
 
-/// The body without what stands behind the declared length, where that is the line ending that an
-/// editor puts at the end of a file, or another request. Another difference may be what is looked
-/// for.
-fn declared<'b>(body: &'b [u8], fields: &Fields) -> &'b [u8] {
-    match length(fields).and_then(|length| body.split_at_checked(length)) {
-        Some((declared, rest)) if rest.trim_ascii().is_empty() || is_request(rest) => declared,
-        _ => body,
+/// The body without what stands behind it in the file, and what is to be said of that: where its
+/// length is declared, the line ending that an editor puts at the end of a file, another request, or
+/// the answer; else the answer alone. Another difference may be what is looked for.
+fn own(body: &[u8], length: Option<usize>) -> (&[u8], Option<&'static str>) {
+    match length.and_then(|length| body.split_at_checked(length)) {
+        Some((declared, rest)) if rest.trim_ascii().is_empty() => (declared, None),
+        Some((declared, rest)) if is_request(rest) => (declared, Some(ANOTHER)),
+        Some((declared, rest)) if is_answer(rest.trim_ascii_start()) => (declared, Some(ANSWER)),
+        _ => match answer(body) {
+            Some(at) => (without_endings(&body[..at]), Some(ANSWER)),
+            None => (body, None),
+        },
     }
+}
+
+/// Where the answer begins that a tool prints behind an empty line.
+fn answer(text: &[u8]) -> Option<usize> {
+    let (mut rest, mut is_behind_empty) = (text, true);
+    while !rest.is_empty() {
+        if is_behind_empty && is_answer(rest) {
+            return Some(text.len() - rest.len());
+        }
+        let (line, after) = first_line(rest);
+        (rest, is_behind_empty) = (after, line.is_empty());
+    }
+    None
+}
+
+/// Whether a status line begins here (RFC 9112, section 4).
+fn is_answer(text: &[u8]) -> bool {
+    let (line, _) = first_line(text);
+    let mut words = line.splitn(3, |octet| *octet == b' ');
+    words.next().is_some_and(|version| version.starts_with(b"HTTP/"))
+        && words.next().is_some_and(|code| code.len() == 3 && code.iter().all(u8::is_ascii_digit))
+}
+
+fn without_endings(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r' | b'\n'] = text {
+        text = rest;
+    }
+    text
 }
 
 /// Whether another request begins here.
