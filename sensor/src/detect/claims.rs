@@ -224,18 +224,11 @@ mod tests {
     use super::*;
     use crate::config::{Config, Endpoint};
     use crate::webhook::Table;
-    use crate::webhook::fixture::{deliver_to, exchange};
+    use crate::webhook::fixture::{deliver_to, endpoint_of, exchange};
 
     /// The rules that a delivery breaks, sent from an address to an endpoint of GitHub's.
     fn check(lines: &str, source: &str, expected: &[&str]) {
-        let endpoint = Endpoint {
-            name: "hooks".to_owned(),
-            port: 8080,
-            path_prefix: "/".to_owned(),
-            provider: "github".to_owned(),
-            secrets: vec!["env:UNSET".parse().unwrap()],
-            ..Endpoint::default()
-        };
+        let endpoint = endpoint_of("github");
         let mut exchange = exchange("/", lines);
         exchange.client = source.parse().unwrap();
         let mut delivery = deliver_to(exchange, vec![endpoint]);
@@ -269,14 +262,7 @@ mod tests {
     #[test]
     fn what_names_the_provider_is_said() {
         let said = |provider: &str, lines: &str, body: &'static str| {
-            let endpoint = Endpoint {
-                name: "hooks".to_owned(),
-                port: 8080,
-                path_prefix: "/".to_owned(),
-                provider: provider.to_owned(),
-                secrets: vec!["env:UNSET".parse().unwrap()],
-                ..Endpoint::default()
-            };
+            let endpoint = endpoint_of(provider);
             let mut exchange = exchange("/", lines);
             let sent = &mut exchange.request.as_mut().unwrap().body;
             (sent.bytes, sent.content) = (body.len() as u64, Some(body.into()));

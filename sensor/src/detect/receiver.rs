@@ -224,7 +224,7 @@ const fn rule(id: &'static str) -> Rule {
 mod tests {
     use super::*;
     use crate::webhook::Signature;
-    use crate::webhook::fixture::{answered, deliver_to, exchange};
+    use crate::webhook::fixture::{answered, deliver_to, endpoint_of, exchange};
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -241,14 +241,7 @@ mod tests {
         status: Status,
         answer: Option<(u16, u64)>,
     ) -> Delivery {
-        let endpoint = Endpoint {
-            name: "hooks".to_owned(),
-            port: 8080,
-            path_prefix: "/".to_owned(),
-            provider: provider.to_owned(),
-            secrets: vec!["env:UNSET".parse().unwrap()],
-            ..Endpoint::default()
-        };
+        let endpoint = endpoint_of(provider);
         let exchange = exchange("/", &format!("X-GitHub-Event: {event}"));
         let exchange = answered(exchange, Timestamp(second * SECOND), answer);
         let mut delivery = deliver_to(exchange, vec![endpoint]);

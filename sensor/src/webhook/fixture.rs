@@ -22,6 +22,18 @@ pub(crate) fn headers(lines: &str) -> Headers {
     Headers::new(head, fields)
 }
 
+/// The endpoint `hooks`, of all paths of a port, where deliveries of `provider` are expected, signed.
+pub(crate) fn endpoint_of(provider: &str) -> Endpoint {
+    Endpoint {
+        name: "hooks".to_owned(),
+        port: 8080,
+        path_prefix: "/".to_owned(),
+        provider: provider.to_owned(),
+        secrets: vec!["env:UNSET".parse().expect("a reference")],
+        ..Endpoint::default()
+    }
+}
+
 /// A POST of `target` with these header lines, without a response.
 pub(crate) fn exchange(target: &str, lines: &str) -> Box<Exchange> {
     let address = |last| IpAddr::from(Ipv4Addr::new(192, 0, 2, last));
