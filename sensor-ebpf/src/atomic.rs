@@ -13,9 +13,10 @@ pub(crate) fn load(place: *const u64) -> u64 {
     unsafe { place.read_volatile() }
 }
 
-/// Replaces the word at `place` by `new` if it still is `expected`; whether it did.
+/// Replaces the word at `place` by `new` if it still is `expected`; what it was, which is
+/// `expected` where it was replaced.
 #[inline(always)]
-pub(crate) fn replace(place: *mut u64, expected: u64, new: u64) -> bool {
+pub(crate) fn replace(place: *mut u64, expected: u64, new: u64) -> u64 {
     let found: u64;
     // SAFETY: as in `load`; the instruction is atomic and touches nothing else. It compares and
     // answers in r0 (Linux 5.12, commit 5ffa25502b5a).
@@ -27,7 +28,7 @@ pub(crate) fn replace(place: *mut u64, expected: u64, new: u64) -> bool {
             inlateout("r0") expected => found,
         );
     }
-    found == expected
+    found
 }
 
 /// Adds to the word at `place`.

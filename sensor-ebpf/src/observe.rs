@@ -161,7 +161,7 @@ pub(crate) fn source_refused(slot: u32) {
     }
     let Some(last) = maps::LAST_LOGGED.get_ptr_mut(0) else { return };
     let (now, seen) = (clock::now(), atomic::load(last));
-    if now.saturating_sub(seen) >= LOG_INTERVAL && atomic::replace(last, seen, now) {
+    if now.saturating_sub(seen) >= LOG_INTERVAL && atomic::replace(last, seen, now) == seen {
         log_refusal(slot);
     }
 }
