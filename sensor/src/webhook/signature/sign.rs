@@ -48,7 +48,7 @@ impl<'a> Signed<'a> {
         presented: &'a Presented<'a>,
         (told_url, subscription): (&'a str, &'a str),
     ) -> Result<Self, Reason> {
-        let has = |part: &Part| scheme.signed.0.contains(part);
+        let has = |part: &Part| scheme.covers(part);
         let has_coded = has(&Part::TwilioForm) || has(&Part::SnsFields);
         let content: &[u8] = if has(&Part::Body) || has(&Part::BodyCrc32) || has_coded {
             message.content.map_err(Reason::Body)?
