@@ -80,7 +80,7 @@ impl Conversation {
             next_index: 0,
             requests: Reader::new(Role::Requests, state),
             responses: Reader::new(Role::Responses, state),
-            queue: Queue::default(),
+            queue: opening.initiator.map_or_else(Queue::picked_up, |_| Queue::default()),
             preface: opening.initiator.map(|_| Preface::default()),
             declined: None,
             proxied: None,
@@ -213,7 +213,7 @@ impl Conversation {
                 self.requests.doubt_further(end);
             }
             None => {
-                self.queue.hide_requests(position..end, position, Unseen::LostWithin);
+                self.queue.hide_requests(position..end, position, Unseen::LostWithin, false);
                 self.queue.hide_responses(Doubt::Lost);
                 self.requests.doubt(end);
                 self.responses.doubt(end);
@@ -296,7 +296,7 @@ impl Conversation {
         let mut coverage = Coverage::FULL;
         let index = self.next_index;
         self.next_index += 1;
-        if self.opening.initiator.is_none() && index == 0 {
+        if self.queue.is_picked_up() || (self.opening.initiator.is_none() && index == 0) {
             coverage.add(Coverage::MIDSTREAM);
         }
         if self.opening.sampling > 1 {

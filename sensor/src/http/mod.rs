@@ -17,6 +17,7 @@ mod identity;
 mod lenient;
 mod opaque;
 mod options;
+mod owed;
 mod places;
 mod policies;
 mod proxy;

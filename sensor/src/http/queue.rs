@@ -3,10 +3,13 @@
 //! It must not know how messages are read. A response that several requests may have asked for is
 //! given to none of them.
 
+mod choice;
+
 use std::ops::Range;
 
 use super::body::note;
 use super::entries::Entries;
+use super::owed::Owed;
 use super::reader::Mark;
 use super::{Anomaly, Coverage, Exchange};
 
@@ -18,8 +21,16 @@ pub(super) struct Pending {
     pub(super) start: Mark,
     /// Whether all of the request was read.
     pub(super) request_done: bool,
-    /// Position in the stream of responses when requests before this one may have been lost, and why.
-    hidden_before: Option<(u64, Unseen)>,
+    hidden_before: Option<HiddenBefore>,
+}
+
+/// Requests that may have been lost before one in the queue.
+#[derive(Debug, Clone, Copy)]
+struct HiddenBefore {
+    /// Position in the stream of responses up to which they have no answer.
+    answered: u64,
+    owed: Owed,
+    why: Unseen,
 }
 
 /// Why requests may go unseen.
@@ -50,6 +61,17 @@ pub(super) enum Doubt {
     Lost,
 }
 
+/// The last response that was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answer {
+    /// Position behind it.
+    pub(super) end: u64,
+    /// How much of the requests its sender had received.
+    pub(super) received: u64,
+    /// Whether responses are followed without a break since.
+    pub(super) is_whole: bool,
+}
+
 /// Requests that may have been lost after the last one in the queue.
 #[derive(Debug, Clone, Copy)]
 struct Hidden {
@@ -60,6 +82,10 @@ struct Hidden {
     /// Position in the stream of responses up to which they have no answer.
     answered: u64,
     why: Unseen,
+    /// Whether there is one at least.
+    is_sure: bool,
+    /// Responses to them that were seen.
+    answers: u16,
 }
 
 /// How a client waits for answers.
@@ -72,10 +98,15 @@ enum Habit {
     Waits,
     /// It does not.
     Pipelines,
-    /// It does not, and responses may come to requests that are no longer here. It is never known
-    /// again which one is the last of them.
-    Astray,
 }
+
+/// Turns of a client that waits, as far as is known, after which it is taken for one, though the
+/// capture began when a request may have been under way: so many a client that pipelines seldom takes
+/// by chance.
+const TURNS_OF_WAITING: u8 = 3;
+
+/// As [`TURNS_OF_WAITING`], of a client that was seen to pipeline.
+const TURNS_AFTER_PIPELINING: u8 = 8;
 
 /// Which request a response answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +121,7 @@ pub(super) enum Choice {
 
 /// Requests in the order they were sent.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own to be unsure of")]
 pub(super) struct Queue {
     entries: Entries<Pending>,
     /// Octets of memory that the heads of the requests take.
@@ -104,9 +136,14 @@ pub(super) struct Queue {
     /// The gravest there ever was.
     doubt: Doubt,
     habit: Habit,
-    /// Requests that were put out for want of room before those in the queue, behind the one whose
-    /// response is being read: the next responses are theirs.
-    given_up: u16,
+    /// To requests before those in the queue, behind the one whose response is being read.
+    owed: Owed,
+    /// Whether the capture began within the connection, and nothing says yet what was owed then.
+    picked_up: bool,
+    /// Whether nothing is owed for the one reason that the client seems to wait for answers.
+    presumed: bool,
+    /// One after the other, in which the client sent a request when all before had their answers.
+    turns: u8,
     /// How much the client had received when it sent the last request.
     received: u64,
     /// Position after the last response that was given to its request.
@@ -114,25 +151,30 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// The queue of a connection of which the start was not captured.
+    pub(super) fn picked_up() -> Self {
+        Self { owed: Owed::UNKNOWN, picked_up: true, ..Self::default() }
+    }
+
+    /// Whether the capture began within the connection, and the order of its messages is not sure yet.
+    pub(super) fn is_picked_up(&self) -> bool {
+        self.picked_up
+    }
+
     /// Adds a request that was just begun. Where responses are followed without a break since, what
     /// was lost before it was sent cannot be its response.
-    pub(super) fn push(&mut self, mut exchange: Box<Exchange>, start: Mark, unbroken: bool) {
-        if self.entries.is_empty() && unbroken {
+    pub(super) fn push(&mut self, mut exchange: Box<Exchange>, start: Mark, last: Answer) {
+        if self.entries.is_empty() && last.is_whole {
             self.responses_hidden = false;
             self.responses_lost = false;
         }
         // What is found in a body that is all there says nothing of how its sender waits.
         let is_whole = !matches!(self.doubt, Doubt::None | Doubt::Lost);
         if !(is_whole && is_doubtful(&exchange)) {
-            self.habit = match self.habit {
-                Habit::Unknown => Habit::Waits,
-                Habit::Waits if start.acknowledged <= self.received => Habit::Pipelines,
-                known => known,
-            };
-            self.received = start.acknowledged;
+            self.take_turn(start, last);
         }
-        let hidden_before = self.hidden.take().map(|hidden| (hidden.answered, hidden.why));
-        if let Some((answered, Unseen::NotUnderstood)) = hidden_before
+        let hidden_before = self.hidden.take().map(|hidden| hidden.before(start.position));
+        if let Some(HiddenBefore { answered, why: Unseen::NotUnderstood, .. }) = hidden_before
             && start.acknowledged <= answered
         {
             note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest);
@@ -142,11 +184,78 @@ impl Queue {
         self.entries.push_back(pending);
     }
 
-    /// Takes note that requests may go unseen in these octets, while responses up to `answered` were
-    /// seen.
-    pub(super) fn hide_requests(&mut self, octets: Range<u64>, answered: u64, why: Unseen) {
+    /// Takes note that the client began a request there, of which no more may be known.
+    pub(super) fn take_turn(&mut self, start: Mark, last: Answer) {
+        let listened = start.acknowledged > self.received;
+        let is_turn = listened
+            && self.entries.is_empty()
+            && self.hidden.is_none()
+            && last.end == start.acknowledged
+            && last.received == start.position;
+        self.turns = if is_turn { self.turns.saturating_add(1) } else { 0 };
+        let follows = self.picked_up && start.position > 0;
+        // Where the order is not known anyway, an acknowledgement that lags says too little.
+        let seems_early = !self.picked_up || !self.entries.is_empty();
+        self.habit = match self.habit {
+            Habit::Unknown if follows && !listened => Habit::Pipelines,
+            Habit::Unknown => Habit::Waits,
+            Habit::Waits if !listened && seems_early => Habit::Pipelines,
+            Habit::Pipelines if self.turns >= TURNS_AFTER_PIPELINING => Habit::Waits,
+            known => known,
+        };
+        self.received = start.acknowledged;
+        if self.habit == Habit::Pipelines {
+            self.presume_nothing();
+            return;
+        }
+        let is_answered = |hidden: Hidden| {
+            hidden.why != Unseen::NotUnderstood
+                && start.acknowledged > hidden.answered.max(self.answered)
+        };
+        let is_clear = self.hidden.is_none_or(is_answered);
+        if self.entries.is_empty() && is_clear && !self.owed.is_none() {
+            self.owed = Owed::NONE;
+            self.presumed = true;
+        }
+        if self.turns >= TURNS_OF_WAITING {
+            self.picked_up = false;
+            self.presumed = false;
+        }
+    }
+
+    /// Takes back what was taken for true because the client seemed to wait.
+    fn presume_nothing(&mut self) {
+        if std::mem::take(&mut self.presumed) {
+            self.owed = Owed::UNKNOWN;
+        }
+    }
+
+    /// Takes note that the client, which had received so much, sent octets of a request that is not
+    /// known.
+    pub(super) fn hear(&mut self, received: u64) {
+        if self.habit == Habit::Unknown {
+            self.habit = Habit::Waits;
+        }
+        self.received = self.received.max(received);
+    }
+
+    /// Takes note that requests may go unseen in these octets, one at least if that `is_sure`, while
+    /// responses up to `answered` were seen.
+    pub(super) fn hide_requests(
+        &mut self,
+        octets: Range<u64>,
+        answered: u64,
+        why: Unseen,
+        is_sure: bool,
+    ) {
         let Range { start: position, end } = octets;
-        let hidden = self.hidden.get_or_insert(Hidden { position, end, answered, why });
+        if is_sure && self.habit == Habit::Unknown {
+            self.habit = Habit::Waits;
+        }
+        let is_sure = is_sure && !self.responses_hidden;
+        let hidden = Hidden { position, end, answered, why, is_sure, answers: 0 };
+        let hidden = self.hidden.get_or_insert(hidden);
+        hidden.is_sure |= is_sure;
         hidden.end = hidden.end.max(end);
         hidden.answered = hidden.answered.max(answered);
         if hidden.why == Unseen::NotUnderstood {
@@ -175,6 +284,7 @@ impl Queue {
     pub(super) fn hide_responses(&mut self, why: Doubt) {
         self.responses_hidden = true;
         self.responses_lost |= why == Doubt::Lost;
+        self.forget_least();
         self.doubt = self.doubt.max(why);
     }
 
@@ -191,6 +301,7 @@ impl Queue {
     /// Says on an exchange why it lacks the message that belongs to it.
     pub(super) fn mark_unpaired(&self, exchange: &mut Exchange) {
         match self.doubt {
+            Doubt::None if self.picked_up => exchange.coverage.add(Coverage::MIDSTREAM),
             Doubt::None => {}
             Doubt::DeclinedBody => note(&mut exchange.anomalies, Anomaly::DeclinedBody),
             Doubt::Requests => note(&mut exchange.anomalies, Anomaly::UnrecognisedRequest),
@@ -212,7 +323,7 @@ impl Queue {
 
     /// Whether no response is due, as far as is known.
     pub(super) fn is_idle(&self) -> bool {
-        self.entries.is_empty() && self.given_up == 0 && self.hidden.is_none()
+        self.entries.is_empty() && self.owed.is_none() && self.hidden.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -258,28 +369,12 @@ impl Queue {
         let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
         let has_usual_answer = !matches!(method, b"HEAD" | b"CONNECT");
         let is_sure = hidden_before.is_none() && !is_doubtful(&exchange) && has_usual_answer;
-        match self.given_up.checked_add(1).filter(|_| is_sure) {
-            Some(given_up) => self.given_up = given_up,
-            None => self.habit = Habit::Astray,
+        if is_sure {
+            self.owed.add_sure(1);
+        } else {
+            self.owed = Owed::UNKNOWN;
         }
         Some(exchange)
-    }
-
-    /// Whether a response, which may be `unprompted`, is to a request that was given up.
-    fn answers_given_up(&mut self, unprompted: bool) -> bool {
-        let is_sure = !self.responses_hidden && !unprompted && self.habit != Habit::Astray;
-        match self.given_up.checked_sub(1) {
-            Some(given_up) if is_sure => {
-                self.given_up = given_up;
-                self.unclear = true;
-                true
-            }
-            Some(_) => {
-                self.habit = Habit::Astray;
-                false
-            }
-            None => false,
-        }
     }
 
     /// Takes out the first exchange if nothing more of its request is to come.
@@ -311,86 +406,27 @@ impl Queue {
     /// Whether a response without a request may lack it by that doubt.
     pub(super) fn may_lack_requests(&self) -> bool {
         self.unclear
-            || self.habit == Habit::Astray
+            || !self.owed.is_none()
             || self.hidden.is_some_and(|hidden| hidden.why != Unseen::NotUnderstood)
     }
 
     pub(super) fn has_lost_responses(&self) -> bool {
         self.responses_lost
     }
+}
 
-    /// Which request the response that starts at `response` answers.
-    ///
-    /// A request that the client sent after receiving the response's first octet did not ask for it.
-    /// Nor did one that the server had not received; but where nothing was lost that is held against
-    /// a response only if it may be `unprompted`: a forged one acknowledges what it likes, and the
-    /// client takes it for the answer.
-    pub(super) fn choose(&mut self, response: Mark, unprompted: bool) -> Choice {
-        if self.answers_given_up(unprompted) {
-            return Choice::Nobody;
-        }
-        let strict = unprompted || self.responses_hidden || self.hidden.is_some();
-        let candidates = self
-            .entries
-            .iter()
-            .take_while(|pending| {
-                let strict = strict || pending.hidden_before.is_some();
-                pending.exchange.response.is_none()
-                    && (!strict || pending.start.position < response.acknowledged)
-                    && pending.start.acknowledged <= response.position
-            })
-            .count();
-        let choice = match candidates {
-            0 => return Choice::Nobody,
-            _ if self.habit == Habit::Astray => Choice::Unclear(candidates),
-            _ if self.responses_hidden => self.choose_after_loss(candidates, response),
-            _ if self.entries.front().is_some_and(|front| {
-                self.may_not_be_next(front) || (candidates > 1 && is_doubtful(&front.exchange))
-            }) =>
-            {
-                Choice::Unclear(candidates)
+impl Hidden {
+    /// What may have been lost before the request that starts at `position`.
+    fn before(self, position: u64) -> HiddenBefore {
+        let Self { answered, why, .. } = self;
+        let owed = match why {
+            Unseen::NotUnderstood => Owed::UNKNOWN,
+            Unseen::LostWithin | Unseen::LostRequest => {
+                let sure = u16::from(self.is_sure);
+                Owed::within(position.saturating_sub(self.position), sure).without(self.answers)
             }
-            _ => Choice::After(0),
         };
-        self.responses_hidden = false;
-        self.responses_lost = false;
-        self.unclear = matches!(choice, Choice::Unclear(_));
-        if self.unclear && self.pipelines() {
-            self.habit = Habit::Astray;
-        }
-        choice
-    }
-
-    /// A client that does not pipeline has received every earlier response when it sends a request,
-    /// so the last candidate is the one that is waiting.
-    fn choose_after_loss(&self, candidates: usize, response: Mark) -> Choice {
-        let Some(last) = self.entries.get(candidates - 1) else { return Choice::Nobody };
-        let later_one_hidden = candidates == self.entries.len()
-            && self.hidden.is_some_and(|hidden| hidden.position < response.acknowledged);
-        let pipelined = self.pipelines() && candidates > 1;
-        if pipelined || later_one_hidden || self.may_not_be_next(last) {
-            Choice::Unclear(candidates)
-        } else {
-            Choice::After(candidates - 1)
-        }
-    }
-
-    fn pipelines(&self) -> bool {
-        matches!(self.habit, Habit::Pipelines | Habit::Astray)
-    }
-
-    /// Whether a lost request before this one may still have been unanswered when it was sent.
-    ///
-    /// A request that was lost where one was due is answered after those before it: what the client
-    /// had received goes beyond their responses, or the lost one was not answered.
-    fn may_not_be_next(&self, pending: &Pending) -> bool {
-        pending.hidden_before.is_some_and(|(answered, why)| {
-            let answered = match why {
-                Unseen::LostRequest => answered.max(self.answered),
-                Unseen::LostWithin | Unseen::NotUnderstood => answered,
-            };
-            self.pipelines() || pending.start.acknowledged <= answered
-        })
+        HiddenBefore { answered, owed, why }
     }
 }
 

@@ -70,7 +70,7 @@ impl Conversation {
             return false;
         }
         self.leave_out_body(Coverage::GAP, context);
-        self.miss_requests(end, Unseen::LostRequest);
+        self.miss_requests(end, Unseen::LostRequest, false);
         true
     }
 

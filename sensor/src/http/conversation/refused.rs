@@ -27,7 +27,7 @@ impl Conversation {
         self.cut_request(head::start_of_request(&head), Coverage::TRUNCATED, context);
         // The rest of it may come yet, and looks like whatever it likes.
         self.requests.lose_track(false);
-        self.hide_requests(self.requests.position(), Unseen::NotUnderstood);
+        self.hide_requests(self.requests.position(), Unseen::NotUnderstood, false);
         self.requests.doubt(self.responses.start().position);
     }
 }

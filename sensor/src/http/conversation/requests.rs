@@ -8,7 +8,7 @@ use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, RequestHead, Tolerance};
 use crate::http::options::MAX_PIPELINED;
-use crate::http::queue::Unseen;
+use crate::http::queue::{Answer, Unseen};
 use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
 use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Request};
@@ -40,7 +40,7 @@ impl Conversation {
                     Progress::Done => self.end_request(true, 0, Coverage::FULL, context),
                     Progress::Broken => {
                         self.end_request(false, 0, Coverage::TRUNCATED, context);
-                        self.miss_requests(self.requests.position(), Unseen::NotUnderstood);
+                        self.miss_requests(self.requests.position(), Unseen::NotUnderstood, false);
                     }
                 },
                 State::Search => {
@@ -66,7 +66,7 @@ impl Conversation {
         if let GapIn::Body(Skip::Past(_, surplus)) = self.requests.gap(length) {
             self.end_request(true, surplus, Coverage::FULL, context);
             if surplus > 0 {
-                self.miss_requests(end, Unseen::LostRequest);
+                self.miss_requests(end, Unseen::LostRequest, true);
             }
         }
     }
@@ -81,12 +81,19 @@ impl Conversation {
         if self.declined_gap(end, context) {
             return;
         }
+        let is_due = self.requests.keeps_track();
+        let begun = self.requests.is_reading().then(|| self.requests.start());
         match self.requests.gap(length) {
-            GapIn::Nothing => self.miss_requests(end, Unseen::LostRequest),
+            GapIn::Nothing => {
+                if let Some(start) = begun {
+                    self.queue.take_turn(start, self.last_answer());
+                }
+                self.miss_requests(end, Unseen::LostRequest, is_due);
+            }
             GapIn::Head(head) => {
                 let head = head::request(&head, Tolerance::Understandable);
                 self.cut_request(head, Coverage::GAP, context);
-                self.miss_requests(end, Unseen::LostWithin);
+                self.miss_requests(end, Unseen::LostWithin, false);
             }
             GapIn::Body(Skip::Within(_)) => {
                 if let Some(pending) = self.queue.back_mut() {
@@ -97,12 +104,12 @@ impl Conversation {
                 let coverage = if missing > 0 { Coverage::GAP } else { Coverage::FULL };
                 self.end_request(true, surplus, coverage, context);
                 if surplus > 0 {
-                    self.miss_requests(end, Unseen::LostRequest);
+                    self.miss_requests(end, Unseen::LostRequest, true);
                 }
             }
             GapIn::Body(Skip::Lost) => {
                 self.end_request(false, length, Coverage::GAP, context);
-                self.miss_requests(end, Unseen::LostWithin);
+                self.miss_requests(end, Unseen::LostWithin, false);
             }
         }
     }
@@ -201,7 +208,7 @@ impl Conversation {
             wire_bytes: 0,
             doubtful,
         });
-        self.queue.push(exchange, start, self.responses.keeps_track());
+        self.queue.push(exchange, start, self.last_answer());
         if !cut.is_full() {
             self.requests.expect_end();
             return;
@@ -253,16 +260,17 @@ impl Conversation {
     /// gap that says no more than that it may be part of one.
     fn reject_request(&mut self, received: u64) {
         if self.requests.is_after_gap() {
+            self.queue.hear(received);
             self.requests.doubt(received);
         } else {
-            self.hide_requests(self.requests.position(), Unseen::NotUnderstood);
+            self.hide_requests(self.requests.position(), Unseen::NotUnderstood, false);
             self.requests.doubt_further(received);
         }
     }
 
     /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start one.
-    pub(super) fn miss_requests(&mut self, end: u64, why: Unseen) {
-        self.hide_requests(end, why);
+    pub(super) fn miss_requests(&mut self, end: u64, why: Unseen, is_sure: bool) {
+        self.hide_requests(end, why, is_sure);
         self.requests.lose_track(why != Unseen::NotUnderstood);
         self.requests.doubt(self.responses.position());
     }
@@ -276,9 +284,17 @@ impl Conversation {
         }
     }
 
-    pub(super) fn hide_requests(&mut self, end: u64, why: Unseen) {
+    pub(super) fn hide_requests(&mut self, end: u64, why: Unseen, is_sure: bool) {
         let unread = self.requests.message_end()..end;
-        self.queue.hide_requests(unread, self.responses.position(), why);
+        self.queue.hide_requests(unread, self.responses.position(), why, is_sure);
+    }
+
+    fn last_answer(&self) -> Answer {
+        Answer {
+            end: self.responses.message_end(),
+            received: self.responses.start().acknowledged,
+            is_whole: self.responses.keeps_track(),
+        }
     }
 
     /// Puts out requests whose responses the client has received and the capture has not.

@@ -131,10 +131,14 @@ impl Conversation {
         }
         self.responses.lose_track(true);
         let lost = if self.queue.has_lost_responses() { Coverage::GAP } else { Coverage::FULL };
+        let unsure = self.queue.may_lack_requests();
         while let Some(mut exchange) = self.queue.pop_done() {
             if exchange.response.is_none() {
                 exchange.coverage.add(unanswered);
                 exchange.coverage.add(lost);
+                if unsure {
+                    self.queue.mark_unpaired(&mut exchange);
+                }
             }
             emit(exchange, context);
         }
@@ -165,7 +169,9 @@ impl Conversation {
             context.counters.taken_back += taken_back;
             return Interest::Opaque;
         }
-        if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
+        let is_lost = self.queue.has_losses() && self.queue.may_lack_requests();
+        let waiting = self.queue.front_mut().filter(|p| p.exchange.response.is_none() && !is_lost);
+        if let Some(pending) = waiting {
             note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
         }
         self.queue.hide_responses(Doubt::Responses);

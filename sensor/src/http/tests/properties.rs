@@ -169,7 +169,8 @@ fn after_handshake(wire: &Wire) -> (Vec<Packet>, Vec<Packet>) {
     (handshake.to_vec(), rest.to_vec())
 }
 
-fn id_of(exchange: &Exchange) -> (Option<String>, Option<String>) {
+/// What the request and the response of an exchange are called.
+pub(super) fn id_of(exchange: &Exchange) -> (Option<String>, Option<String>) {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     (
         exchange.request.as_ref().map(|request| text(&request.target)),
@@ -274,7 +275,7 @@ proptest! {
 }
 
 /// Takes packets out.
-fn lose(packets: &mut Vec<Packet>, lost: &[Index]) {
+pub(super) fn lose(packets: &mut Vec<Packet>, lost: &[Index]) {
     for index in lost {
         if !packets.is_empty() {
             packets.remove(index.index(packets.len()));

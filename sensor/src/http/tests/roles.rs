@@ -41,5 +41,5 @@ fn what_is_said_tells_where_the_opening_was_not_seen() {
     let wire = Wire::midstream().server(NO).client("GET /real HTTP/1.1\r\n\r\n").server(NO);
     let (exchanges, _) = replay(&wire, Options::default());
     let lines: Vec<String> = exchanges.iter().map(line).collect();
-    assert_eq!(lines, ["- -> 400 0/47 ?midstream", "GET /real 0/22 -> 400 0/47"]);
+    assert_eq!(lines, ["- -> 400 0/47 ?midstream", "GET /real 0/22 -> 400 0/47 ?midstream"]);
 }
