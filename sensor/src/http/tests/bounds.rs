@@ -20,7 +20,7 @@ fn a_head_without_end_is_cut_and_said_to_be() {
 }
 
 /// 100 MiB for 100 000 connections, of which the allocator and the index want their share.
-const _: () = assert!(Engine::CONNECTION_SIZE <= 888);
+const _: () = assert!(Engine::CONNECTION_SIZE <= 880);
 
 #[test]
 fn heads_that_never_end_make_room_for_those_that_do() {
