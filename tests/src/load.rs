@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::curl::signature;
 
 /// Time after which a delivery counts as failed: a lost packet is sent again long before.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest response that is read; the test server's are far shorter.
 const MAX_RESPONSE: usize = 16 << 10;

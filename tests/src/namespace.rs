@@ -106,6 +106,16 @@ impl Namespace {
         self.run(|| TcpStream::connect_timeout(&target, patient(CONNECT)))
     }
 
+    /// TCP segments that were sent again from inside: where a processor is held up for long enough,
+    /// TCP takes for lost what is only late.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered, or does not say.
+    pub fn sent_again(&self) -> Result<u64> {
+        let text = self.run(|| fs::read_to_string("/proc/thread-self/net/snmp"))??;
+        sent_again(&text).context("there is no RetransSegs in /proc/net/snmp")
+    }
+
     /// Starts a command inside, in a process group of its own: Ctrl-C reaches this process, which
     /// then decides in which order to stop.
     ///
@@ -131,6 +141,13 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         remove(&self.name);
     }
+}
+
+/// Two lines tell of TCP, the names of the figures and the figures.
+fn sent_again(text: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with("Tcp:"));
+    let at = lines.next()?.split(' ').position(|name| name == "RetransSegs")?;
+    lines.next()?.split(' ').nth(at)?.parse().ok()
 }
 
 /// Runs `ip` with `arguments`.
@@ -186,6 +203,13 @@ fn remove(name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sent_again_is_read_from_the_figures_of_tcp() {
+        let text = "Ip: InReceives\nIp: 7\nTcp: OutSegs RetransSegs InErrs\nTcp: 9 2 1\nUdp: x\n";
+        assert_eq!(sent_again(text), Some(2));
+        assert_eq!(sent_again("Tcp: OutSegs\nTcp: 9\n"), None);
+    }
 
     #[test]
     fn only_names_of_dead_processes_are_left_over() {

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::namespace::Namespace;
 
 /// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Octets sent at once, and the pause after them: some twenty megabytes a second, which is a fast
 /// sender and not one that empties its memory into that of the same machine.

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::agent::{Agent, Settings, binary};
 use harness::curl::Delivery;
@@ -25,6 +25,10 @@ const OTHER_PORT: u16 = 9;
 /// How long the agent may take for what it decides.
 const SETTLE: Duration = Duration::from_secs(30);
 
+/// Frames that may still lie in a link when its sender has stopped: what a veth's ring holds
+/// (`VETH_RING_SIZE`, drivers/net/veth.c).
+const UNDER_WAY: u64 = 256;
+
 /// What became of an attempt to connect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Attempt {
@@ -40,6 +44,13 @@ fn connect(client: &Client, address: impl Into<IpAddr>, port: u16) -> Attempt {
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Attempt::Refused,
         Err(_) => Attempt::Dropped,
     }
+}
+
+/// A ban of this length, made no earlier than `begun`, is in force; on a machine that was held up for
+/// longer than the ban nothing can be said.
+fn assert_dropped_within(length: Duration, begun: Instant, client: &Client) {
+    let attempt = connect(client, SERVER_V4, PORT);
+    assert!(attempt == Attempt::Dropped || begun.elapsed() >= length, "{attempt:?}");
 }
 
 fn settings(network: &Network, enforce: bool) -> Settings {
@@ -121,8 +132,9 @@ fn a_ban_ends_by_itself() {
     let network = Network::new(1).unwrap();
     let (_server, agent) = start(&network, &settings(&network, true));
     let client = &network.clients[0];
+    let begun = Instant::now();
     ban(&agent, &client.v4.to_string(), "4s");
-    assert_eq!(connect(client, SERVER_V4, PORT), Attempt::Dropped);
+    assert_dropped_within(Duration::from_secs(4), begun, client);
     eventually(SETTLE, "the ban ends", || {
         (connect(client, SERVER_V4, PORT) == Attempt::Connected).then_some(())
     })
@@ -205,8 +217,9 @@ fn a_source_over_its_limit_is_held_to_it_at_once() {
     let limited = Settings { limit: Some((1_000, 1_000)), ..settings(&network, true) };
     let (_server, agent) = start(&network, &limited);
     let report = flood(&network.clients[0], 100_000, 50_000);
-    // The burst, and a packet a millisecond, by a clock that moves in steps of one to ten.
-    let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap() + 10;
+    // The burst, and a packet a millisecond, by a clock that moves in steps of one to ten. Those
+    // under way at the end may be looked at late.
+    let allowed = 1_000 + u64::try_from(report.lasted.as_millis()).unwrap() + 10 + UNDER_WAY;
     let passed = || report.sent - verdicts(&agent, "drop_limited");
     eventually(SETTLE, "the rest is dropped", || (passed() <= allowed).then_some(())).unwrap();
     assert!(passed() >= 1_000, "{} of {report:?}", passed());
@@ -303,10 +316,11 @@ fn bans_outlive_a_killed_agent_and_no_longer() {
     let network = Network::new(2).unwrap();
     let (_server, mut agent) = start(&network, &settings(&network, true));
     let [banned, other] = &network.clients[..] else { panic!("two clients were asked for") };
+    let begun = Instant::now();
     ban(&agent, &banned.v4.to_string(), "6s");
     ban(&agent, &banned.v6.to_string(), "10m");
     assert_eq!(agent.stop(Signal::SIGKILL).unwrap().code(), None);
-    assert_eq!(connect(banned, SERVER_V4, PORT), Attempt::Dropped);
+    assert_dropped_within(Duration::from_secs(6), begun, banned);
     assert_eq!(connect(other, SERVER_V4, PORT), Attempt::Connected);
     eventually(SETTLE, "the short ban ends", || {
         (connect(banned, SERVER_V4, PORT) == Attempt::Connected).then_some(())

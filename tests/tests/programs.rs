@@ -14,17 +14,24 @@ use std::time::{Duration, Instant};
 use harness::packet::{Packet, flag};
 use harness::{emulated, patient};
 use hooksensor::config;
-use hooksensor::kernel::{BanError, Clock, Entry, Kernel, Ring};
+use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
 use hooksensor_ebpf::abi::{
     BAN_COUNTERS, Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind,
 };
 use ipnet::IpNet;
+use nix::time::{ClockId, clock_gettime};
 
 /// The limit that so many events pass, and no more before any test has ended.
 const fn at_once(burst: u64) -> Limit {
     const HOUR: u64 = 3_600_000_000_000;
     Limit { interval: HOUR, tolerance: HOUR * (burst - 1) }
 }
+
+/// How long after one notice of a source over its limit there is no other.
+const NOTICE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The programs' clock goes by ticks of this at most.
+const TICK: Duration = Duration::from_millis(10);
 
 const XDP_DROP: u32 = 1;
 const XDP_PASS: u32 = 2;
@@ -421,26 +428,28 @@ fn a_flood_is_not_mistaken_for_another_source() {
     }
 }
 
-/// The programs' clock goes by ticks of ten milliseconds at most.
+/// The programs' clock is the one that the kernel moves on with each tick, which is late where the
+/// processor that does so is.
 #[test]
 fn a_ban_ends_on_time_in_the_midst_of_a_flood() {
-    const TICK: u64 = 10_000_000;
     let mut programs = Programs::load();
     let frame = v4(CLEAN_V4).frame();
-    let clock = Clock::new();
-    let kernel_time = || clock.kernel(clock.now());
-    let lasts = u64::try_from(patient(Duration::from_millis(50)).as_nanos()).unwrap();
-    let expires = kernel_time() + lasts;
-    programs.ban("192.0.2.1/32", expires, Ban::WATCHED);
+    let expires = clock(ClockId::CLOCK_MONOTONIC) + patient(Duration::from_millis(50));
+    programs.ban("192.0.2.1/32", u64::try_from(expires.as_nanos()).unwrap(), Ban::WATCHED);
     loop {
-        let before = kernel_time();
+        let before = clock(ClockId::CLOCK_MONOTONIC_COARSE);
         let action = programs.run_ingress(&frame).unwrap();
         if action == XDP_PASS {
-            assert!(kernel_time() >= expires, "{} early", expires - kernel_time());
+            let after = clock(ClockId::CLOCK_MONOTONIC);
+            assert!(after >= expires, "{:?} early", expires - after);
             break;
         }
-        assert!(before <= expires + 2 * TICK, "{} late", before - expires);
+        assert!(before <= expires + 2 * TICK, "{:?} late", before - expires);
     }
+}
+
+fn clock(id: ClockId) -> Duration {
+    clock_gettime(id).unwrap().into()
 }
 
 #[test]
@@ -525,7 +534,8 @@ fn a_long_list_leaves_counters_for_others() {
     assert_eq!(drops(&programs, last), Some(1), "a counter was given back");
 }
 
-/// A rate so low that no packet is earned back while the test runs.
+/// A rate so low that no packet is earned back while the test runs, and an end that is told again
+/// after [`NOTICE_INTERVAL`].
 #[test]
 fn a_burst_passes_to_the_packet_and_its_end_is_told_once() {
     const BURST: u64 = 100;
@@ -536,12 +546,14 @@ fn a_burst_passes_to_the_packet_and_its_end_is_told_once() {
         programs.check(&format!("packet {number}"), &v4(CLEAN_V4), Reason::Clean);
     }
     samples(&mut ring);
+    let begun = Instant::now();
     programs.check("over", &v4(CLEAN_V4), Reason::DropLimited);
     programs.check("over from another port", &v4("192.0.2.1:2000"), Reason::DropLimited);
+    let is_one_interval = begun.elapsed() < NOTICE_INTERVAL - TICK;
     programs.check("another source", &v4("192.0.2.2:1000"), Reason::Clean);
     let told = samples(&mut ring);
     let told: Vec<_> = told.iter().filter(|(head, _)| head.kind == kind::OVER_LIMIT).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told.len() == 1 || (told.len() == 2 && !is_one_interval), "{told:?}");
     assert_eq!(told[0].0.source, address(CLEAN_V4).ip().into());
     assert_eq!(told[0].0.flags, 0, "it never completed a handshake");
     programs.change_settings(|settings| settings.enforce = 0).unwrap();
@@ -804,8 +816,7 @@ fn what_is_dropped_counts_as_what_it_asked_for() {
     }
 }
 
-/// Two CPUs take from one source's allowance at once. On an emulated processor it happens that one
-/// is in the way of the other so often that a packet is allowed uncounted.
+/// Two CPUs take from one source's allowance at once.
 #[test]
 fn cpus_that_race_let_through_no_more_than_the_burst() {
     const BURST: u32 = 50_000;
@@ -823,9 +834,7 @@ fn cpus_that_race_let_through_no_more_than_the_burst() {
         let after = programs.counted();
         let of = |reason: Reason| after[reason as usize] - before[reason as usize];
         let (passed, burst) = (of(Reason::Clean), u64::from(BURST));
-        let most = burst + if emulated() { burst / 1000 } else { 0 };
-        assert!((burst..=most).contains(&passed), "{passed} passed, not {burst} to {most}");
-        assert_eq!(passed + of(Reason::DropLimited), 2 * burst);
+        assert_eq!((passed, of(Reason::DropLimited)), (burst, burst));
         programs = Programs::load();
         programs.change_settings(|settings| settings.sample_one_in = 0).unwrap();
     }
@@ -962,10 +971,10 @@ fn many_bans_are_put_in_force_at_once_and_what_does_not_fit_is_refused() {
     };
     // One IPv4 ban is there already.
     let entries: Vec<_> = (0..100_001).map(entry).collect();
-    let started = Instant::now();
+    let started = clock(ClockId::CLOCK_THREAD_CPUTIME_ID);
     let taken = programs.ban_all(&entries[..99_999]);
-    let took = started.elapsed();
-    // A busy machine keeps this, and work that grows with the square of the bans does not.
+    let took = clock(ClockId::CLOCK_THREAD_CPUTIME_ID) - started;
+    // A slow machine keeps this, and work that grows with the square of the bans does not.
     assert!(took < patient(Duration::from_secs(10)), "{took:?}");
     assert!(taken.iter().all(Result::is_ok));
     programs.check("the first", &v4("10.0.0.0:1"), Reason::DropBanned);

@@ -195,12 +195,17 @@ fn five_hundred_deliveries_a_second_are_all_recorded() {
         (metrics.sum("hooksensor_endpoint_requests_total", &[]) == 5_000).then_some(metrics)
     };
     let metrics = eventually(SETTLE, "the figures", published).unwrap();
-    assert_eq!(metrics.sum("hooksensor_requests_total", &[]), 5_000);
-    assert_eq!(metrics.sum("hooksensor_responses_total", &[("class", "2xx")]), 5_000);
+    // A head that TCP sends again counts again.
+    let requests = metrics.sum("hooksensor_requests_total", &[]);
+    let most = 5_000 + network.clients[0].namespace.sent_again().unwrap();
+    assert!((5_000..=most).contains(&requests), "{requests} of 5000 to {most}");
+    let responses = metrics.sum("hooksensor_responses_total", &[("class", "2xx")]);
+    let most = 5_000 + network.server.sent_again().unwrap();
+    assert!((5_000..=most).contains(&responses), "{responses} of 5000 to {most}");
     assert_eq!(metrics.sum("hooksensor_samples_lost_total", &[]), 0);
     let recorded = |labels| metrics.sum("hooksensor_endpoint_requests_total", labels);
     assert_eq!((recorded(&[("coverage", "full")]), recorded(&[])), (5_000, 5_000));
-    assert_eq!(metrics.sum("hooksensor_requests_unrecorded", &[]), 0);
+    assert_eq!(metrics.sum("hooksensor_requests_unrecorded", &[]), requests - 5_000);
 }
 
 /// Sends a body, of which little is under way before the agent has said that it needs no more; the

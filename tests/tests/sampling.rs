@@ -19,9 +19,10 @@ const PORT: u16 = 8080;
 /// Hosts that deliver at once.
 const CLIENTS: u8 = 6;
 
-/// How long the rate may take to become coarser, and to come back: ten quiet seconds a halving.
-const COARSER: Duration = Duration::from_secs(30);
-const BACK: Duration = Duration::from_secs(90);
+/// How long the rate may take to become coarser, and to come back: ten quiet seconds a halving, of
+/// which there are more the later the flood is seen to have an effect.
+const COARSER: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_secs(300);
 
 /// Bodies that no ring of the least size holds many of.
 fn load(rate: u32) -> Load {

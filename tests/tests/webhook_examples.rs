@@ -229,20 +229,30 @@ fn the_largest_body_is_checked_within_the_budget() {
     assert_eq!(dataset(&agent, "delivery", 1).len(), 1);
     let before = agent.resident_bytes().unwrap();
     let body = vec![b'x'; LARGEST];
-    for id in ["first", "second", "third"] {
-        let status = connect(&network).post(WORKING, &github("push", id, &body), &body).unwrap();
-        assert_eq!(status, 200);
+    for _ in 0..3 {
+        send_whole(&network, &agent, &body);
     }
-    let records = dataset(&agent, "delivery", 4);
-    assert_eq!(
-        statuses(&records),
-        BTreeMap::from([("valid", 4)]),
-        "{}\n{records:#?}",
-        losses(&agent)
-    );
-    assert_eq!(records[3]["http"]["request"]["body"]["bytes"], LARGEST);
     let peak = agent.peak_resident_bytes().unwrap();
     assert!(peak - before < BUDGET, "{before} octets before, {peak} at most");
+}
+
+/// Sends a delivery that is judged. The ring holds what half a second brings: on a machine that is
+/// held up for longer octets are lost, which is counted, and the delivery is sent again.
+fn send_whole(network: &Network, agent: &Agent<'_>, body: &[u8]) {
+    const ATTEMPTS: usize = 5;
+    let lost = || agent.metrics().unwrap().sum("hooksensor_samples_lost_total", &[]);
+    for _ in 0..ATTEMPTS {
+        let (before, sent) = (lost(), agent.dataset("delivery").unwrap().len());
+        let head = github("push", &sent.to_string(), body);
+        assert_eq!(connect(network).post(WORKING, &head, body).unwrap(), 200);
+        let record = &dataset(agent, "delivery", sent + 1)[sent];
+        if text(record, "/webhook/signature/status") == "valid" {
+            assert_eq!(record["http"]["request"]["body"]["bytes"], LARGEST);
+            return;
+        }
+        assert!(lost() > before, "{}\n{record:#}", losses(agent));
+    }
+    panic!("{ATTEMPTS} bodies were lost in part:\n{}", losses(agent));
 }
 
 /// While the agent cannot read, the ring fills with the body. What comes after it, the answer and

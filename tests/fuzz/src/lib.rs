@@ -2,6 +2,8 @@
 //!
 //! It must not know who makes the octets up: cargo-fuzz, or the test that runs beside all others.
 
+mod loss;
+
 use std::net::SocketAddr;
 
 use hooksensor::capture::decode::{Decoder, Skipped};
@@ -12,6 +14,8 @@ use hooksensor::http::{Engine, Observation, Options, PortFilter};
 use hooksensor::pipeline::Replay;
 use hooksensor::tcp::{Limits, Table};
 use hooksensor::webhook::Knowledge;
+
+pub use loss::loss;
 
 /// Ends what one side says; no text holds it.
 const TURN: u8 = 0xfe;
