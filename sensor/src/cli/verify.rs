@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::request_file::RequestFile;
 use self::which::Which;
-use super::output::{Failure, Format, json, print};
+use super::output::{Failure, Format, json, print, printable};
 use crate::config::{Config, Part, Provider, SecretRef};
 use crate::http::Headers;
 use crate::secrets;
@@ -106,7 +106,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let status = result.as_ref().map(|result| result.status);
     match arguments.output {
-        Format::Human => print(&steps.join("\n"))?,
+        Format::Human => {
+            let shown: Vec<_> = steps.iter().map(|step| printable(step)).collect();
+            print(&shown.join("\n"))?
+        }
         Format::Json => json(&json!({
             "provider": provider.name,
             "status": status.map(Status::name),
