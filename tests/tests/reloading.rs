@@ -102,6 +102,27 @@ fn reloads_leave_nothing_open_and_nothing_to_take_back() {
     assert!(!agent.log().contains(TAKEN_BACK), "{}", agent.log());
 }
 
+#[test]
+fn a_reload_says_whether_the_configuration_is_wrong_and_a_hangup_what_it_did() {
+    let network = Network::new(1).unwrap();
+    let settings = settings(&network, 1);
+    let agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let good = fs::read_to_string(agent.config()).unwrap();
+    fs::write(agent.config(), good.clone() + "[nonsense]\n").unwrap();
+    let refused = agent.verb(&["reload"]).unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("nonsense"), "{said}");
+    let other = good.replace("[kernel]\n", "[kernel]\nxdp_mode = \"tc\"\n");
+    fs::write(agent.config(), other).unwrap();
+    agent.signal(Signal::SIGHUP).unwrap();
+    let restart = "these changed and need a restart keys=\"kernel\"";
+    let told = || agent.log().contains(restart).then_some(());
+    eventually(SEEN, "the keys that need a restart", told).unwrap();
+    let log = agent.log();
+    assert!(log.contains("configuration read again mode=\"enforcing\""), "{log}");
+}
+
 /// Removes an interface, and makes one of the same name.
 fn make_anew(namespace: &Namespace, name: &str) {
     let of = ["-netns", namespace.name(), "link"];

@@ -116,7 +116,7 @@ impl Desk {
             Request::Sources { by, top } => self.sources(by, top).map(Reply::Sources),
             Request::Reload => self.reload().map(Reply::Reloaded),
         };
-        let reply = reply.unwrap_or_else(|error| Reply::Failed(format!("{error:#}")));
+        let reply = reply.unwrap_or_else(Reply::from);
         // One who has hung up does not want the answer.
         drop(question.reply.send(reply));
     }

@@ -84,7 +84,9 @@ impl Desk {
     fn let_go(&mut self) -> Result<()> {
         let interfaces = self.config.interfaces.clone();
         let gone = self.enforcer.kernel().detach_others(&interfaces);
-        gone.context("the configuration was changed, but programs stay on interfaces that it no longer names")
+        gone.context(
+            "the configuration took effect, but programs stay on interfaces that it no longer names",
+        )
     }
 }
 
