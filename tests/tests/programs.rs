@@ -16,7 +16,7 @@ use harness::{emulated, patient};
 use hooksensor::config;
 use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
 use hooksensor_ebpf::abi::{
-    BAN_COUNTERS, Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind,
+    BAN_COUNTERS, Ban, Counters, Limit, Limits, Method, Reason, Sample, SourceCounts, kind,
 };
 use ipnet::IpNet;
 use nix::time::{ClockId, clock_gettime};
@@ -715,7 +715,18 @@ fn requests_and_responses_are_counted_by_their_first_line() {
         ("POST /hooks HTTP/1.1\r\n", 1),
         ("GET / HTTP/1.1\r\n", 1),
         ("DELETE /x HTTP/1.1\r\n", 1),
+        ("PROPFIND /x HTTP/1.1\r\n", 1),
+        ("PROPPATCH /x HTTP/1.1\r\n", 1),
+        ("MKCOL /x HTTP/1.1\r\n", 1),
+        ("LINK /x HTTP/1.1\r\n", 1),
+        ("VERSION-CONTROL /x HTTP/1.1\r\n", 1),
+        ("\r\nREPORT /x HTTP/1.1\r\n", 1),
+        ("REPO", 1),
+        ("RE", 1),
         ("POSTAL /x", 0),
+        ("PROPHET /x", 0),
+        ("UPDATED /x", 0),
+        ("OTHER /x HTTP/1.1\r\n", 0),
         ("P", 1),
         ("OST /hooks HTTP/1.1\r\n", 0),
         ("GE", 1),
@@ -747,6 +758,10 @@ fn requests_and_responses_are_counted_by_their_first_line() {
         programs.check(line, &v4(CLEAN_V4).payload(line.as_bytes()), Reason::Clean);
         assert_eq!(port(&programs).requests.iter().sum::<u64>() - before, expected, "{line}");
     }
+    let others = |programs: &Programs| port(programs).requests[Method::Other as usize];
+    let before = others(&programs);
+    programs.check("of another class", &v4(CLEAN_V4).payload(b"PROPFIND /x"), Reason::Clean);
+    assert_eq!(others(&programs) - before, 1);
     for (line, class) in [
         ("HTTP/1.1 204 No Content\r\n", Some(2)),
         ("HTTP/1.0 404 Not Found\r\n", Some(4)),
@@ -781,6 +796,10 @@ fn connections_and_requests_have_limits_of_their_own() {
     for start in ["P", "PO", "POS", "POST", "POST ", "\nP", "\r\nPO", "\r\n\r\nPOST /"] {
         let tiny = v4(CLEAN_V4).payload(start.as_bytes());
         programs.check(start, &tiny, Reason::DropRequests);
+    }
+    for other in ["PROPFIND / HTTP/1.1\r\n", "LINK / HTTP/1.1\r\n", "SUBSCRIBE / HTTP/1.1\r\n"] {
+        let request = v4(CLEAN_V4).payload(other.as_bytes());
+        programs.check(other, &request, Reason::DropRequests);
     }
     programs.check("what belongs to the first", &v4(CLEAN_V4).payload(b"{\"a\":1}"), Reason::Clean);
     programs.protect(&["192.0.2.1/32".parse().unwrap()]).unwrap();
