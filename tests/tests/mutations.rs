@@ -105,3 +105,8 @@ fn what_servers_say() {
 fn what_is_cut_into_segments() {
     check("segmentation", entry::segmentation);
 }
+
+#[test]
+fn what_is_lost_of_it() {
+    check("loss", entry::loss);
+}

@@ -5,18 +5,24 @@
 mod fragments;
 mod ip;
 mod link;
+mod tunnel;
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::pcap::Frame;
 use super::{Segment, TcpFlags};
-use ip::Packet;
+use fragments::Fragments;
+use ip::{Packet, protocol};
+use tunnel::Way;
 
-pub use fragments::Fragments;
 pub use link::LinkType;
 
 /// Octets of a TCP header without options (RFC 9293, section 3.1).
 const TCP_HEADER: usize = 20;
+
+/// Datagrams put together on the way to one segment: the packet of a tunnel may come in fragments,
+/// and hold a fragment.
+const JOINS: usize = 2;
 
 /// Why a frame gave no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,9 +33,15 @@ pub enum Skipped {
     NotIp,
     /// IP, and neither TCP nor a tunnel.
     NotTcp,
-    /// IP or GRE inside IP; its inside belongs to another host's traffic.
+    /// A tunnel of a version or with options that are not read.
     Tunnel,
-    /// A fragment of an IP datagram, but for the one with which [`Fragments`] has the whole.
+    /// More tunnels in each other than are followed.
+    TooDeep,
+    /// Encrypted on its link.
+    Encrypted,
+    /// Several packets in one frame of a wireless LAN.
+    Aggregate,
+    /// Part of a packet, but for the one with which [`Decoder`] has the whole.
     Fragment,
     /// The capture ends inside a header.
     CutHeader,
@@ -39,11 +51,14 @@ pub enum Skipped {
 
 impl Skipped {
     /// Every reason, in the order of [`Skipped::index`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownLink,
         Self::NotIp,
         Self::NotTcp,
         Self::Tunnel,
+        Self::TooDeep,
+        Self::Encrypted,
+        Self::Aggregate,
         Self::Fragment,
         Self::CutHeader,
         Self::Malformed,
@@ -57,6 +72,9 @@ impl Skipped {
             Self::NotIp => "not_ip",
             Self::NotTcp => "not_tcp",
             Self::Tunnel => "tunnel",
+            Self::TooDeep => "too_deep",
+            Self::Encrypted => "encrypted",
+            Self::Aggregate => "aggregate",
             Self::Fragment => "fragment",
             Self::CutHeader => "cut_header",
             Self::Malformed => "malformed",
@@ -70,25 +88,64 @@ impl Skipped {
     }
 }
 
-/// The TCP segment inside `frame`.
-///
-/// # Errors
-///
-/// The reason why there is none that can be used.
-pub fn segment<'a>(frame: &Frame<'a>) -> Result<Segment<'a>, Skipped> {
-    let (vlan, packet) = packet(frame)?;
-    if packet.fragment.is_some() {
-        return Err(Skipped::Fragment);
-    }
-    transport(frame, vlan, &packet)
+/// Finds the TCP segments in frames, one after the other.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    fragments: Fragments,
+    /// The packets that were put together for the segment at hand, each in the one before.
+    wholes: [Vec<u8>; JOINS],
+    joined: u64,
 }
 
-/// The TCP packet inside `frame`, or a fragment of one, and its outermost VLAN identifier.
-fn packet<'a>(frame: &Frame<'a>) -> Result<(Option<u16>, Packet<'a>), Skipped> {
-    let network = link::network(frame.link, frame.data)?;
-    let before = frame.data.len() - network.octets.len();
-    let on_wire = (frame.wire_length as usize).max(frame.data.len()) - before;
-    Ok((network.vlan, ip::packet(&network, on_wire)?))
+impl Decoder {
+    /// The TCP segment inside `frame`, or the one that its fragment makes whole.
+    ///
+    /// # Errors
+    ///
+    /// The reason why there is none that can be used, or none yet.
+    pub fn segment<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Segment<'a>, Skipped> {
+        let network = link::network(frame.link, frame.data)?;
+        let before = frame.data.len() - network.octets.len();
+        let on_wire = (frame.wire_length as usize).max(frame.data.len()) - before;
+        let packet = ip::packet(&network, on_wire)?;
+        if packet.protocol == protocol::TCP && packet.fragment.is_none() {
+            return transport(frame, network.vlan, &packet);
+        }
+        self.inside(frame, network.vlan, packet)
+    }
+
+    /// Fragments that gave none and are in the segment of a later one, since this was last asked.
+    pub fn take_joined(&mut self) -> u64 {
+        std::mem::take(&mut self.joined)
+    }
+
+    /// The TCP segment inside a packet that is not one by itself.
+    fn inside<'a>(
+        &'a mut self,
+        frame: &Frame<'a>,
+        vlan: Option<u16>,
+        packet: Packet<'a>,
+    ) -> Result<Segment<'a>, Skipped> {
+        let mut way = Way::new(vlan);
+        let mut packet = way.follow(packet)?;
+        let (mut wholes, mut joined) = (self.wholes.iter_mut(), 0);
+        while let Some(fragment) = packet.fragment {
+            let octets = wholes.next().ok_or(Skipped::TooDeep)?;
+            let whole = self.fragments.take(frame.time, &packet, fragment)?;
+            *octets = whole.octets;
+            joined += whole.pieces - 1;
+            packet = way.follow(ip::joined(Packet {
+                protocol: whole.protocol,
+                length: octets.len(),
+                octets,
+                fragment: None,
+                ..packet
+            })?)?;
+        }
+        let segment = transport(frame, way.vlan, &packet)?;
+        self.joined += joined;
+        Ok(segment)
+    }
 }
 
 fn transport<'a>(

@@ -3,6 +3,7 @@
 //! It must not know what the frames hold.
 
 mod classic;
+mod foreign;
 mod input;
 mod next_generation;
 mod source;
@@ -173,12 +174,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => write!(formatter, "reading failed: {error}"),
-            Self::Unsupported { magic: [a, b, c, d] } => {
-                write!(
-                    formatter,
-                    "not a pcap or pcapng file: it starts {a:02x} {b:02x} {c:02x} {d:02x}"
-                )
-            }
+            Self::Unsupported { magic } => foreign::describe(*magic, formatter),
             Self::Truncated(place) => write!(formatter, "the file ends early, {place}"),
             Self::Damaged(place, damage) => write!(formatter, "{damage}, {place}"),
         }

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::request_file::RequestFile;
 use self::which::Which;
-use super::output::{Failure, Format, json, print};
+use super::output::{Failure, Format, json, print, printable};
 use crate::config::{Config, Part, Provider, SecretRef};
 use crate::http::Headers;
 use crate::secrets;
@@ -75,7 +75,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let provider = provider(arguments, &table, &request)?;
     let secrets = read_secrets(&arguments.secrets)?;
     let mut notes = request.notes.clone();
-    let url = url(arguments, &request, provider, &mut notes);
+    let url = url(arguments, &request, provider, &mut notes)?;
+    if arguments.subscription.is_empty() && signs(provider, &Part::Subscription) {
+        notes.push(String::from(
+            "The provider signs what it calls the subscription, as PayPal the webhook's \
+             identifier: give it with --subscription.",
+        ));
+    }
     let message = request.message();
     let subscription = &arguments.subscription;
     let terms = Terms { url: &url, subscription, others: &secrets, diagnose: true };
@@ -94,7 +100,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let status = result.as_ref().map(|result| result.status);
     match arguments.output {
-        Format::Human => print(&steps.join("\n"))?,
+        Format::Human => {
+            let shown: Vec<_> = steps.iter().map(|step| printable(step)).collect();
+            print(&shown.join("\n"))?
+        }
         Format::Json => json(&json!({
             "provider": provider.name,
             "status": status.map(Status::name),
@@ -209,12 +218,22 @@ fn request(arguments: &Arguments, octets: &[u8], table: &Table) -> Result<Reques
     if captured::is_capture(octets) {
         return captured::read(octets, which, table).map_err(Failure::failed);
     }
-    RequestFile::read(octets, which, table).map_err(Failure::failed)
+    let request = RequestFile::read(octets, which, table).map_err(Failure::failed)?;
+    if request.headers.iter().next().is_none() {
+        return Err(Failure::failed(
+            "the request has no header fields, of which one tells the provider and one has the \
+             signature: write its head before the body",
+        ));
+    }
+    Ok(request)
 }
 
 fn signs_url(provider: &Provider) -> bool {
-    let needs = |part| provider.signature.iter().any(|scheme| scheme.signed.0.contains(&part));
-    needs(Part::Url) || needs(Part::HubspotUrl)
+    signs(provider, &Part::Url) || signs(provider, &Part::HubspotUrl)
+}
+
+fn signs(provider: &Provider, part: &Part) -> bool {
+    provider.signature.iter().any(|scheme| scheme.covers(part))
 }
 
 /// The URL that the provider called: as given, as the file has it, or else, where that is signed, as
@@ -224,20 +243,27 @@ fn url(
     request: &RequestFile,
     provider: &Provider,
     notes: &mut Vec<String>,
-) -> String {
-    if let Some(url) = arguments.url.as_ref().or(request.url.as_ref()) {
-        return url.clone();
+) -> Result<String, Failure> {
+    if let Some(url) = &arguments.url {
+        return if url.contains("://") {
+            Ok(url.clone())
+        } else {
+            Err(Failure::usage("--url takes a whole URL, as https://example.com/hooks"))
+        };
+    }
+    if let Some(url) = &request.url {
+        return Ok(url.clone());
     }
     if !signs_url(provider) {
-        return String::new();
+        return Ok(String::new());
     }
     let Some(host) = request.headers.first("host").map(String::from_utf8_lossy) else {
         notes.push(String::from("The provider signs the URL that it called: give it with --url."));
-        return String::new();
+        return Ok(String::new());
     };
     let url = format!("https://{host}{}", request.target);
     notes.push(format!("The URL that the provider called is taken for {url}; --url says another."));
-    url
+    Ok(url)
 }
 
 /// When the request was sent: as told, or as captured, or else when it was signed, so that age alone does not spoil

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{self, DurationText, NetworkText};
 use super::source::{Mark, Source};
-use super::template::Template;
+use super::template::{Part, Template};
 
 /// The providers that come with the sensor.
 static BUILT_IN: LazyLock<Vec<Provider>> = LazyLock::new(|| {
@@ -144,6 +144,14 @@ pub struct Scheme {
     #[serde(default)]
     #[schemars(with = "Vec<String>", example = &["header x-acme-version 2"])]
     pub when: Vec<Mark>,
+}
+
+impl Scheme {
+    /// Whether a signature covers `part`. A token is the same beside anything.
+    #[must_use]
+    pub fn covers(&self, part: &Part) -> bool {
+        self.algorithm != Algorithm::Token && self.signed.0.contains(part)
+    }
 }
 
 /// The algorithm of a signature.

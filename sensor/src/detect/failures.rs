@@ -3,15 +3,16 @@
 //! It must not know what happens to such a source.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use lru::LruCache;
 use uuid::Uuid;
 
-use super::{Consequence, Finding, REMEMBERED_SOURCES, Rule};
+use super::{Consequence, Finding, Place, REMEMBERED_SOURCES, Rule};
 use crate::capture::Timestamp;
-use crate::config::{self, StatusCodes};
+use crate::config::{self, Endpoint, Provider, StatusCodes};
 use crate::net::one_host;
 use crate::webhook::{Delivery, Status};
 
@@ -34,6 +35,8 @@ pub(super) struct Failures {
 struct Failure {
     time: Timestamp,
     delivery: Uuid,
+    endpoint: Option<Arc<Endpoint>>,
+    provider: Option<Arc<Provider>>,
 }
 
 impl Failures {
@@ -59,7 +62,7 @@ impl Failures {
         while recent.front().is_some_and(|old| time.distance(old.time) > self.window) {
             recent.pop_front();
         }
-        recent.push_back(Failure { time, delivery: delivery.id });
+        recent.push_back(Failure::of(delivery, time));
         if recent.len() < self.threshold as usize {
             return None;
         }
@@ -71,10 +74,31 @@ impl Failures {
             self.window.as_secs(),
             response.status
         );
+        let place = common_place(recent);
         recent.clear();
         let port = exchange.flow.destination.port();
-        Some(Finding::new(RULE, time, source, port, reason, evidence))
+        Some(Finding { place, ..Finding::new(RULE, time, source, port, reason, evidence) })
     }
+}
+
+impl Failure {
+    fn of(delivery: &Delivery, time: Timestamp) -> Self {
+        let (endpoint, provider) = (delivery.endpoint.clone(), delivery.provider.clone());
+        Self { time, delivery: delivery.id, endpoint, provider }
+    }
+}
+
+/// Where all the `failures` went, and whose all of them said to be; of what they differ in, nothing.
+fn common_place(failures: &VecDeque<Failure>) -> Option<Place> {
+    let endpoints = failures.iter().map(|one| one.endpoint.as_ref().map(|it| it.name.as_str()));
+    let providers = failures.iter().map(|one| one.provider.as_ref().map(|it| it.name.as_str()));
+    Place::named(common(endpoints).unwrap_or_default(), common(providers).unwrap_or_default())
+}
+
+/// The name that each of `names` is.
+fn common<'n>(mut names: impl Iterator<Item = Option<&'n str>>) -> Option<&'n str> {
+    let first = names.next()??;
+    names.all(|name| name == Some(first)).then_some(first)
 }
 
 /// Whether a delivery is of the provider it says: then what we answer is a failure of our own, a

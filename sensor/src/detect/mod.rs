@@ -141,12 +141,15 @@ impl Detector {
 impl Place {
     /// Where `delivery` went, and whose it says it is; `None` when neither is known.
     fn of(delivery: &Delivery) -> Option<Self> {
-        let endpoint = delivery.endpoint.as_ref().map(|endpoint| endpoint.name.clone());
-        let provider = delivery.provider.as_ref().map(|provider| provider.name.clone());
-        (endpoint.is_some() || provider.is_some()).then(|| Self {
-            endpoint: endpoint.unwrap_or_default(),
-            provider: provider.unwrap_or_default(),
-        })
+        let endpoint = delivery.endpoint.as_ref().map_or("", |endpoint| &endpoint.name);
+        let provider = delivery.provider.as_ref().map_or("", |provider| &provider.name);
+        Self::named(endpoint, provider)
+    }
+
+    /// The place of these names, of which one that is not known is empty.
+    fn named(endpoint: &str, provider: &str) -> Option<Self> {
+        let is_known = !endpoint.is_empty() || !provider.is_empty();
+        is_known.then(|| Self { endpoint: endpoint.to_owned(), provider: provider.to_owned() })
     }
 }
 

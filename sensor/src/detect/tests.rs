@@ -136,6 +136,50 @@ fn what_a_genuine_sender_is_answered_is_our_own_failure() {
     check_genuine(home, "", None, true);
 }
 
+/// The place that is found of a source whose failures went to these endpoints, each saying to be of
+/// a provider; empty names are of none.
+fn check_place(failures: &[(&str, &str)], expected: Option<(&str, &str)>) {
+    use crate::webhook::fixture;
+    let ban = config::Ban { failures: 3, ..config::Ban::default() };
+    let mut rule = Failures::new(&ban);
+    let found = failures.iter().filter_map(|(endpoint, provider)| {
+        let lines = if provider.is_empty() { "a: b" } else { *provider };
+        let exchange = fixture::exchange(&format!("/{endpoint}"), lines);
+        let exchange = fixture::answered(exchange, Timestamp(SECOND), Some((404, 1)));
+        let endpoints = ["orders", "builds"].map(|name| config::Endpoint {
+            name: name.to_owned(),
+            port: 8080,
+            path_prefix: format!("/{name}"),
+            ..config::Endpoint::default()
+        });
+        rule.look(&fixture::deliver_to(exchange, endpoints.to_vec()))
+    });
+    let places: Vec<_> = found.map(|finding| finding.place).collect();
+    let place = |(endpoint, provider): (&str, &str)| Place {
+        endpoint: endpoint.to_owned(),
+        provider: provider.to_owned(),
+    };
+    assert_eq!(places, [expected.map(place)], "{failures:?}");
+}
+
+#[test]
+fn failures_say_where_all_of_them_went() {
+    let (github, stripe) = ("X-GitHub-Event: push", "Stripe-Signature: t=1,v1=00");
+    check_place(&[("orders", github); 3], Some(("orders", "github")));
+    check_place(&[("orders", ""); 3], Some(("orders", "")));
+    check_place(&[("", github); 3], Some(("", "github")));
+    check_place(&[("", ""); 3], None);
+    let (orders, builds) = (("orders", ""), ("builds", ""));
+    check_place(&[orders, orders, builds], None);
+    check_place(&[builds, orders, orders], None);
+    check_place(&[orders, ("", ""), orders], None);
+    check_place(
+        &[("orders", github), ("orders", stripe), ("orders", github)],
+        Some(("orders", "")),
+    );
+    check_place(&[("orders", github), ("builds", github), ("", github)], Some(("", "github")));
+}
+
 /// The moments, in tenths of a second, at which a source noticed at `moments` is found, and the
 /// rule it is found by.
 fn check_sustained(description: &str, established: bool, moments: &[u64], expected: &[u64]) {

@@ -159,6 +159,11 @@ impl Kernel {
         attach::index_of(interface)
     }
 
+    /// Takes back what was attached since the last [`settle`](Self::settle).
+    pub fn take_back(&mut self) {
+        self.journal.take_back();
+    }
+
     /// From now on programs and maps outlive this process; before, what was not there when it
     /// started is removed with it.
     pub fn settle(&mut self) {

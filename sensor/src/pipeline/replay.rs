@@ -15,7 +15,7 @@ use lru::LruCache;
 
 use super::figures;
 use super::stages::{Basis, Output, Stages};
-use crate::capture::decode::{Fragments, Skipped};
+use crate::capture::decode::{Decoder, Skipped};
 use crate::capture::pcap::{Error, Reader};
 use crate::capture::{Segment, TcpFlags};
 use crate::config::Config;
@@ -119,14 +119,14 @@ impl Replay {
     /// replay can go on with another capture.
     pub fn capture(&mut self, source: impl Read, out: &mut impl FnMut(&[u8])) -> Result<(), Error> {
         let mut reader = Reader::new(source)?;
-        let mut fragments = Fragments::default();
+        let mut decoder = Decoder::default();
         while let Some(frame) = reader.next_frame()? {
             self.after.summary.frames += 1;
-            match fragments.segment(&frame) {
+            match decoder.segment(&frame) {
                 Ok(segment) => self.segment(&segment, out),
                 Err(skipped) => *self.after.summary.skipped(skipped) += 1,
             }
-            self.after.summary.join(fragments.take_joined());
+            self.after.summary.join(decoder.take_joined());
         }
         Ok(())
     }

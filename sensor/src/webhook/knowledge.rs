@@ -12,13 +12,15 @@ use super::payload::Schemas;
 use super::signature::{Check, Secret, Terms};
 use super::table::Table;
 use crate::config::{Config, Endpoint, Provider};
-use crate::http::{Exchange, Request, canonical_path};
+use crate::http::{Exchange, Places, Request, canonical_path};
 
 /// Providers, endpoints and keys. Shared by every shard, and replaced as a whole on a reload.
 #[derive(Debug)]
 pub struct Knowledge {
     table: Table,
     endpoints: Vec<Watched>,
+    /// Where each endpoint is, by its index.
+    places: Places<usize>,
     /// For each provider, the check without a key.
     keyless: Vec<Check>,
     secrets: Vec<Secret>,
@@ -27,8 +29,6 @@ pub struct Knowledge {
 #[derive(Debug)]
 struct Watched {
     endpoint: Arc<Endpoint>,
-    /// Its path prefix in the spelling in which paths are compared.
-    path_prefix: Vec<u8>,
     /// The only provider that sends here, if the configuration names one.
     provider: Option<usize>,
     /// For each provider, the check with this endpoint's keys.
@@ -59,13 +59,16 @@ impl Knowledge {
             Watched {
                 provider: table.position(&endpoint.provider),
                 endpoint: Arc::new(endpoint.clone()),
-                path_prefix: canonical_path(endpoint.path_prefix.as_bytes()).into_owned(),
                 checks: checks(&table, &secrets[range]),
                 schemas: Schemas::default(),
             }
         };
         let endpoints = config.endpoints.iter().enumerate().map(watched).collect();
-        Self { endpoints, keyless: checks(&table, &[]), secrets, table }
+        let mut places = Places::default();
+        for (index, endpoint) in config.endpoints.iter().enumerate() {
+            places.add(endpoint.port, endpoint.path_prefix.as_bytes(), index);
+        }
+        Self { endpoints, places, keyless: checks(&table, &[]), secrets, table }
     }
 
     /// This, and the schemas of each endpoint in its order.
@@ -132,15 +135,8 @@ impl Knowledge {
     }
 
     fn watched(&self, request: &Request, port: u16) -> Option<&Watched> {
-        if self.endpoints.is_empty() {
-            return None;
-        }
-        let path = canonical_path(Target::parse(&request.method, &request.target).path?);
-        self.endpoints
-            .iter()
-            .filter(|watched| watched.endpoint.port == port)
-            .filter(|watched| path.starts_with(&watched.path_prefix))
-            .max_by_key(|watched| watched.path_prefix.len())
+        let index = self.places.of(port, &request.method, &request.target)?;
+        self.endpoints.get(*index)
     }
 }
 

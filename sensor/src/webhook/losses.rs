@@ -15,7 +15,7 @@ use crate::config::{Config, Endpoint};
 use crate::http::{Allowance, BodyPolicies, BodyPolicy, Engine, Observation, Options};
 use crate::tcp::wire::{From, Packet, Wire};
 
-const KEY: &[u8] = b"a key";
+const KEY: &str = "a key";
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
@@ -24,47 +24,57 @@ const TEXTS: [&str; 2] =
     ["POST /{\"a\":1}\r\n", "POST /in HTTP/1.1\r\nX-GitHub-Event: push\r\n\r\n"];
 
 /// A delivery whose body is so long, in chunks or with its length, which stands behind the signature
-/// or before it.
+/// or before it, or with a token in the place of that.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     length: usize,
     in_chunks: bool,
     signature_first: bool,
+    has_token: bool,
     text: &'static str,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
     let text = prop::sample::select(&TEXTS[..]);
-    (0_usize..300, any::<bool>(), any::<bool>(), text).prop_map(
-        |(length, in_chunks, signature_first, text)| Plan {
+    (0_usize..300, any::<[bool; 3]>(), text).prop_map(
+        |(length, [in_chunks, signature_first, has_token], text)| Plan {
             length,
             in_chunks,
             signature_first,
+            has_token,
             text,
         },
     )
 }
 
 fn delivery(plan: Plan) -> Vec<u8> {
-    let Plan { length, in_chunks, signature_first, text } = plan;
+    let Plan { length, in_chunks, signature_first, has_token, text } = plan;
     let body: Vec<u8> = text.bytes().cycle().take(length).collect();
-    let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
-    mac.update(&body);
-    let digits: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
+    let (event, signature) = if has_token {
+        ("X-Gitlab-Event: Push Hook", format!("X-Gitlab-Token: {KEY}"))
+    } else {
+        ("X-GitHub-Event: push", format!("X-Hub-Signature-256: sha256={}", tag(&body)))
+    };
     let framing = if in_chunks {
         "Transfer-Encoding: chunked".to_owned()
     } else {
         format!("Content-Length: {length}")
     };
-    let signature = format!("X-Hub-Signature-256: sha256={digits}");
     let [first, last] = if signature_first { [signature, framing] } else { [framing, signature] };
-    let head = format!("POST /in HTTP/1.1\r\nX-GitHub-Event: push\r\n{first}\r\n{last}\r\n\r\n");
+    let head = format!("POST /in HTTP/1.1\r\n{event}\r\n{first}\r\n{last}\r\n\r\n");
     let (size, end) = (format!("{length:x}\r\n"), &b"\r\n0\r\n\r\n"[..]);
     match (in_chunks, length) {
         (false, _) => [head.as_bytes(), &body].concat(),
         (true, 0) => [head.as_bytes(), &end[2..]].concat(),
         (true, _) => [head.as_bytes(), size.as_bytes(), &body, end].concat(),
     }
+}
+
+/// The digits by which GitHub signs a body.
+fn tag(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+    mac.update(body);
+    mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// What became of a segment on its way to the sensor.
@@ -115,7 +125,7 @@ fn statuses(wire: &Wire, kept: usize, is_configured: bool) -> Vec<Status> {
         secrets,
         ..Endpoint::default()
     };
-    let keys = is_configured.then(|| Secret::new("own", Zeroizing::new(KEY.to_vec())));
+    let keys = is_configured.then(|| Secret::new("own", Zeroizing::new(KEY.as_bytes().to_vec())));
     let config = Config { endpoints: vec![endpoint], ..Config::default() };
     let knowledge = Knowledge::new(&config, vec![keys.into_iter().collect()]);
     let mut stage = Webhooks::new(Arc::new(knowledge), Arc::default());
@@ -137,7 +147,7 @@ fn statuses(wire: &Wire, kept: usize, is_configured: bool) -> Vec<Status> {
 
 /// A delivery of so many octets in no chunks.
 fn posted(length: usize) -> Plan {
-    Plan { length, in_chunks: false, signature_first: true, text: TEXTS[0] }
+    Plan { length, in_chunks: false, signature_first: true, has_token: false, text: TEXTS[0] }
 }
 
 /// The head of the first is lost, and its body ends in the middle of a line: in `POST `.
@@ -147,6 +157,20 @@ fn the_end_of_a_body_and_the_line_behind_it_are_no_request() {
     let answered = Wire::midstream().server(OK);
     let wire = sent[1..].chunks(1).fold(answered, Wire::client).close();
     assert_eq!(statuses(&wire, 300, true), [Status::Valid]);
+}
+
+/// A token is in the head, and is known whatever becomes of the body behind it.
+#[test]
+fn a_token_needs_no_body() {
+    let whole = delivery(Plan { has_token: true, ..posted(40) });
+    let (head, body) = whole.split_at(whole.len() - 40);
+    let sent = Wire::open().client(head).client(body);
+    let check = |wire: Wire, kept| {
+        assert_eq!(statuses(&wire.server(OK).close(), kept, true), [Status::Valid], "{kept}");
+    };
+    check(sent.clone(), 0);
+    check(sent.clone(), 20);
+    check(sent.lose().client(""), 300);
 }
 
 #[test]

@@ -111,14 +111,28 @@ fn every_row_is_told_by_each_of_its_marks() {
 
 #[test]
 fn a_ping_is_a_handshake_and_an_event_is_none() {
-    for (body, expected) in [
-        (r#"{"version":1,"type":0}"#, true),
-        (r#"{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}"#, false),
+    let (discord, pagerduty) = ("X-Signature-Ed25519: 00", "X-PagerDuty-Signature: v1=00");
+    for (lines, body, expected) in [
+        (discord, r#"{"version":1,"type":0}"#, true),
+        (discord, r#"{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}"#, false),
+        (pagerduty, r#"{"event":{"id":"01B","event_type":"pagey.ping"}}"#, true),
+        (pagerduty, r#"{"event":{"id":"01B","event_type":"incident.triggered"}}"#, false),
     ] {
-        let mut sent = exchange("/", "X-Signature-Ed25519: 00");
+        let mut sent = exchange("/", lines);
         let request = sent.request.as_mut().unwrap();
         request.body.content = Some(Bytes::from_static(body.as_bytes()));
         assert_eq!(deliver(sent).handshake, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_delivery_of_shopify_is_told_from_its_event() {
+    for (lines, expected) in [
+        ("X-Shopify-Event-Id: e1\nX-Shopify-Webhook-Id: w1", "w1"),
+        ("X-Shopify-Event-Id: e1", "e1"),
+    ] {
+        let delivery = deliver(exchange("/", &format!("X-Shopify-Topic: orders/create\n{lines}")));
+        assert_eq!(delivery.delivery_id.as_deref(), Some(expected), "{lines}");
     }
 }
 

@@ -2,15 +2,20 @@
 //!
 //! It must not know who makes the octets up: cargo-fuzz, or the test that runs beside all others.
 
+mod loss;
+
 use std::net::SocketAddr;
 
+use hooksensor::capture::decode::{Decoder, Skipped};
 use hooksensor::capture::pcap::{Frame, LinkType, Reader};
-use hooksensor::capture::{Segment, TcpFlags, Timestamp, decode};
+use hooksensor::capture::{Segment, TcpFlags, Timestamp};
 use hooksensor::config::Config;
 use hooksensor::http::{Engine, Observation, Options, PortFilter};
 use hooksensor::pipeline::Replay;
 use hooksensor::tcp::{Limits, Table};
 use hooksensor::webhook::Knowledge;
+
+pub use loss::loss;
 
 /// Ends what one side says; no text holds it.
 const TURN: u8 = 0xfe;
@@ -38,18 +43,27 @@ pub fn capture(octets: &[u8]) {
     while let Ok(Some(_)) = reader.as_mut().map_or(Ok(None), Reader::next_frame) {}
 }
 
-/// A frame of the link type that the first octet chooses.
+/// Frames, each behind the number of its link type (little-endian) and its length in an octet.
 pub fn frame(octets: &[u8]) {
-    let Some((link, data)) = octets.split_first() else { return };
-    let frame = Frame {
-        time: Timestamp(0),
-        interface: 0,
-        link: LinkType::from_number(u16::from(*link)),
-        data,
-        wire_length: u32::try_from(data.len()).unwrap_or(u32::MAX),
-    };
-    if let Ok(segment) = decode::segment(&frame) {
-        assert!(segment.payload.len() <= data.len());
+    let (mut decoder, mut fragments, mut left) = (Decoder::default(), 0, octets);
+    while let [l0, l1, length, rest @ ..] = left {
+        let (data, next) = rest.split_at(rest.len().min(usize::from(*length)));
+        let frame = Frame {
+            time: Timestamp(0),
+            interface: 0,
+            link: LinkType::from_number(u16::from_le_bytes([*l0, *l1])),
+            data,
+            wire_length: u32::try_from(data.len()).unwrap_or(u32::MAX),
+        };
+        match decoder.segment(&frame) {
+            Ok(segment) => {
+                assert!(segment.payload.len() <= octets.len());
+                assert!(segment.payload.len() <= segment.payload_length as usize);
+            }
+            Err(skipped) => fragments += u64::from(skipped == Skipped::Fragment),
+        }
+        fragments = fragments.checked_sub(decoder.take_joined()).expect("joined what was skipped");
+        left = next;
     }
 }
 

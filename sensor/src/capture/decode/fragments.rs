@@ -7,10 +7,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::Skipped;
 use super::ip::{Fragment, Packet};
-use super::{Skipped, packet, segment, transport};
-use crate::capture::pcap::Frame;
-use crate::capture::{Segment, Timestamp};
+use crate::capture::Timestamp;
 
 /// Datagrams waited for at once, the oldest of which make room: TCP avoids fragments, so that few
 /// are under way, and 4 MiB is the most these take.
@@ -26,12 +25,14 @@ const LONGEST: usize = u16::MAX as usize;
 /// How long the rest of a datagram is waited for: as Linux does (`net.ipv4.ipfrag_time`).
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What tells the fragments of one datagram from others.
+/// What tells the fragments of one datagram from others. That of IPv4 has the protocol, too; with
+/// IPv6 each fragment may say another, and the first one is right (RFC 8200, section 4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Name {
     source: IpAddr,
     destination: IpAddr,
     identification: u32,
+    protocol: Option<u8>,
 }
 
 /// A datagram of which fragments have come.
@@ -40,6 +41,8 @@ struct Datagram {
     name: Name,
     since: Timestamp,
     octets: Vec<u8>,
+    /// What it holds, by the fragment that came first in it.
+    protocol: u8,
     /// Start and end of each fragment.
     pieces: Vec<(usize, usize)>,
     /// Octets of the whole, once its last fragment has come.
@@ -48,60 +51,40 @@ struct Datagram {
     refused: bool,
 }
 
+/// A datagram of which every fragment has come.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) octets: Vec<u8>,
+    pub(super) protocol: u8,
+    /// Fragments that it was made of.
+    pub(super) pieces: u64,
+}
+
 /// The datagrams that wait for fragments, oldest first.
 #[derive(Debug, Default)]
-pub struct Fragments {
+pub(super) struct Fragments {
     waiting: VecDeque<Datagram>,
-    whole: Vec<u8>,
-    joined: u64,
 }
 
 impl Fragments {
-    /// The TCP segment inside `frame`, or the one that its fragment makes whole.
-    ///
-    /// # Errors
-    ///
-    /// The reason why there is none that can be used, or none yet.
-    pub fn segment<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Segment<'a>, Skipped> {
-        match segment(frame) {
-            Err(Skipped::Fragment) => self.join(frame),
-            other => other,
-        }
-    }
-
-    /// Fragments that gave none and are in the segment of a later one, since this was last asked.
-    pub fn take_joined(&mut self) -> u64 {
-        std::mem::take(&mut self.joined)
-    }
-
-    fn join<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Segment<'a>, Skipped> {
-        let (vlan, part) = packet(frame)?;
-        let fragment = part.fragment.ok_or(Skipped::Fragment)?;
-        self.whole = self.take(frame.time, &part, fragment)?;
-        let (octets, length) = (&self.whole[..], self.whole.len());
-        transport(frame, vlan, &Packet { octets, length, fragment: None, ..part })
-    }
-
     /// Takes a fragment in; what it makes whole.
-    fn take(
+    pub(super) fn take(
         &mut self,
         now: Timestamp,
         part: &Packet<'_>,
         fragment: Fragment,
-    ) -> Result<Vec<u8>, Skipped> {
+    ) -> Result<Whole, Skipped> {
         // One that the capture cut is as good as lost.
         let octets = part.octets.get(..part.length).ok_or(Skipped::Fragment)?;
-        let Packet { source, destination, .. } = *part;
-        let name = Name { source, destination, identification: fragment.identification };
-        let at = self.find(now, name);
+        let at = self.find(now, Name::of(part, fragment));
         let datagram = &mut self.waiting[at];
-        datagram.add(octets, fragment)?;
+        datagram.add(octets, part.protocol, fragment)?;
         if !datagram.is_whole() {
             return Err(Skipped::Fragment);
         }
-        let datagram = self.waiting.remove(at).ok_or(Skipped::Fragment)?;
-        self.joined += datagram.pieces.len() as u64 - 1;
-        Ok(datagram.octets)
+        let Datagram { octets, protocol, pieces, .. } =
+            self.waiting.remove(at).ok_or(Skipped::Fragment)?;
+        Ok(Whole { octets, protocol, pieces: pieces.len() as u64 })
     }
 
     /// Where the datagram of this name is, which waits from now on if it did not.
@@ -122,14 +105,26 @@ impl Fragments {
     }
 }
 
+impl Name {
+    fn of(part: &Packet<'_>, fragment: Fragment) -> Self {
+        Self {
+            source: part.source,
+            destination: part.destination,
+            identification: fragment.identification,
+            protocol: part.source.is_ipv4().then_some(part.protocol),
+        }
+    }
+}
+
 impl Datagram {
     fn new(since: Timestamp, name: Name) -> Self {
-        Self { name, since, octets: Vec::new(), pieces: Vec::new(), length: None, refused: false }
+        let (octets, pieces) = (Vec::new(), Vec::new());
+        Self { name, since, octets, protocol: 0, pieces, length: None, refused: false }
     }
 
     /// Takes a fragment in. The same one again changes nothing; one that overlaps others spoils the
     /// datagram (RFC 5722, and Linux for IPv4 too since 7969e5c40dfd).
-    fn add(&mut self, octets: &[u8], fragment: Fragment) -> Result<(), Skipped> {
+    fn add(&mut self, octets: &[u8], protocol: u8, fragment: Fragment) -> Result<(), Skipped> {
         let (start, end) = (fragment.offset, fragment.offset + octets.len());
         if self.pieces.contains(&(start, end)) {
             return Ok(());
@@ -141,6 +136,9 @@ impl Datagram {
         }
         if !fragment.more {
             self.length = Some(end);
+        }
+        if start == 0 {
+            self.protocol = protocol;
         }
         self.octets.resize(self.octets.len().max(end), 0);
         self.octets[start..end].copy_from_slice(octets);

@@ -1,6 +1,6 @@
 //! Owns the IPv4 and IPv6 headers and the chain of IPv6 extension headers.
 //!
-//! It must not know link layers or what a TCP header holds.
+//! It must not know link layers or what the packet holds.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,16 +21,17 @@ const IPV4_MORE: u16 = 0x2000;
 const IPV6_MORE: u16 = 1;
 
 /// Protocol numbers of the IANA registry.
-mod protocol {
-    pub(super) const HOP_BY_HOP: u8 = 0;
-    pub(super) const IPV4: u8 = 4;
-    pub(super) const TCP: u8 = 6;
-    pub(super) const IPV6: u8 = 41;
-    pub(super) const ROUTING: u8 = 43;
-    pub(super) const FRAGMENT: u8 = 44;
-    pub(super) const GRE: u8 = 47;
-    pub(super) const AUTHENTICATION: u8 = 51;
-    pub(super) const DESTINATION: u8 = 60;
+pub(super) mod protocol {
+    pub(in super::super) const HOP_BY_HOP: u8 = 0;
+    pub(in super::super) const IPV4: u8 = 4;
+    pub(in super::super) const TCP: u8 = 6;
+    pub(in super::super) const UDP: u8 = 17;
+    pub(in super::super) const IPV6: u8 = 41;
+    pub(in super::super) const ROUTING: u8 = 43;
+    pub(in super::super) const FRAGMENT: u8 = 44;
+    pub(in super::super) const GRE: u8 = 47;
+    pub(in super::super) const AUTHENTICATION: u8 = 51;
+    pub(in super::super) const DESTINATION: u8 = 60;
 }
 
 /// Where a fragment belongs in its datagram.
@@ -43,16 +44,26 @@ pub(super) struct Fragment {
     pub(super) more: bool,
 }
 
-/// A TCP packet without its IP headers.
+/// A packet without its IP headers.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Packet<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
+    /// What it holds, by its number in the IANA registry.
+    pub(super) protocol: u8,
     /// What was captured; link padding may follow the packet's end.
     pub(super) octets: &'a [u8],
-    /// Octets on the wire, TCP header included.
+    /// Octets on the wire, from where [`Packet::octets`] start.
     pub(super) length: usize,
     /// Where it is only a fragment, which one.
     pub(super) fragment: Option<Fragment>,
+}
+
+impl<'a> Packet<'a> {
+    /// What was captured of the packet itself.
+    pub(super) fn captured(&self) -> &'a [u8] {
+        &self.octets[..self.octets.len().min(self.length)]
+    }
 }
 
 /// Takes the IP headers off; `on_wire` is how many octets of the packet the link carried.
@@ -75,13 +86,13 @@ fn ipv4(octets: &[u8], on_wire: usize) -> Result<Packet<'_>, Skipped> {
     if header_length < IPV4_HEADER || total < header_length || total > on_wire {
         return Err(Skipped::Malformed);
     }
-    only_tcp(header[9])?;
     let flags = half(header, 6);
     let (offset, more) = (usize::from(flags & IPV4_OFFSET) * 8, flags & IPV4_MORE != 0);
     let fragment = Fragment { identification: half(header, 4).into(), offset, more };
     Ok(Packet {
         source: IpAddr::V4(Ipv4Addr::new(header[12], header[13], header[14], header[15])),
         destination: IpAddr::V4(Ipv4Addr::new(header[16], header[17], header[18], header[19])),
+        protocol: header[9],
         octets: octets.get(header_length..).ok_or(Skipped::CutHeader)?,
         length: total - header_length,
         fragment: (offset > 0 || more).then_some(fragment),
@@ -98,21 +109,44 @@ fn ipv6(octets: &[u8], on_wire: usize) -> Result<Packet<'_>, Skipped> {
     if total < IPV6_HEADER || total > on_wire {
         return Err(Skipped::Malformed);
     }
-    let (skipped, fragment) = extensions(octets, header[6])?;
+    let chain = extensions(octets, IPV6_HEADER, header[6])?;
     Ok(Packet {
         source: ipv6_address(header, 8),
         destination: ipv6_address(header, 24),
-        octets: octets.get(skipped..).ok_or(Skipped::CutHeader)?,
-        length: total.checked_sub(skipped).ok_or(Skipped::Malformed)?,
-        fragment,
+        protocol: chain.protocol,
+        octets: octets.get(chain.end..).ok_or(Skipped::CutHeader)?,
+        length: total.checked_sub(chain.end).ok_or(Skipped::Malformed)?,
+        fragment: chain.fragment,
     })
 }
 
-/// Where TCP starts, after every extension header (RFC 8200, section 4), or goes on, in a fragment.
-fn extensions(octets: &[u8], mut next: u8) -> Result<(usize, Option<Fragment>), Skipped> {
-    let mut at = IPV6_HEADER;
-    for _ in 0..MAX_EXTENSIONS {
-        let length = match next {
+/// A packet that was put together, whose first octets may be extension headers.
+pub(super) fn joined(whole: Packet<'_>) -> Result<Packet<'_>, Skipped> {
+    if whole.source.is_ipv4() {
+        return Ok(whole);
+    }
+    let chain = extensions(whole.octets, 0, whole.protocol)?;
+    Ok(Packet {
+        protocol: chain.protocol,
+        octets: whole.octets.get(chain.end..).ok_or(Skipped::CutHeader)?,
+        length: whole.length.checked_sub(chain.end).ok_or(Skipped::Malformed)?,
+        fragment: chain.fragment,
+        ..whole
+    })
+}
+
+/// What is behind extension headers.
+struct Chain {
+    end: usize,
+    protocol: u8,
+    /// Where what follows is part of a datagram that may begin with other extension headers.
+    fragment: Option<Fragment>,
+}
+
+/// Where the chain of extension headers ends that starts at `at` (RFC 8200, section 4).
+fn extensions(octets: &[u8], mut at: usize, mut protocol: u8) -> Result<Chain, Skipped> {
+    for _ in 0..=MAX_EXTENSIONS {
+        let length = match protocol {
             protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION => {
                 (usize::from(extension(octets, at)?[1]) + 1) * 8
             }
@@ -122,13 +156,17 @@ fn extensions(octets: &[u8], mut next: u8) -> Result<(usize, Option<Fragment>), 
                 let fragment = ipv6_fragment(header);
                 // Offset zero with none to follow is a whole packet (RFC 6946).
                 if fragment.offset > 0 || fragment.more {
-                    return only_tcp(header[0]).map(|()| (at + 8, Some(fragment)));
+                    return Ok(Chain {
+                        end: at + 8,
+                        protocol: header[0],
+                        fragment: Some(fragment),
+                    });
                 }
                 8
             }
-            other => return only_tcp(other).map(|()| (at, None)),
+            _ => return Ok(Chain { end: at, protocol, fragment: None }),
         };
-        next = octets[at];
+        protocol = octets[at];
         at += length;
     }
     Err(Skipped::Malformed)
@@ -146,14 +184,6 @@ fn ipv6_fragment(header: &[u8]) -> Fragment {
 /// The first eight octets of the extension header at `at`; every one is at least that long.
 fn extension(octets: &[u8], at: usize) -> Result<&[u8], Skipped> {
     octets.get(at..at + 8).ok_or(Skipped::CutHeader)
-}
-
-fn only_tcp(number: u8) -> Result<(), Skipped> {
-    match number {
-        protocol::TCP => Ok(()),
-        protocol::IPV4 | protocol::IPV6 | protocol::GRE => Err(Skipped::Tunnel),
-        _ => Err(Skipped::NotTcp),
-    }
 }
 
 fn ipv6_address(header: &[u8], at: usize) -> IpAddr {

@@ -108,6 +108,21 @@ fn classic_files_are_read_in_both_orders_and_resolutions() {
 }
 
 #[test]
+fn longer_packet_headers_are_passed() {
+    for order in ORDERS {
+        let mut file = order.words(&[0xa1b2_cd34, 0x0004_0002, 0, 0, 65535, 1]);
+        file.extend(order.words(&[10, 7, 2, 60, 3, 0x0008_0000]));
+        file.extend(b"ab");
+        file.extend(order.words(&[11, 0, 3, 3, 3, 0x0008_0000]));
+        file.extend(b"cde");
+        let (frames, error) = read(&file);
+        assert_eq!(frames, ["10000007000/0/Ethernet/ab/60", "11000000000/0/Ethernet/cde/3"]);
+        assert!(error.is_none());
+        assert!(matches!(read(&file[..60]).1, Some(Error::Truncated(_))));
+    }
+}
+
+#[test]
 fn a_cut_file_gives_every_frame_before_the_cut() {
     let file = ORDERS[0].classic(0xa1b2_c3d4, 7);
     for length in 0..file.len() {
@@ -166,6 +181,12 @@ fn other_files_are_named_by_how_they_start() {
     let (_, error) = read(b"GET / HTTP/1.1\r\n\r\n");
     assert!(matches!(error, Some(Error::Unsupported { magic: [b'G', b'E', b'T', b' '] })));
     assert!(matches!(read(b"ab").1, Some(Error::Truncated(_))));
+    let check = |file: &[u8], expected: &str| {
+        assert_eq!(read(file).1.map(|error| error.to_string()).as_deref(), Some(expected));
+    };
+    check(b"GET / HTTP/1.1", "not a pcap or pcapng file: it starts 47 45 54 20");
+    check(b"snoop\0\0\0", "a capture as snoop has them: `editcap -F pcap FILE NEW` converts it");
+    check(b"\xfd7zXZ\0", "compressed, and not by gzip: unpack it with xz first");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::request_file::{RequestFile, headers};
 use super::which::{Which, several};
-use crate::capture::decode::Fragments;
+use crate::capture::decode::Decoder;
 use crate::capture::pcap::{Error, Reader};
 use crate::http::{
     Allowance, BodyPolicies, BodyPolicy, Engine, Exchange, Observation, Options, Request,
@@ -36,12 +36,12 @@ pub(super) fn read(octets: &[u8], which: Which<'_>, table: &Table) -> Result<Req
         }
     };
     let mut reader = Reader::new(octets).map_err(|error| error.to_string())?;
-    let mut fragments = Fragments::default();
+    let mut decoder = Decoder::default();
     let end = loop {
         match reader.next_frame() {
             // What is no TCP segment is not looked for.
             Ok(Some(frame)) => {
-                if let Ok(segment) = fragments.segment(&frame) {
+                if let Ok(segment) = decoder.segment(&frame) {
                     engine.segment(&segment, &mut look);
                 }
             }

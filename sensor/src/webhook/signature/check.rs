@@ -113,6 +113,11 @@ impl Check {
             }
             Err(reason) => Signature::new(status_of(&reason), reason, Some(name)),
         };
+        // The field that does not fit, or is not there, may be the one that was cut.
+        if result.status == Status::Invalid && trial.message.content == Err(NoContent::CutHead) {
+            let reason = Reason::Body(NoContent::CutHead);
+            return Signature::new(Status::Unverifiable, reason, Some(name));
+        }
         let signed_at = trial.presented.timestamp(trial.scheme, trial.message);
         let signed_at = signed_at.and_then(|text| time::milliseconds(&text));
         result.skew_ms = signed_at.map(|signed_at| skew(signed_at, now));
@@ -136,12 +141,12 @@ pub(super) struct Choice<'c> {
 impl Choice<'_> {
     /// What is not known without which no signature of the scheme can be checked.
     fn lack(&self, terms: Terms<'_>) -> Option<Reason> {
-        let signs = |part| self.scheme.signed.0.contains(&part);
+        let covers = |part| self.scheme.covers(&part);
         if self.keys.is_empty() {
             Some(Reason::NoUsableKey)
-        } else if terms.url.is_empty() && (signs(Part::Url) || signs(Part::HubspotUrl)) {
+        } else if terms.url.is_empty() && (covers(Part::Url) || covers(Part::HubspotUrl)) {
             Some(Reason::NoPublicUrl)
-        } else if terms.subscription.is_empty() && signs(Part::Subscription) {
+        } else if terms.subscription.is_empty() && covers(Part::Subscription) {
             Some(Reason::NoSubscription)
         } else {
             None

@@ -10,7 +10,7 @@ use super::presented::Presented;
 use super::sign::Signed;
 use super::time::milliseconds;
 use super::{Check, Reason, Signature, Terms};
-use crate::config::{Algorithm, Encoding, KeyForm, Provider, Scheme, format_duration};
+use crate::config::{Algorithm, Encoding, KeyForm, Provider, Scheme, Source, format_duration};
 use crate::time::Timestamp;
 use crate::webhook::message::Message;
 
@@ -93,7 +93,11 @@ fn sought(reason: &Reason, scheme: &Scheme, provider: &Provider) -> String {
         Reason::NoId => &scheme.id,
         _ => return String::new(),
     };
-    let places: Vec<_> = places.iter().map(|place| format!("\"{place}\"")).collect();
+    let name = |place: &Source| match place {
+        Source::Item(prefix) => format!("{:?} behind {prefix:?}", scheme.signature.to_string()),
+        place => format!("\"{place}\""),
+    };
+    let places: Vec<_> = places.iter().map(name).collect();
     format!("; it belongs in {}", places.join(" or "))
 }
 
@@ -148,8 +152,14 @@ fn unusable(scheme: &Scheme, secrets: &[Secret]) -> Vec<String> {
     };
     let refused = secrets.iter().filter_map(|secret| {
         let error = Key::new(secret, scheme.algorithm, scheme.key).err()?;
-        let form =
-            if error == KeyError::Form { format!(", which is {form}") } else { String::new() };
+        let form = match error {
+            KeyError::Empty => String::new(),
+            KeyError::Form => format!(", which is {form}"),
+            KeyError::PublicKey if scheme.algorithm == Algorithm::Ed25519 => {
+                format!(", which is {form}, or PEM")
+            }
+            KeyError::PublicKey => String::from(", which is PEM, or the base64 inside it"),
+        };
         Some(format!("{} is no key: {error}{form}.", secret.reference()))
     });
     refused.collect()

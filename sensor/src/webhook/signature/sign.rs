@@ -48,7 +48,7 @@ impl<'a> Signed<'a> {
         presented: &'a Presented<'a>,
         (told_url, subscription): (&'a str, &'a str),
     ) -> Result<Self, Reason> {
-        let has = |part: &Part| scheme.signed.0.contains(part);
+        let has = |part: &Part| scheme.covers(part);
         let has_coded = has(&Part::TwilioForm) || has(&Part::SnsFields);
         let content: &[u8] = if has(&Part::Body) || has(&Part::BodyCrc32) || has_coded {
             message.content.map_err(Reason::Body)?
@@ -112,8 +112,8 @@ impl<'a> Signed<'a> {
         }
     }
 
-    /// The other URL that may have been signed: as configured, with the scheme's port added or taken
-    /// away, where Twilio does so too; or as `HubSpot`'s library takes it, with its escapes.
+    /// The other URL that may have been signed: as configured, with its port taken away or the
+    /// scheme's added, as Twilio's libraries try it too; or as `HubSpot`'s takes it, with its escapes.
     pub(super) fn other_url(&self) -> Option<String> {
         if self.template.0.contains(&Part::TwilioForm) {
             return other_port(&self.url);
@@ -166,7 +166,7 @@ fn hubspot_url(url: &str) -> String {
     decoded
 }
 
-/// `url` with the port of its scheme added, or taken away.
+/// `url` without its port, or with that of its scheme where it has none.
 fn other_port(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let port = match scheme {
@@ -175,11 +175,18 @@ fn other_port(url: &str) -> Option<String> {
         _ => return None,
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    match authority.strip_suffix(port) {
-        Some(host) => Some(format!("{scheme}://{host}{path}")),
-        None if authority.contains(':') => None,
-        None => Some(format!("{scheme}://{authority}{port}{path}")),
-    }
+    Some(match without_port(authority) {
+        Some(host) => format!("{scheme}://{host}{path}"),
+        None => format!("{scheme}://{authority}{port}{path}"),
+    })
+}
+
+/// `authority` without its port; `None` where it has none.
+fn without_port(authority: &str) -> Option<&str> {
+    let (rest, port) = authority.rsplit_once(':')?;
+    // Behind the colon before a password, or inside an IPv6 address, there are not digits alone.
+    let is_port = !port.is_empty() && port.bytes().all(|octet| octet.is_ascii_digit());
+    is_port.then_some(rest)
 }
 
 /// The signed fields of a message, each as its name and its value on a line of their own.
@@ -201,4 +208,28 @@ fn sns_fields(content: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(signed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_with_another_port() {
+        let check = |url: &str, expected: &str| {
+            assert_eq!(other_port(url).as_deref(), Some(expected), "{url}");
+        };
+        check("https://h/in?a=1", "https://h:443/in?a=1");
+        check("http://h", "http://h:80");
+        check("http://h?a=b:1", "http://h:80?a=b:1");
+        check("https://h:443/in", "https://h/in");
+        check("https://h:1234/in", "https://h/in");
+        check("http://h:8080?a", "http://h?a");
+        check("https://u:1@h/in", "https://u:1@h:443/in");
+        check("https://u:1@h:1234/in", "https://u:1@h/in");
+        check("https://[2001:db8::1]/", "https://[2001:db8::1]:443/");
+        check("https://[2001:db8::1]:1234/", "https://[2001:db8::1]/");
+        assert_eq!(other_port("ftp://h/"), None);
+        assert_eq!(other_port("h:80/in"), None);
+    }
 }

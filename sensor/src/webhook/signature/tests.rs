@@ -400,14 +400,55 @@ fn tokens_are_compared_whole() {
         subscription: String::new(),
         clock: 0,
     };
-    assert_eq!(gitlab.judge(&gitlab.secrets(), &[], 0).status, Status::Valid);
-    for wrong in ["glwt-secre", "glwt-secret1", "x"] {
-        assert_eq!(
-            gitlab.judge(&[secret("own", wrong)], &[], 0).status,
-            Status::Invalid,
-            "{wrong}"
-        );
+    let check = |own: &str, content: Result<&[u8], NoContent>, expected| {
+        let result = gitlab.judge_content(content, &[secret("own", own)], &[], 0);
+        assert_eq!((result.status, result.reason), expected, "{own}, {content:?}");
+    };
+    let wrong = || (Status::Invalid, Some(Reason::OtherToken));
+    for content in
+        [Ok(&b"{}"[..]), Err(NoContent::NotKept), Err(NoContent::Cut), Err(NoContent::Gap)]
+    {
+        check("glwt-secret", content, (Status::Valid, None));
+        check("glwt-secre", content, wrong());
+        check("glwt-secret1", content, wrong());
+        check("x", content, wrong());
     }
+    let unknown = |why| (Status::Unverifiable, Some(Reason::Body(why)));
+    let (cut, disputed) = (NoContent::CutHead, NoContent::Disputed);
+    check("glwt-secret", Err(cut), (Status::Valid, None));
+    check("glwt-secret1", Err(cut), unknown(cut));
+    check("glwt-secret", Err(disputed), unknown(disputed));
+}
+
+#[test]
+fn what_is_signed_without_the_body_needs_none() {
+    let config = "[[provider]]
+        name = 'acme'
+        recognise = ['header x-acme']
+        [[provider.signature]]
+        algorithm = 'hmac-sha256'
+        signature = 'header x-acme'
+        signed = '{method} {timestamp}'
+        timestamp = ['header x-time']";
+    let config = crate::config::Config::parse(config, "test").unwrap();
+    let provider = &config.providers[0];
+    let (_, tag) = signed_by_github("key", "POST 7");
+    let tag = tag.trim_start_matches("sha256=");
+    let check = |lines: &str, content: Result<&[u8], NoContent>, expected| {
+        let headers = fixture::headers(lines);
+        let message = Message { method: b"POST", target: b"/", headers: &headers, content };
+        let keys = Check::new(provider, &[secret("own", "key")]);
+        let result = keys.judge(provider, &message, Timestamp(0), Terms::default()).unwrap();
+        assert_eq!(result.status, expected, "{lines:?}, {content:?}");
+    };
+    let (good, late) = (format!("x-acme: {tag}\nx-time: 7"), format!("x-acme: {tag}\nx-time: 8"));
+    for content in [Ok(&b"{}"[..]), Err(NoContent::NotKept), Err(NoContent::Gap)] {
+        check(&good, content, Status::Valid);
+        check(&late, content, Status::Invalid);
+    }
+    check(&good, Err(NoContent::CutHead), Status::Valid);
+    check(&late, Err(NoContent::CutHead), Status::Unverifiable);
+    check(&format!("x-acme: {tag}"), Err(NoContent::CutHead), Status::Unverifiable);
 }
 
 #[test]

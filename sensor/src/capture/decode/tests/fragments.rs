@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::fragments::{DATAGRAMS, Fragments, PIECES};
-use super::{Frame, LinkType, Timestamp, V4, ipv4, ipv6, tcp};
+use super::super::fragments::{DATAGRAMS, PIECES};
+use super::{Decoder, Frame, LinkType, Timestamp, V4, ipv4, ipv6, tcp};
 
 /// A fragment of the datagram `identification` that holds a TCP packet: octets `start` to `end`.
 fn fragment(identification: u8, packet: &[u8], start: usize, end: usize) -> Vec<u8> {
@@ -22,11 +22,11 @@ fn fragment_v6(packet: &[u8], start: usize, end: usize) -> Vec<u8> {
 }
 
 /// What comes of a frame `seconds` after the first: the payload, or why there is none.
-fn take(fragments: &mut Fragments, seconds: u64, data: &[u8]) -> String {
+fn take(decoder: &mut Decoder, seconds: u64, data: &[u8]) -> String {
     let wire_length = u32::try_from(data.len()).unwrap();
     let time = Timestamp((1000 + seconds) * 1_000_000_000);
     let frame = Frame { time, interface: 3, link: LinkType::RawIp, data, wire_length };
-    match fragments.segment(&frame) {
+    match decoder.segment(&frame) {
         Ok(segment) => {
             assert_eq!(segment.payload.len(), segment.payload_length as usize);
             String::from_utf8_lossy(segment.payload).into_owned()
@@ -41,16 +41,16 @@ fn take(fragments: &mut Fragments, seconds: u64, data: &[u8]) -> String {
 fn check(parts: &[(usize, usize)], expected: &[&str]) {
     let packet = tcp(b"abcdefghijklmnopqrstuvwxyz");
     for cut in [|p: &[u8], from, to| fragment(7, p, from, to), fragment_v6] {
-        let mut fragments = Fragments::default();
+        let mut decoder = Decoder::default();
         let came: Vec<_> = parts
             .iter()
-            .map(|(from, to)| take(&mut fragments, 0, &cut(&packet, *from, *to)))
+            .map(|(from, to)| take(&mut decoder, 0, &cut(&packet, *from, *to)))
             .collect();
         assert_eq!(came, expected, "{parts:?}");
         let pieces: BTreeSet<_> = parts.iter().collect();
         let joined =
             if came.last().is_some_and(|came| came == WHOLE) { pieces.len() - 1 } else { 0 };
-        assert_eq!(fragments.take_joined(), joined as u64, "{parts:?}");
+        assert_eq!(decoder.take_joined(), joined as u64, "{parts:?}");
     }
 }
 
@@ -74,38 +74,34 @@ fn fragments_that_contradict_each_other_give_nothing() {
     check(&[(0, 24), (8, 16), (24, 50)], &refused);
     check(&[(0, 24), (24, 43), (24, 50)], &refused);
     check(&[(0, 24), (24, 24), (24, 50)], &refused);
-    let mut fragments = Fragments::default();
+    let mut decoder = Decoder::default();
     let packet = tcp(WHOLE.as_bytes());
-    take(&mut fragments, 0, &fragment(7, &packet[..40], 16, 40));
-    assert_eq!(
-        take(&mut fragments, 0, &fragment(7, &packet, 40, 48)),
-        "malformed",
-        "behind the end"
-    );
-    take(&mut fragments, 0, &fragment(8, &packet, 40, 48));
-    assert_eq!(take(&mut fragments, 0, &fragment(8, &packet[..40], 16, 40)), "malformed");
+    take(&mut decoder, 0, &fragment(7, &packet[..40], 16, 40));
+    assert_eq!(take(&mut decoder, 0, &fragment(7, &packet, 40, 48)), "malformed", "behind the end");
+    take(&mut decoder, 0, &fragment(8, &packet, 40, 48));
+    assert_eq!(take(&mut decoder, 0, &fragment(8, &packet[..40], 16, 40)), "malformed");
     let last = ipv4(6, 0x1fff, &packet);
-    assert_eq!(take(&mut fragments, 0, &last), "malformed", "longer than any datagram");
+    assert_eq!(take(&mut decoder, 0, &last), "malformed", "longer than any datagram");
 }
 
 #[test]
 fn what_is_waited_for_is_bounded() {
     let packet = tcp(WHOLE.as_bytes());
     let (start, end) = (fragment(7, &packet, 0, 24), fragment(7, &packet, 24, 50));
-    let mut fragments = Fragments::default();
-    take(&mut fragments, 0, &start);
-    assert_eq!(take(&mut fragments, 29, &end), WHOLE);
-    take(&mut fragments, 40, &start);
-    assert_eq!(take(&mut fragments, 70, &end), "fragment", "came too late");
-    let mut fragments = Fragments::default();
+    let mut decoder = Decoder::default();
+    take(&mut decoder, 0, &start);
+    assert_eq!(take(&mut decoder, 29, &end), WHOLE);
+    take(&mut decoder, 40, &start);
+    assert_eq!(take(&mut decoder, 70, &end), "fragment", "came too late");
+    let mut decoder = Decoder::default();
     for identification in 0..=DATAGRAMS {
         let name = u8::try_from(identification).unwrap();
-        take(&mut fragments, 0, &fragment(name, &packet, 0, 24));
+        take(&mut decoder, 0, &fragment(name, &packet, 0, 24));
     }
-    assert_eq!(take(&mut fragments, 0, &fragment(0, &packet, 24, 50)), "fragment", "made room");
-    assert_eq!(take(&mut fragments, 0, &fragment(2, &packet, 24, 50)), WHOLE);
+    assert_eq!(take(&mut decoder, 0, &fragment(0, &packet, 24, 50)), "fragment", "made room");
+    assert_eq!(take(&mut decoder, 0, &fragment(2, &packet, 24, 50)), WHOLE);
     let long = tcp(&[b'x'; 8 * PIECES]);
-    let come = |piece| take(&mut fragments, 0, &fragment(99, &long, 8 * piece, 8 * piece + 8));
+    let come = |piece| take(&mut decoder, 0, &fragment(99, &long, 8 * piece, 8 * piece + 8));
     assert_eq!((0..=PIECES).map(come).filter(|came| came == "malformed").count(), 1);
 }
 
@@ -113,12 +109,12 @@ fn what_is_waited_for_is_bounded() {
 fn a_fragment_that_the_capture_cut_is_lost() {
     let packet = tcp(WHOLE.as_bytes());
     let (start, end) = (fragment(7, &packet, 0, 24), fragment(7, &packet, 24, 50));
-    let mut fragments = Fragments::default();
+    let mut decoder = Decoder::default();
     let wire_length = u32::try_from(start.len()).unwrap();
     let (time, data) = (Timestamp(5), &start[..start.len() - 1]);
     let cut = Frame { time, interface: 3, link: LinkType::RawIp, data, wire_length };
-    assert_eq!(fragments.segment(&cut).unwrap_err().name(), "fragment");
-    assert_eq!(take(&mut fragments, 0, &end), "fragment");
+    assert_eq!(decoder.segment(&cut).unwrap_err().name(), "fragment");
+    assert_eq!(take(&mut decoder, 0, &end), "fragment");
     assert_eq!(super::text(LinkType::RawIp, &ipv4(6, 0, &tcp(b"hi"))), V4, "no fragment at all");
 }
 
@@ -135,10 +131,10 @@ proptest! {
         let starts = [0].into_iter().chain(ends.iter().copied());
         let mut parts: Vec<_> = starts.zip(ends.iter().copied()).zip(seed).collect();
         parts.sort_by_key(|(_, order)| *order);
-        let mut fragments = Fragments::default();
+        let mut decoder = Decoder::default();
         let came: Vec<_> = parts
             .iter()
-            .map(|((start, end), _)| take(&mut fragments, 0, &fragment(1, &packet, *start, *end)))
+            .map(|((start, end), _)| take(&mut decoder, 0, &fragment(1, &packet, *start, *end)))
             .collect();
         let (last, before) = came.split_last().unwrap();
         prop_assert_eq!(last, &text);
