@@ -1,5 +1,8 @@
 //! When a message starts, however it was cut into segments.
 
+use hooksensor_ebpf::abi::Method;
+use hooksensor_ebpf::head;
+
 use super::{line, replay};
 use crate::http::{Options, TrustedProxies};
 use crate::tcp::wire::Wire;
@@ -56,8 +59,16 @@ fn a_connection_under_way_is_read_from_the_first_method_that_is_known() {
         let exchange = &exchanges[0];
         exchange.request.is_some() && exchange.response.is_some() && exchanges.len() == 1
     };
+    // The kernel counts by the same words, from the first eight octets.
+    let is_counted = |method: &str| {
+        let line = format!("{method} /x HTTP");
+        let number =
+            |at: usize| u32::from_be_bytes(line.as_bytes()[at..at + 4].try_into().unwrap());
+        head::method(number(0), number(4)) != Method::None
+    };
     for method in registered.split_whitespace().chain(others.split_whitespace()) {
         assert!(answer(method), "{method}");
+        assert!(is_counted(method), "{method} in the kernel");
         assert!(!answer(&method.to_lowercase()), "{method} in lower case");
         assert!(!answer(&format!("{method}X")), "{method}X");
     }
