@@ -230,8 +230,8 @@ pub enum Anomaly {
     RepeatedLength,
     /// A length that is no decimal number, or too large for one of 64 bits.
     BadContentLength,
-    /// A transfer coding that is not `chunked` at its end, has that more than once, or stands in a
-    /// request of HTTP/1.0.
+    /// A transfer coding that is not `chunked` at its end, has that more than once or has empty
+    /// elements, or stands in a request of HTTP/1.0.
     TransferCoding,
     /// A chunk size that is no number, too large, or in a line without end or with control characters
     /// in it.

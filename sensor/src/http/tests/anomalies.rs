@@ -69,6 +69,25 @@ fn codings_that_cannot_be_trusted() {
         ("1.0", "Transfer-Encoding: chunked", "0\r\n\r\n", "0/52 -> 200 0/38 !transfer_coding"),
         (
             "1.1",
+            "Transfer-Encoding: chunked,",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/63 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: , chunked ,\t,",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/68 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: ,",
+            "0\r\n\r\n",
+            "0/74 -> 200 0/38 !transfer_coding",
+        ),
+        ("1.1", "Transfer-Encoding:", "", "0/39 -> 200 0/38 !transfer_coding"),
+        (
+            "1.1",
             "Transfer-Encoding: chunked, chunked",
             "0\r\n\r\n",
             "0/61 -> 200 0/38 !transfer_coding",
