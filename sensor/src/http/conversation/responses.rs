@@ -3,6 +3,7 @@
 //! It must not touch requests, except to put out those that nothing will answer.
 
 use super::standing::Standing;
+use super::tunnel::asks_for_another_protocol;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
@@ -265,6 +266,7 @@ impl Conversation {
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let client = exchange.client;
         let after = what_follows(exchange, &mut head);
+        let is_tunnel = asks_for_another_protocol(exchange);
         exchange.coverage.add(cut);
         if is_doubtful {
             miss_before(exchange);
@@ -294,8 +296,7 @@ impl Conversation {
             self.end_response(true, 0, Coverage::FULL, context);
         }
         if after == After::Opaque {
-            self.requests_end(context);
-            self.responses_end(true, Coverage::FULL, context);
+            self.leave_http(is_tunnel, context);
             return Interest::Opaque;
         }
         Interest::Keep
