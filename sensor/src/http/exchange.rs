@@ -230,8 +230,8 @@ pub enum Anomaly {
     RepeatedLength,
     /// A length that is no decimal number, or too large for one of 64 bits.
     BadContentLength,
-    /// A transfer coding that is not `chunked` at its end, has that more than once, or stands in a
-    /// request of HTTP/1.0.
+    /// A transfer coding that is not `chunked` at its end, has that more than once or has empty
+    /// elements, or stands in a request of HTTP/1.0.
     TransferCoding,
     /// A chunk size that is no number, too large, or in a line without end or with control characters
     /// in it.
@@ -246,6 +246,9 @@ pub enum Anomaly {
     ObsFold,
     /// White space before the colon of a field.
     SpaceBeforeColon,
+    /// White space before the first field. What is behind it in its line is left out (RFC 9112,
+    /// section 2.2).
+    SpaceBeforeFields,
     /// A field line without a colon.
     FieldWithoutColon,
     /// A field name that is no token.
@@ -292,6 +295,7 @@ impl Anomaly {
             Self::BareLf => "bare_lf",
             Self::ObsFold => "obs_fold",
             Self::SpaceBeforeColon => "space_before_colon",
+            Self::SpaceBeforeFields => "space_before_fields",
             Self::FieldWithoutColon => "field_without_colon",
             Self::FieldName => "field_name",
             Self::TooManyFields => "too_many_fields",

@@ -91,7 +91,7 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
     if memchr::memchr_iter(b'\r', head).any(|at| head.get(at + 1).is_some_and(|o| *o != b'\n')) {
         anomalies.add(Anomaly::BareCr);
     }
-    let body = first_line_end(head);
+    let body = first_field(head, anomalies);
     let folds: Vec<usize> = (body..head.len().saturating_sub(1))
         .filter(|at| head[*at] == b'\n' && matches!(head[at + 1], b' ' | b'\t'))
         .collect();
@@ -112,6 +112,17 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
 /// Position after the first line's ending.
 fn first_line_end(head: &[u8]) -> usize {
     head.iter().position(|octet| *octet == b'\n').map_or(head.len(), |at| at + 1)
+}
+
+/// Where the first field line starts, behind lines that start with white space: they fold nothing, and
+/// none of them is believed (RFC 9112, section 2.2).
+fn first_field(head: &[u8], anomalies: &mut Anomalies) -> usize {
+    let mut at = first_line_end(head);
+    while matches!(head.get(at), Some(b' ' | b'\t')) {
+        anomalies.add(Anomaly::SpaceBeforeFields);
+        at += first_line_end(&head[at..]);
+    }
+    at
 }
 
 fn first_line(head: &[u8]) -> &[u8] {

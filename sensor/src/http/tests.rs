@@ -6,6 +6,7 @@ mod doubt;
 mod loss;
 mod messages;
 mod opaque;
+mod proofs;
 mod properties;
 mod roles;
 mod segmentation;

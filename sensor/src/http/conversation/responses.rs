@@ -2,6 +2,8 @@
 //!
 //! It must not touch requests, except to put out those that nothing will answer.
 
+use super::standing::Standing;
+use super::tunnel::asks_for_another_protocol;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
@@ -130,6 +132,10 @@ impl Conversation {
             }
         }
         self.responses.lose_track(true);
+        if self.standing == Standing::Odd {
+            self.take_back(context);
+            return;
+        }
         let lost = if self.queue.has_lost_responses() { Coverage::GAP } else { Coverage::FULL };
         while let Some(mut exchange) = self.queue.pop_done() {
             if exchange.response.is_none() {
@@ -153,17 +159,18 @@ impl Conversation {
     /// What stands in place of a response is none, and was sent when so much was `received`. Where
     /// nothing but a word, a word and a version spoke for HTTP, that was no request then. Behind a
     /// gap it says no more than that it may be part of one.
-    fn reject_response<S>(&mut self, received: u64, context: &mut Context<'_, S>) -> Interest {
+    fn reject_response<S: FnMut(Observation)>(
+        &mut self,
+        received: u64,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
         if self.responses.is_after_gap() {
             self.responses.doubt(received);
             return Interest::Keep;
         }
-        if *context.ports == PortFilter::Any && !self.confirmed && self.opening.initiator.is_some()
-        {
-            let taken_back = self.queue.len() as u64;
-            context.counters.requests -= taken_back;
-            context.counters.taken_back += taken_back;
-            return Interest::Opaque;
+        let is_open = self.standing != Standing::Http && self.opening.initiator.is_some();
+        if *context.ports == PortFilter::Any && is_open {
+            return self.take_back(context);
         }
         if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
             note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
@@ -243,6 +250,9 @@ impl Conversation {
         if self.responses.has_bare_lf() {
             note(&mut head.anomalies, Anomaly::BareLf);
         }
+        if !self.meet_response(&head) {
+            return self.take_back(context);
+        }
         let start = self.responses.start();
         if is_interim(head.status) {
             self.interim.get_or_insert(start.time);
@@ -251,12 +261,12 @@ impl Conversation {
             return Interest::Keep;
         }
         context.counters.responses += 1;
-        self.confirmed = true;
         let started = self.interim.take().unwrap_or(start.time);
         let is_doubtful = self.responses.is_doubtful();
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let client = exchange.client;
         let after = what_follows(exchange, &mut head);
+        let is_tunnel = asks_for_another_protocol(exchange);
         exchange.coverage.add(cut);
         if is_doubtful {
             miss_before(exchange);
@@ -286,8 +296,7 @@ impl Conversation {
             self.end_response(true, 0, Coverage::FULL, context);
         }
         if after == After::Opaque {
-            self.requests_end(context);
-            self.responses_end(true, Coverage::FULL, context);
+            self.leave_http(is_tunnel, context);
             return Interest::Opaque;
         }
         Interest::Keep

@@ -69,6 +69,25 @@ fn codings_that_cannot_be_trusted() {
         ("1.0", "Transfer-Encoding: chunked", "0\r\n\r\n", "0/52 -> 200 0/38 !transfer_coding"),
         (
             "1.1",
+            "Transfer-Encoding: chunked,",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/63 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: , chunked ,\t,",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/68 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: ,",
+            "0\r\n\r\n",
+            "0/74 -> 200 0/38 !transfer_coding",
+        ),
+        ("1.1", "Transfer-Encoding:", "", "0/39 -> 200 0/38 !transfer_coding"),
+        (
+            "1.1",
             "Transfer-Encoding: chunked, chunked",
             "0\r\n\r\n",
             "0/61 -> 200 0/38 !transfer_coding",
@@ -123,6 +142,25 @@ fn lines_that_are_not_ended_or_folded_as_they_should() {
         "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
         "GET / 0/36 -> 200 0/38 !repeated_host",
     );
+}
+
+/// A line that starts with white space behind the first line is no field, nor part of one.
+#[test]
+fn fields_behind_white_space_are_not_believed() {
+    for space in [" ", "\t", " A: b\r\n ", " \r\n\t"] {
+        let head = format!("POST / HTTP/1.1\r\n{space}Content-Length: 22\r\nHost: a\r\n\r\n");
+        let length = head.len();
+        request(&head, &format!("POST / 0/{length} -> 200 0/38 !space_before_fields"));
+    }
+    let head = "POST / HTTP/1.1\r\n Content-Length: 5\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok";
+    request(head, "POST / 2/70 -> 200 0/38 !space_before_fields !obs_fold");
+    response(
+        "HTTP/1.1 200 OK\r\n A: b\r\nContent-Length: 2\r\n\r\nok",
+        "200 2/47 !space_before_fields",
+    );
+    let (exchanges, _) = replay(&Wire::open().client(head), Options::default());
+    let request = exchanges[0].request.as_ref().unwrap();
+    assert_eq!(fields(&request.headers), "A: b   c\nContent-Length: 2\n");
 }
 
 #[test]
