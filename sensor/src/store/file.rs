@@ -7,9 +7,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Sections;
 use super::format::{Refused, decode, encode};
+use crate::sole;
 
 /// The owner's alone: it tells which deliveries came, if only to one who knows their identifiers.
 const FILE_MODE: u32 = 0o600;
@@ -26,10 +28,11 @@ const NEW: &str = "state.new";
 /// Where a file goes that was refused, for a person to look at.
 const ASIDE: &str = "state.refused";
 
-/// The state file of one directory.
+/// The state file of one directory, which is this store's and its clones' alone.
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
+    _sole: Arc<File>,
 }
 
 impl Store {
@@ -37,10 +40,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made.
+    /// When the directory cannot be made, and, as [`io::ErrorKind::ResourceBusy`], when it is another
+    /// store's.
     pub fn open(directory: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
-        Ok(Self { directory: directory.to_owned() })
+        // The directory itself: a lock file could not be made on a full disk.
+        let file = File::open(directory)?;
+        sole::take(&file)?;
+        Ok(Self { directory: directory.to_owned(), _sole: Arc::new(file) })
     }
 
     /// What an earlier run left; nothing when there was none. A file that is not understood is set
@@ -126,6 +133,7 @@ mod tests {
         fs::write(directory.join(NEW), "left over").unwrap();
         store.save(&Sections::default().with("old", vec![1])).unwrap();
         store.save(&some()).unwrap();
+        drop(store);
         assert_eq!(Store::open(&directory).unwrap().load(), some());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&directory.join(NAME)), 0o600);
