@@ -95,14 +95,25 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&new)?;
-        file.write_all(&octets)?;
-        file.sync_all()?;
-        fs::rename(&new, self.directory.join(NAME))?;
-        // Without this the rename itself may be lost with the power.
-        File::open(&self.directory)?.sync_all()?;
+        self.replace(&new, &octets).inspect_err(|_| {
+            // The first error is told; a part of a file would only take room where there is none.
+            fs::remove_file(&new).ok();
+        })?;
         Ok(left_out)
+    }
+
+    fn replace(&self, new: &Path, octets: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(new)?;
+        file.write_all(octets)?;
+        file.sync_all()?;
+        fs::rename(new, self.directory.join(NAME))?;
+        // Without this the rename itself may be lost with the power.
+        File::open(&self.directory)?.sync_all()
+    }
+
+    /// Where the file is.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 }
 
@@ -139,6 +150,16 @@ mod tests {
         assert_eq!(mode(&directory.join(NAME)), 0o600);
         assert_eq!(mode(&directory), 0o700);
         assert!(!directory.join(NEW).exists());
+    }
+
+    #[test]
+    fn what_cannot_be_saved_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        // A directory cannot be replaced by a file, which stands for any reason not to save.
+        fs::create_dir(folder.path().join(NAME)).unwrap();
+        assert!(store.save(&some()).is_err());
+        assert!(!folder.path().join(NEW).exists());
     }
 
     #[test]
