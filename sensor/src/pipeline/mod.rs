@@ -21,6 +21,7 @@ mod shards;
 mod shares;
 mod stages;
 mod state;
+mod target;
 mod writer;
 
 pub use agent::run;
