@@ -31,21 +31,16 @@ pub(super) fn take_along(interface: &str, folder: &Path, journal: &mut Journal) 
         return Ok(());
     }
     let index = index_of(interface)?;
-    for earlier in pinned_interfaces(folder)? {
-        let stands = |mode| is_link_to(index, &ingress_pin(folder, &earlier, mode));
-        if find(&earlier)?.is_some()
-            || !Mode::ALL.into_iter().any(|mode| stands(mode).unwrap_or_default())
-        {
-            continue;
+    let pinned = pinned_interfaces(folder)?;
+    let Some(earlier) = pinned.iter().find(|name| was_called(name, index, folder)) else {
+        return Ok(());
+    };
+    tracing::info!(interface, earlier, "an interface was renamed; its programs stay");
+    for (from, to) in all_pins(folder, earlier).into_iter().zip(all_pins(folder, interface)) {
+        if from.exists() {
+            rename(&from, &to)?;
+            journal.note(Step::Renamed { from, to });
         }
-        tracing::info!(interface, earlier, "an interface was renamed; its programs stay");
-        for (from, to) in all_pins(folder, &earlier).into_iter().zip(all_pins(folder, interface)) {
-            if from.exists() {
-                rename(&from, &to)?;
-                journal.note(Step::Renamed { from, to });
-            }
-        }
-        break;
     }
     Ok(())
 }
@@ -58,6 +53,14 @@ pub(super) fn take_along(interface: &str, folder: &Path, journal: &mut Journal) 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to)
         .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+}
+
+/// Whether nothing is called `name` any more, and what is pinned for it stands on the interface of
+/// this index.
+fn was_called(name: &str, index: u32, folder: &Path) -> bool {
+    let is_free = matches!(find(name), Ok(None));
+    let mut places = Mode::ALL.map(|mode| ingress_pin(folder, name, mode)).into_iter();
+    is_free && places.any(|pin| is_link_to(index, &pin).unwrap_or_default())
 }
 
 fn is_link_to(index: u32, pin: &Path) -> Result<bool> {
