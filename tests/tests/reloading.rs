@@ -131,3 +131,43 @@ fn make_anew(namespace: &Namespace, name: &str) {
     run(&["add", name, "type", "veth", "peer", "other"]);
     run(&["set", name, "up"]);
 }
+
+/// A link goes with its interface, whatever that is called.
+#[test]
+fn a_renamed_interface_is_watched_still_and_a_reload_names_it_anew() {
+    let network = Network::new(1).unwrap();
+    let _server = Server::start(&network.server, PORT).unwrap();
+    let mut settings = settings(&network, 1);
+    let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
+    let client = &network.clients[0];
+    agent.done(&["ban", &client.v4.to_string(), "--duration", "1h", "--reason", "test"]).unwrap();
+    let before = agent.status().unwrap()["interfaces"][0].clone();
+    let rename = |from: &str, to: &str| {
+        for change in [vec![from, "down"], vec![from, "name", to], vec![to, "up"]] {
+            ip(["-netns", network.server.name(), "link", "set"].iter().chain(&change)).unwrap();
+        }
+    };
+    let interface = || agent.status().unwrap()["interfaces"][0].clone();
+    rename("link1", "wan0");
+    let told = || (interface()["renamed"] == "wan0").then_some(());
+    eventually(SEEN, "the new name", told).unwrap();
+    assert!(interface().get("lost").is_none());
+    agent.get("/healthz").unwrap();
+    assert!(!connects(client), "the ban holds on it");
+    settings.interfaces = vec![String::from("wan0")];
+    agent.configure(&settings).unwrap();
+    agent.done(&["reload"]).unwrap();
+    let now = interface();
+    assert_eq!((&now["name"], &now["mode"]), (&"wan0".into(), &before["mode"]));
+    assert!(now.get("renamed").is_none() && now.get("lost").is_none(), "{now}");
+    assert!(!connects(client), "and under its new name");
+    agent.stop(Signal::SIGTERM).unwrap();
+    assert!(!connects(client), "and without an agent:\n{}", agent.log());
+    rename("wan0", "link1");
+    settings.interfaces = vec![String::from("link1")];
+    agent.configure(&settings).unwrap();
+    agent.resume().unwrap();
+    let now = agent.status().unwrap()["interfaces"][0].clone();
+    assert_eq!((&now["mode"], &now["replaced"]), (&before["mode"], &true.into()), "{now}");
+    assert!(!connects(client), "and after a restart");
+}

@@ -22,7 +22,7 @@ fn check(name: &str) {
     fs::write(second.config(), text.replace(&own, &shared)).unwrap();
     first.resume().unwrap();
     let refused = format!("{:#}", second.resume().unwrap_err());
-    let holder = format!("process {} (hooksensor)", first.pid().unwrap());
+    let holder = format!("process {} (", first.pid().unwrap());
     assert!(refused.contains(&shared) && refused.contains(&holder), "{refused}");
     drop(first);
     second.resume().unwrap();

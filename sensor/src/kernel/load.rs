@@ -25,7 +25,7 @@ use super::refusal::BanError;
 use super::ring::{self, Ring};
 use super::skips::Skips;
 use super::sources::Source;
-use super::{again, features, runs};
+use super::{again, features, interfaces, renamed, runs};
 use crate::config;
 
 const HELLO_PROGRAM: &str = "hooksensor_hello";
@@ -103,7 +103,7 @@ impl Kernel {
         mode: config::XdpMode,
     ) -> Result<Vec<Attachment>> {
         for interface in interfaces {
-            attach::check(interface)?;
+            interfaces::check(interface)?;
         }
         self.hello()?;
         let attached: Result<_> =
@@ -130,6 +130,7 @@ impl Kernel {
 
     fn take_up(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
         let (pins, journal) = (self.pins.layout(), &mut self.journal);
+        renamed::take_along(interface, pins, journal)?;
         let attachment = attach::ingress(&mut self.programs, interface, mode, pins, journal)?;
         attach::egress(&mut self.programs, interface, pins, journal)?;
         Ok(attachment)
@@ -150,13 +151,19 @@ impl Kernel {
         Ok(())
     }
 
-    /// The index of an interface.
+    /// The index of the interface of this name, if there is one.
     ///
     /// # Errors
     ///
-    /// When there is none of this name.
-    pub fn index_of(interface: &str) -> Result<u32> {
-        attach::index_of(interface)
+    /// When the kernel cannot be asked.
+    pub fn find(interface: &str) -> Result<Option<u32>> {
+        interfaces::find(interface)
+    }
+
+    /// The name that an interface has now, while what is attached is still on it.
+    #[must_use]
+    pub fn name_now(&self, at: &Attachment) -> Option<String> {
+        renamed::name_now(at, self.pins.layout())
     }
 
     /// Takes back what was attached since the last [`settle`](Self::settle).

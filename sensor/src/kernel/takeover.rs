@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use aya::programs::ProgramFd;
 
-use super::attach::index_of;
+use super::interfaces::index_of;
 use super::journal::{Journal, Step};
 use super::link::{self, Info, Link};
 use super::pins;

@@ -10,6 +10,7 @@ mod coverage;
 mod desk;
 mod figures;
 mod grounds;
+mod interfaces;
 mod keys;
 mod observer;
 mod reload;
