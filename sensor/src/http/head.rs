@@ -37,6 +37,8 @@ pub(super) struct ResponseHead {
 pub(super) enum Tolerance {
     /// The grammar, where nothing but the head itself says that it is one.
     Grammar,
+    /// As [`Tolerance::Grammar`], with a field at least, where the first line alone is too weak a sign.
+    GrammarAndField,
     /// Whatever can be understood, where a head is due.
     Understandable,
 }
@@ -50,11 +52,12 @@ pub(super) fn request(head: &Bytes, tolerance: Tolerance) -> Option<RequestHead>
         (complete, parsed.method, parsed.path, parsed.version)
     else {
         return match tolerance {
-            Tolerance::Grammar => None,
+            Tolerance::Grammar | Tolerance::GrammarAndField => None,
             Tolerance::Understandable => lenient::request(head),
         };
     };
-    if method.len() > MAX_METHOD {
+    let lacks_field = tolerance == Tolerance::GrammarAndField && parsed.headers.is_empty();
+    if method.len() > MAX_METHOD || lacks_field {
         return None;
     }
     let anomalies = Vec::new();
@@ -89,7 +92,7 @@ pub(super) fn response(head: &Bytes, tolerance: Tolerance) -> Option<ResponseHea
         (complete, parsed.code, parsed.version)
     else {
         return match tolerance {
-            Tolerance::Grammar => None,
+            Tolerance::Grammar | Tolerance::GrammarAndField => None,
             Tolerance::Understandable => lenient::response(head),
         };
     };

@@ -117,6 +117,10 @@ pub(super) fn is_known_method(method: &[u8]) -> bool {
 }
 
 /// The methods in common use that start so: those of the IANA registry (RFC 9110, section 16.1.1)
+fn all_known_methods() -> impl Iterator<Item = &'static &'static [u8]> {
+    (b'A'..=b'Z').flat_map(known_methods)
+}
+
 /// but for PRI, which only the preface of HTTP/2 holds; those of `UPnP`; and what caches (PURGE),
 /// Icecast (SOURCE) and RPC over HTTP (MS-RPCH, section 2.1.2.1) call theirs.
 fn known_methods(initial: u8) -> &'static [&'static [u8]] {
@@ -165,10 +169,22 @@ pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
     request_line(line).is_some_and(is_usual)
 }
 
+/// Whether a line is such a request line in three words, as clients write it. Where segments are missing
+/// before it, the first of them may be what is left of a method in common use, or have the end of a body
+/// before one: then it is not.
+pub(super) fn is_plain_request_line(line: &[u8]) -> bool {
+    let is_known_in_part = |method: &[u8]| {
+        all_known_methods().any(|known| known.ends_with(method) || method.ends_with(known))
+    };
+    let mut words = line.split(|octet| *octet == b' ');
+    words.next().is_some_and(|method| !is_known_in_part(method))
+        && words.count() == 2
+        && is_usual_request_line(line)
+}
+
 /// Whether a line is a request line, and not words with another one behind them.
 pub(super) fn is_one_request_line(line: &[u8]) -> bool {
-    let ends_in_method =
-        |word: &[u8]| (b'A'..=b'Z').flat_map(known_methods).any(|method| word.ends_with(method));
+    let ends_in_method = |word: &[u8]| all_known_methods().any(|method| word.ends_with(method));
     let is_one = |parts: RequestLine<'_>| {
         let mut words = parts.target.split(u8::is_ascii_whitespace);
         words.next_back();

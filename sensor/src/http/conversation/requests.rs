@@ -132,7 +132,7 @@ impl Conversation {
             Found::More => true,
             Found::Nothing => false,
             Found::Head(head) => {
-                if let Some(head) = head::request(&head, self.requests.tolerance()) {
+                if let Some(head) = head::request(&head, self.requests.tolerance(&head)) {
                     self.begin_request(head, Coverage::FULL, context);
                     return true;
                 }

@@ -220,7 +220,7 @@ impl Conversation {
                 self.reject_response(unread.mark.acknowledged, context)
             }
             Found::Head(head) => {
-                if let Some(head) = head::response(&head, self.responses.tolerance()) {
+                if let Some(head) = head::response(&head, self.responses.tolerance(&head)) {
                     return self.begin_response(head, Coverage::FULL, context);
                 }
                 self.responses.refuse_head(input, unread);
