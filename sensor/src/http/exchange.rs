@@ -276,7 +276,7 @@ pub enum Anomaly {
     DeclinedBody,
     /// Octets in place of the request that are none.
     UnrecognisedRequest,
-    /// Octets in place of the response that are none.
+    /// Octets in place of the response that are none; behind the response before it, as a rule.
     UnrecognisedResponse,
 }
 
@@ -287,6 +287,8 @@ impl Anomaly {
         match self {
             Self::ConflictingLength => "conflicting_length",
             Self::RepeatedLength => "repeated_length",
+    /// A response where every request has one already and no octet is missing.
+    UnaskedResponse,
             Self::BadContentLength => "bad_content_length",
             Self::TransferCoding => "transfer_coding",
             Self::BadChunkSize => "bad_chunk_size",
@@ -313,3 +315,4 @@ impl Anomaly {
         }
     }
 }
+            Self::UnaskedResponse => "unasked_response",

@@ -172,9 +172,7 @@ impl Conversation {
         if *context.ports == PortFilter::Any && is_open {
             return self.take_back(context);
         }
-        if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
-            note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
-        }
+        self.mark_surplus();
         self.queue.hide_responses(Doubt::Responses);
         self.interim = None;
         Interest::Keep
@@ -347,12 +345,11 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange(context.proxies);
-            // Whoever answers has read a request, which then is missing.
             let is_idle = self.requests.state() == State::Head && !self.requests.is_reading();
             if self.queue.may_lack_requests() {
                 self.queue.mark_unpaired(&mut orphan);
             } else if is_idle && !unprompted {
-                orphan.coverage.add(Coverage::GAP);
+                self.mark_unasked(&mut orphan);
             } else if self.requests.state() == State::Search
                 && self.requests.position() > self.requests.message_end()
             {

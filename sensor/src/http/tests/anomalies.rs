@@ -1,7 +1,7 @@
 //! Heads and bodies that break the grammar: each deviation by its name, and what is certain kept.
 
 use super::{check, fields, replay};
-use crate::http::Options;
+use crate::http::{Anomaly, Options};
 use crate::tcp::wire::Wire;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -275,4 +275,41 @@ fn a_body_is_framed_by_fields_behind_many_others() {
         &format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 2\r\n\r\nok"),
         &format!("200 2/4136 {named}"),
     );
+}
+
+/// Two responses to one request, as where a field let one be split; nothing is missing.
+#[test]
+fn responses_beyond_the_requests_are_named() {
+    let get = "GET /a HTTP/1.1\r\n\r\n";
+    let expected =
+        ["GET /a 0/19 -> 200 0/38", "- -> 200 0/38 !unasked_response", "GET /a 0/19 -> 200 0/38"];
+    let one = Wire::open().client(get).server(format!("{OK}{OK}")).client(get).server(OK);
+    check(&one.close(), &expected);
+    let two = Wire::open().client(get).server(OK).server(OK).client(get).server(OK);
+    check(&two.close(), &expected);
+}
+
+/// Octets behind a response: its exchange is put out when it ends, so the next one has the name.
+#[test]
+fn octets_behind_a_response_are_named() {
+    let next = "GET /next HTTP/1.1\r\n\r\n";
+    for (method, response) in [
+        ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
+    ] {
+        let get = format!("{method} /a HTTP/1.1\r\n\r\n");
+        let whole = Wire::open().client(&get).server(format!("{response}hello"));
+        let parts = Wire::open().client(&get).server(response).server("hel").server("lo");
+        for wire in [whole, parts] {
+            let (exchanges, _) =
+                replay(&wire.client(next).server(OK).client(next).server(OK), Options::default());
+            let anomalies: Vec<&[Anomaly]> =
+                exchanges.iter().map(|exchange| &exchange.anomalies[..]).collect();
+            assert_eq!(anomalies, [&[][..], &[Anomaly::UnrecognisedResponse], &[]], "{response}");
+        }
+    }
+    // Empty lines are nothing.
+    let wire = Wire::open().client(next).server(format!("{OK}\r\n")).client(next).server(OK);
+    check(&wire.close(), &["GET /next 0/22 -> 200 0/38"; 2]);
 }
