@@ -8,6 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::start_line::{LEAST_STATUS, MAX_METHOD};
+use super::target::starts_as_form;
 use super::{Anomaly, Headers, Version, lenient};
 
 /// Fields parsed by the fast path; a head with more takes the tolerant one.
@@ -60,7 +61,8 @@ pub(super) fn request(head: &Bytes, tolerance: Tolerance) -> Option<RequestHead>
     if method.len() > MAX_METHOD || lacks_field {
         return None;
     }
-    let anomalies = Vec::new();
+    let is_formed = starts_as_form(method.as_bytes(), target.as_bytes());
+    let anomalies = if is_formed { Vec::new() } else { vec![Anomaly::BadTarget] };
     Some(RequestHead {
         method: method_octets(head, method.as_bytes()),
         target: head.slice_ref(target.as_bytes()),

@@ -32,7 +32,7 @@ pub(super) struct RequestLine<'a> {
 pub(super) struct StatusLine {
     pub(super) version: Version,
     pub(super) status: u16,
-    /// Whether the status stands apart from what follows.
+    /// Whether one space stands before the status, and one behind it where something follows.
     pub(super) exact: bool,
 }
 
@@ -73,7 +73,8 @@ pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
     let version = loose_version(&line[..end])?;
     let (digits, after) = line[end..].trim_ascii_start().split_at_checked(3)?;
     let ends = after.first().is_none_or(|octet| !octet.is_ascii_digit());
-    let exact = after.first().is_none_or(u8::is_ascii_whitespace);
+    let is_one_space = line[end..].strip_prefix(b" ").is_some_and(|rest| rest.starts_with(digits));
+    let exact = is_one_space && after.first().is_none_or(|octet| *octet == b' ');
     let status = decimal(digits)?;
     (ends && status >= LEAST_STATUS).then_some(StatusLine { version, status, exact })
 }
@@ -116,11 +117,11 @@ pub(super) fn is_known_method(method: &[u8]) -> bool {
     method.first().is_some_and(|initial| known_methods(*initial).contains(&method))
 }
 
-/// The methods in common use that start so: those of the IANA registry (RFC 9110, section 16.1.1)
 fn all_known_methods() -> impl Iterator<Item = &'static &'static [u8]> {
     (b'A'..=b'Z').flat_map(known_methods)
 }
 
+/// The methods in common use that start so: those of the IANA registry (RFC 9110, section 16.1.1)
 /// but for PRI, which only the preface of HTTP/2 holds; those of `UPnP`; and what caches (PURGE),
 /// Icecast (SOURCE) and RPC over HTTP (MS-RPCH, section 2.1.2.1) call theirs.
 fn known_methods(initial: u8) -> &'static [&'static [u8]] {

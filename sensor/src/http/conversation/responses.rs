@@ -5,7 +5,7 @@
 use super::standing::Standing;
 use super::tunnel::asks_for_another_protocol;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
-use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::body::{Framing, Progress, Skip, declares_body, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, ResponseHead, Tolerance};
 use crate::http::queue::{Choice, Doubt};
@@ -373,8 +373,13 @@ fn is_interim(status: u16) -> bool {
 /// RFC 9112, section 6.3, for the request that is answered, if it is known.
 fn what_follows(exchange: &Exchange, head: &mut ResponseHead) -> After {
     let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
+    let is_tunnel =
+        head.status == 101 || (method == b"CONNECT" && matches!(head.status, 200..=299));
+    if (is_tunnel || head.status == 204) && declares_body(&head.headers) {
+        note(&mut head.anomalies, Anomaly::LengthWithoutBody);
+    }
     match (method, head.status) {
-        (_, 101) | (b"CONNECT", 200..=299) => After::Opaque,
+        _ if is_tunnel => After::Opaque,
         (b"HEAD", _) | (_, 204 | 304) => After::Body(Framing::Length(0)),
         _ => After::Body(Framing::of_response(&head.headers, &mut head.anomalies)),
     }
