@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::Ebpf;
+use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::net::if_::{if_nameindex, if_nametoindex};
@@ -76,19 +77,31 @@ impl Mode {
 ///
 /// # Errors
 ///
-/// When there is none of this name; the message lists those there are.
+/// When there is none of this name; the message lists those there are. And when the kernel cannot
+/// be asked, which takes a file descriptor.
 pub(super) fn index_of(interface: &str) -> Result<u32> {
-    if_nametoindex(interface).map_err(|_| {
-        let known = if_nameindex().map_or_else(
-            |_| String::from("none could be listed"),
-            |all| {
-                let names: Vec<_> =
-                    all.iter().map(|one| one.name().to_string_lossy().into_owned()).collect();
-                names.join(", ")
-            },
-        );
-        anyhow!("there is no network interface {interface:?} here; there are: {known}")
-    })
+    match if_nametoindex(interface) {
+        Ok(index) => Ok(index),
+        Err(Errno::ENODEV) => bail!(
+            "there is no network interface {interface:?} here; there are: {}",
+            known().with_context(|| format!("cannot look for others than {interface:?}"))?
+        ),
+        Err(error @ (Errno::EMFILE | Errno::ENFILE)) => Err(error).with_context(|| {
+            format!(
+                "cannot look for the network interface {interface:?} without a free file \
+                 descriptor; raise the limit of open files, in systemd with LimitNOFILE="
+            )
+        }),
+        Err(error) => Err(error)
+            .with_context(|| format!("cannot look for the network interface {interface:?}")),
+    }
+}
+
+/// The names of the interfaces there are.
+fn known() -> Result<String> {
+    let all = if_nameindex()?;
+    let names: Vec<_> = all.iter().map(|one| one.name().to_string_lossy().into_owned()).collect();
+    Ok(names.join(", "))
 }
 
 /// Checks that an interface exists and carries Ethernet frames, which the programs read.

@@ -25,7 +25,7 @@ use super::refusal::BanError;
 use super::ring::{self, Ring};
 use super::skips::Skips;
 use super::sources::Source;
-use super::{features, runs};
+use super::{again, features, runs};
 use crate::config;
 
 const HELLO_PROGRAM: &str = "hooksensor_hello";
@@ -77,9 +77,8 @@ impl Kernel {
             }
         };
         for name in [INGRESS_PROGRAM, HELLO_PROGRAM] {
-            xdp(&mut programs, name)?
-                .load()
-                .with_context(|| format!("the kernel does not accept program {name}"))?;
+            let program = xdp(&mut programs, name)?;
+            again::load(name, || program.load())?;
         }
         classifier(&mut programs, EGRESS)?;
         let rings = ring::make(&mut programs, shards, settings.ring_bytes)?;
@@ -158,6 +157,11 @@ impl Kernel {
     /// When there is none of this name.
     pub fn index_of(interface: &str) -> Result<u32> {
         attach::index_of(interface)
+    }
+
+    /// Takes back what was attached since the last [`settle`](Self::settle).
+    pub fn take_back(&mut self) {
+        self.journal.take_back();
     }
 
     /// From now on programs and maps outlive this process; before, what was not there when it
@@ -362,7 +366,7 @@ pub(super) fn classifier(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedCl
     };
     let program: &mut SchedClassifier = program.try_into()?;
     if program.fd().is_err() {
-        program.load().with_context(|| format!("the kernel does not accept program {name}"))?;
+        again::load(name, || program.load())?;
     }
     Ok(program)
 }

@@ -3,6 +3,7 @@
 //!
 //! The only importer of aya. It must not know what a sample holds or why an address is banned.
 
+mod again;
 mod attach;
 mod bans;
 mod batch;

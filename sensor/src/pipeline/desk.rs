@@ -116,7 +116,7 @@ impl Desk {
             Request::Sources { by, top } => self.sources(by, top).map(Reply::Sources),
             Request::Reload => self.reload().map(Reply::Reloaded),
         };
-        let reply = reply.unwrap_or_else(|error| Reply::Failed(format!("{error:#}")));
+        let reply = reply.unwrap_or_else(Reply::from);
         // One who has hung up does not want the answer.
         drop(question.reply.send(reply));
     }
@@ -280,15 +280,15 @@ impl Desk {
 
     /// Puts the programs back on an interface that was made anew, and notes one that is gone.
     fn look_after_interfaces(&mut self) {
-        let Self { enforcer, attachments, config, .. } = self;
+        let Self { enforcer, attachments, first_config, .. } = self;
         let mut changed = false;
         for one in attachments.iter_mut() {
             let index = Kernel::index_of(&one.interface).ok();
             if index == Some(one.index) && one.lost.is_none() {
                 continue;
             }
-            match index.map(|_| enforcer.kernel().attach_to(&one.interface, config.kernel.xdp_mode))
-            {
+            let mode = first_config.kernel.xdp_mode;
+            match index.map(|_| enforcer.kernel().attach_to(&one.interface, mode)) {
                 Some(Ok(attachment)) => {
                     tracing::info!(interface = one.interface, "attached again");
                     *one = attachment;

@@ -46,15 +46,10 @@ const GTP_LONG_HEADER: usize = 12;
 const AUTHENTICATION: usize = 13;
 const ORIGIN: usize = 8;
 
-/// What the packet carries. The receiver's port comes first: the sender's is often made up.
+/// What the packet carries, which has a length of its own. The receiver's port comes first: the
+/// sender's is often made up.
 pub(super) fn inside(octets: &[u8]) -> Result<Network<'_>, Skipped> {
-    let header = octets.get(..HEADER).ok_or(Skipped::CutHeader)?;
-    let carried = match usize::from(half(header, 4)) {
-        // Segmentation offload hands packets to the capture before their length is filled in.
-        0 => &octets[HEADER..],
-        length if length < HEADER => return Err(Skipped::Malformed),
-        length => &octets[HEADER..length.min(octets.len())],
-    };
+    let (header, carried) = octets.split_at_checked(HEADER).ok_or(Skipped::CutHeader)?;
     on_port(half(header, 2), carried)
         .or_else(|| on_port(half(header, 0), carried))
         .unwrap_or(Err(Skipped::NotTcp))
