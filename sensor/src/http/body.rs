@@ -220,6 +220,13 @@ fn framing_fields<'a>(
     (length, coding)
 }
 
+/// Whether fields say that there is a body, were it an empty one in chunks. Servers write a length of 0
+/// where there may be none, which is as good as nothing.
+pub(super) fn declares_body(headers: &Headers) -> bool {
+    headers.first("transfer-encoding").is_some()
+        || headers.all("content-length").any(|value| trim_ows(value) != b"0")
+}
+
 /// The codings of a list, in which empty elements say nothing (RFC 9110, section 5.6.1.2).
 fn codings(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     elements(value).filter(|element| !element.is_empty())

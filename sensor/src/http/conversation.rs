@@ -8,6 +8,7 @@ mod refused;
 mod requests;
 mod responses;
 mod standing;
+mod surplus;
 mod tunnel;
 
 use std::net::{IpAddr, SocketAddr};

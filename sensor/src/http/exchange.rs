@@ -259,14 +259,23 @@ pub enum Anomaly {
     BareCr,
     /// More than one Host field.
     RepeatedHost,
+    /// A Host field with characters that are in no host and no port (RFC 9112, section 3.2).
+    BadHost,
     /// A request line with white space where none may be.
     RequestLine,
-    /// A status that runs into what follows it.
+    /// A target that has none of the four forms (RFC 9112, section 3.2).
+    BadTarget,
+    /// A status that runs into what follows it, or that not one space stands before.
     StatusLine,
     /// A version other than 1.0 and 1.1.
     BadVersion,
     /// A NUL octet in the head.
     Nul,
+    /// Another control character in the head, but for tabs and the ends of lines.
+    ControlCharacter,
+    /// A length other than 0, or a transfer coding, on a response that has neither: with the status 101
+    /// or 204, or where it grants a tunnel (RFC 9110, section 8.6; RFC 9112, section 6.1).
+    LengthWithoutBody,
     /// A head beyond the limit.
     HeadTooLong,
     /// Segments that overlap and differ; the first ones are recorded.
@@ -276,8 +285,10 @@ pub enum Anomaly {
     DeclinedBody,
     /// Octets in place of the request that are none.
     UnrecognisedRequest,
-    /// Octets in place of the response that are none.
+    /// Octets in place of the response that are none; behind the response before it, as a rule.
     UnrecognisedResponse,
+    /// A response where every request has one already and no octet is missing.
+    UnaskedResponse,
 }
 
 impl Anomaly {
@@ -301,15 +312,20 @@ impl Anomaly {
             Self::TooManyFields => "too_many_fields",
             Self::BareCr => "bare_cr",
             Self::RepeatedHost => "repeated_host",
+            Self::BadHost => "bad_host",
             Self::RequestLine => "request_line",
+            Self::BadTarget => "bad_target",
             Self::StatusLine => "status_line",
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",
+            Self::ControlCharacter => "control_character",
+            Self::LengthWithoutBody => "length_without_body",
             Self::HeadTooLong => "head_too_long",
             Self::ConflictingSegments => "conflicting_segments",
             Self::DeclinedBody => "declined_body",
             Self::UnrecognisedRequest => "unrecognised_request",
             Self::UnrecognisedResponse => "unrecognised_response",
+            Self::UnaskedResponse => "unasked_response",
         }
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::head::{RequestHead, ResponseHead, range};
 use super::start_line::{self, VERSION_LENGTH, is_token, trim_ows};
+use super::target::starts_as_form;
 use super::{Anomaly, Headers, Version};
 
 /// Fields of one head from which on their number is named; common servers refuse over a hundred. All
@@ -20,6 +21,9 @@ pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
     let parts = start_line::request_line(line)?;
     if parts.target.iter().any(u8::is_ascii_whitespace) || !is_single_spaced(line, &parts) {
         anomalies.add(Anomaly::RequestLine);
+    }
+    if !starts_as_form(parts.method, parts.target) {
+        anomalies.add(Anomaly::BadTarget);
     }
     anomalies.add_version(parts.version);
     if !parts.exact {
@@ -88,6 +92,9 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
     if head.contains(&0) {
         anomalies.add(Anomaly::Nul);
     }
+    if head.iter().any(|octet| is_stray_control(*octet)) {
+        anomalies.add(Anomaly::ControlCharacter);
+    }
     if memchr::memchr_iter(b'\r', head).any(|at| head.get(at + 1).is_some_and(|o| *o != b'\n')) {
         anomalies.add(Anomaly::BareCr);
     }
@@ -107,6 +114,11 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
         }
     }
     (unfolded.into(), body)
+}
+
+/// Whether the octet is a control character that has no place in a head and no name of its own.
+fn is_stray_control(octet: u8) -> bool {
+    octet.is_ascii_control() && !matches!(octet, 0 | b'\t' | b'\r' | b'\n')
 }
 
 /// Position after the first line's ending.

@@ -12,7 +12,8 @@ use crate::http::options::MAX_PIPELINED;
 use crate::http::queue::Unseen;
 use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
-use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, Request};
+use crate::http::target::may_be_host;
+use crate::http::{Anomaly, Body, Coverage, Exchange, Headers, Observation, Request};
 
 impl Conversation {
     /// Reads octets of the client.
@@ -132,7 +133,7 @@ impl Conversation {
             Found::More => true,
             Found::Nothing => false,
             Found::Head(head) => {
-                if let Some(head) = head::request(&head, self.requests.tolerance()) {
+                if let Some(head) = head::request(&head, self.requests.tolerance(&head)) {
                     self.begin_request(head, Coverage::FULL, context);
                     return true;
                 }
@@ -166,9 +167,7 @@ impl Conversation {
         if self.requests.has_bare_lf() {
             note(&mut anomalies, Anomaly::BareLf);
         }
-        if headers.all("host").nth(1).is_some() {
-            note(&mut anomalies, Anomaly::RepeatedHost);
-        }
+        note_hosts(&headers, &mut anomalies);
         let framing = Framing::of_request(version, &headers, &mut anomalies);
         let start = self.requests.start();
         if start_line::is_known_method(&method) {
@@ -302,5 +301,16 @@ impl Conversation {
             exchange.coverage.add(Coverage::TRUNCATED);
             emit(exchange, context);
         }
+    }
+}
+
+/// Names what is wrong with the Host fields of a request. That there is none is not: test clients and
+/// probes leave it out as a rule.
+fn note_hosts(headers: &Headers, anomalies: &mut Vec<Anomaly>) {
+    if headers.all("host").nth(1).is_some() {
+        note(anomalies, Anomaly::RepeatedHost);
+    }
+    if !headers.all("host").all(may_be_host) {
+        note(anomalies, Anomaly::BadHost);
     }
 }

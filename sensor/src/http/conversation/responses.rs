@@ -5,7 +5,7 @@
 use super::standing::Standing;
 use super::tunnel::asks_for_another_protocol;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
-use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::body::{Framing, Progress, Skip, declares_body, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, ResponseHead, Tolerance};
 use crate::http::queue::{Choice, Doubt};
@@ -172,9 +172,7 @@ impl Conversation {
         if *context.ports == PortFilter::Any && is_open {
             return self.take_back(context);
         }
-        if let Some(pending) = self.queue.front_mut().filter(|p| p.exchange.response.is_none()) {
-            note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
-        }
+        self.mark_surplus();
         self.queue.hide_responses(Doubt::Responses);
         self.interim = None;
         Interest::Keep
@@ -220,7 +218,7 @@ impl Conversation {
                 self.reject_response(unread.mark.acknowledged, context)
             }
             Found::Head(head) => {
-                if let Some(head) = head::response(&head, self.responses.tolerance()) {
+                if let Some(head) = head::response(&head, self.responses.tolerance(&head)) {
                     return self.begin_response(head, Coverage::FULL, context);
                 }
                 self.responses.refuse_head(input, unread);
@@ -347,12 +345,11 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange(context.proxies);
-            // Whoever answers has read a request, which then is missing.
             let is_idle = self.requests.state() == State::Head && !self.requests.is_reading();
             if self.queue.may_lack_requests() {
                 self.queue.mark_unpaired(&mut orphan);
             } else if is_idle && !unprompted {
-                orphan.coverage.add(Coverage::GAP);
+                self.mark_unasked(&mut orphan);
             } else if self.requests.state() == State::Search
                 && self.requests.position() > self.requests.message_end()
             {
@@ -376,8 +373,13 @@ fn is_interim(status: u16) -> bool {
 /// RFC 9112, section 6.3, for the request that is answered, if it is known.
 fn what_follows(exchange: &Exchange, head: &mut ResponseHead) -> After {
     let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
+    let is_tunnel =
+        head.status == 101 || (method == b"CONNECT" && matches!(head.status, 200..=299));
+    if (is_tunnel || head.status == 204) && declares_body(&head.headers) {
+        note(&mut head.anomalies, Anomaly::LengthWithoutBody);
+    }
     match (method, head.status) {
-        (_, 101) | (b"CONNECT", 200..=299) => After::Opaque,
+        _ if is_tunnel => After::Opaque,
         (b"HEAD", _) | (_, 204 | 304) => After::Body(Framing::Length(0)),
         _ => After::Body(Framing::of_response(&head.headers, &mut head.anomalies)),
     }

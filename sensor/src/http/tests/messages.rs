@@ -38,7 +38,7 @@ fn some_responses_have_no_body_whatever_they_declare() {
         &[
             "HEAD /h 0/20 -> 200 0/37",
             "GET / 0/18 -> 304 0/37",
-            "GET / 0/18 -> 204 0/37",
+            "GET / 0/18 -> 204 0/37 !length_without_body",
             "GET / 0/18 -> 200 2/40",
         ],
     );
