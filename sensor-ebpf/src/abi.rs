@@ -143,7 +143,7 @@ pub enum Method {
     Put,
     /// DELETE.
     Delete,
-    /// OPTIONS, CONNECT or TRACE.
+    /// Any other that is in common use, see [`crate::head`].
     Other,
     /// Nothing: it is no request line.
     None,

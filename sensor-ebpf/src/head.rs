@@ -18,8 +18,38 @@ pub const SHORTEST: usize = 4;
 /// send one too many behind a body; the verifier follows each step anew.
 pub const BLANK_STEPS: usize = 1;
 
-const fn word(text: [u8; 4]) -> u32 {
-    u32::from_be_bytes(text)
+/// Names the first four octets of methods, and lists them.
+macro_rules! methods {
+    ($($name:ident $text:literal)*) => {
+        $(const $name: u32 = number(*$text);)*
+
+        /// How methods start, those that webhooks use before others that start alike.
+        const STARTS: &[u32] = &[$($name),*];
+    };
+}
+
+// Those of the IANA registry (RFC 9110, section 16.1.1) but for PRI, which only the preface of HTTP/2
+// holds; those of UPnP; and PURGE, SOURCE, RPC_IN_DATA and RPC_OUT_DATA. Other words count as no
+// request: a body goes on in any segment, and prose and logs are full of words with a space behind.
+methods! {
+    POST b"POST" GET b"GET " PUT b"PUT " DELETE b"DELE" HEAD b"HEAD" PATCH b"PATC" OPTIONS b"OPTI"
+    ACL b"ACL " BASELINE_CONTROL b"BASE" BIND b"BIND" CHECK b"CHEC" CONNECT b"CONN" COPY b"COPY"
+    LABEL b"LABE" LINK b"LINK" LOCK b"LOCK" M_SEARCH b"M-SE" MERGE b"MERG" MKACTIVITY b"MKAC"
+    MKCALENDAR b"MKCA" MKCOL b"MKCO" MKREDIRECTREF b"MKRE" MKWORKSPACE b"MKWO" MOVE b"MOVE"
+    NOTIFY b"NOTI" ORDERPATCH b"ORDE" PROP b"PROP" PURGE b"PURG" QUERY b"QUER" REBIND b"REBI"
+    REPORT b"REPO" RPC b"RPC_" SEARCH b"SEAR" SOURCE b"SOUR" SUBSCRIBE b"SUBS" TRACE b"TRAC"
+    UNBIND b"UNBI" UNCHECKOUT b"UNCH" UNLINK b"UNLI" UNLOCK b"UNLO" UNSUBSCRIBE b"UNSU"
+    UPDATE b"UPDA" VERSION_CONTROL b"VERS"
+}
+
+/// Up to four octets as a number in network order.
+const fn number<const N: usize>(text: [u8; N]) -> u32 {
+    let (mut number, mut at) = (0, 0);
+    while at < N {
+        number = number << 8 | text[at] as u32;
+        at += 1;
+    }
+    number
 }
 
 /// How many of these octets, read as above, are ends of lines before anything else.
@@ -38,13 +68,17 @@ pub const fn blank(first: u32) -> usize {
     }
 }
 
-/// What a segment asks for that starts with these octets, read as numbers in network order: a
-/// method of RFC 9110, section 9, or PATCH (RFC 5789).
+/// What a segment asks for that starts with these octets, read as numbers in network order: one of
+/// [`STARTS`], whole and with its space as far as eight octets go.
 #[inline(always)]
 #[must_use]
 pub const fn method(first: u32, rest: u32) -> Method {
-    let (method, end, octets) = start(first);
-    if octets == 0 || rest >> (32 - 8 * octets) == end { method } else { Method::None }
+    let Start { method, octets, ends: [one, other] } = start(first);
+    if octets == 0 {
+        return method;
+    }
+    let end = rest >> (32 - 8 * octets);
+    if end == one || end == other { method } else { Method::None }
 }
 
 /// The same of a segment that has only the first octets: one cut short within its method counts,
@@ -52,7 +86,7 @@ pub const fn method(first: u32, rest: u32) -> Method {
 #[inline(always)]
 #[must_use]
 pub const fn cut_method(first: u32) -> Method {
-    start(first).0
+    start(first).method
 }
 
 /// The same of a segment of one to three octets, which stand in the high end of `first` with zeros
@@ -61,47 +95,77 @@ pub const fn cut_method(first: u32) -> Method {
 #[inline(always)]
 #[must_use]
 pub const fn tiny_method(first: u32) -> Method {
-    const fn starts(text: [u8; 4], first: u32) -> bool {
-        first != 0 && word(text) & (u32::MAX << (first.trailing_zeros() & !7)) == first
+    if first == 0 {
+        return Method::None;
     }
-    if starts(*b"POST", first) {
-        Method::Post
-    } else if starts(*b"GET ", first) || starts(*b"HEAD", first) {
-        Method::Get
-    } else if starts(*b"PUT ", first) || starts(*b"PATC", first) {
-        Method::Put
-    } else if starts(*b"DELE", first) {
-        Method::Delete
-    } else if starts(*b"OPTI", first) || starts(*b"CONN", first) || starts(*b"TRAC", first) {
-        Method::Other
-    } else {
-        Method::None
+    let there = u32::MAX << (first.trailing_zeros() & !7);
+    let mut at = 0;
+    while at < STARTS.len() {
+        if STARTS[at] & there == first {
+            return start(STARTS[at]).method;
+        }
+        at += 1;
     }
+    Method::None
 }
 
-/// The method that starts so, and in how many octets it goes on to its space.
+/// A method, and in how many octets behind its first four it goes on in one of these ways.
+struct Start {
+    method: Method,
+    octets: usize,
+    ends: [u32; 2],
+}
+
+/// The method that starts so.
 #[inline(always)]
-const fn start(first: u32) -> (Method, u32, u32) {
-    const GET: u32 = word(*b"GET ");
-    const PUT: u32 = word(*b"PUT ");
-    const POST: u32 = word(*b"POST");
-    const HEAD: u32 = word(*b"HEAD");
-    const PATCH: u32 = word(*b"PATC");
-    const DELETE: u32 = word(*b"DELE");
-    const OPTIONS: u32 = word(*b"OPTI");
-    const CONNECT: u32 = word(*b"CONN");
-    const TRACE: u32 = word(*b"TRAC");
+const fn start(first: u32) -> Start {
+    const fn ends<const N: usize>(method: Method, one: [u8; N], other: [u8; N]) -> Start {
+        Start { method, octets: N, ends: [number(one), number(other)] }
+    }
+    const fn with<const N: usize>(method: Method, end: [u8; N]) -> Start {
+        ends(method, end, end)
+    }
+    const fn other<const N: usize>(end: &[u8; N]) -> Start {
+        with(Method::Other, *end)
+    }
     match first {
-        GET => (Method::Get, 0, 0),
-        PUT => (Method::Put, 0, 0),
-        HEAD => (Method::Get, word(*b"\0\0\0 "), 1),
-        POST => (Method::Post, word(*b"\0\0\0 "), 1),
-        PATCH => (Method::Put, word(*b"\0\0H "), 2),
-        TRACE => (Method::Other, word(*b"\0\0E "), 2),
-        DELETE => (Method::Delete, word(*b"\0TE "), 3),
-        OPTIONS => (Method::Other, word(*b"ONS "), 4),
-        CONNECT => (Method::Other, word(*b"ECT "), 4),
-        _ => (Method::None, 0, 0),
+        POST => with(Method::Post, *b" "),
+        GET => with(Method::Get, []),
+        HEAD => with(Method::Get, *b" "),
+        PUT => with(Method::Put, []),
+        PATCH => with(Method::Put, *b"H "),
+        DELETE => with(Method::Delete, *b"TE "),
+        ACL => other(b""),
+        BIND | COPY | LINK | LOCK | MOVE => other(b" "),
+        LABEL | MKCOL => other(b"L "),
+        MERGE | PURGE | TRACE => other(b"E "),
+        QUERY => other(b"Y "),
+        NOTIFY => other(b"FY "),
+        REBIND | UNBIND => other(b"ND "),
+        REPORT => other(b"RT "),
+        SEARCH => other(b"CH "),
+        SOURCE => other(b"CE "),
+        UNLINK => other(b"NK "),
+        UNLOCK => other(b"CK "),
+        CONNECT => other(b"ECT "),
+        OPTIONS => other(b"ONS "),
+        BASELINE_CONTROL => other(b"LINE"),
+        M_SEARCH => other(b"ARCH"),
+        MKACTIVITY => other(b"TIVI"),
+        MKCALENDAR => other(b"LEND"),
+        MKREDIRECTREF => other(b"DIRE"),
+        MKWORKSPACE => other(b"RKSP"),
+        ORDERPATCH => other(b"RPAT"),
+        SUBSCRIBE => other(b"CRIB"),
+        UNCHECKOUT => other(b"ECKO"),
+        UNSUBSCRIBE => other(b"BSCR"),
+        VERSION_CONTROL => other(b"ION-"),
+        CHECK => ends(Method::Other, *b"KIN ", *b"KOUT"),
+        PROP => ends(Method::Other, *b"FIND", *b"PATC"),
+        RPC => ends(Method::Other, *b"IN_D", *b"OUT_"),
+        // As well as UPDATEREDIRECTREF.
+        UPDATE => ends(Method::Other, *b"TE ", *b"TER"),
+        _ => with(Method::None, []),
     }
 }
 
@@ -110,9 +174,9 @@ const fn start(first: u32) -> (Method, u32, u32) {
 #[inline(always)]
 #[must_use]
 pub const fn status_class(octets: &[u8; LENGTH]) -> Option<u8> {
-    const HTTP: u32 = word(*b"HTTP");
-    const ONE: u32 = word(*b"/1.0");
-    const ONE_ONE: u32 = word(*b"/1.1");
+    const HTTP: u32 = number(*b"HTTP");
+    const ONE: u32 = number(*b"/1.0");
+    const ONE_ONE: u32 = number(*b"/1.1");
     let version = u32::from_be_bytes([octets[4], octets[5], octets[6], octets[7]]);
     if u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]) != HTTP
         || (version != ONE && version != ONE_ONE)
@@ -152,32 +216,49 @@ mod tests {
         }
     }
 
+    /// Those of the first class are taken before others that start alike.
+    const METHODS: [(Method, &str); 5] = [
+        (Method::Post, "POST"),
+        (Method::Get, "GET HEAD"),
+        (Method::Put, "PUT PATCH"),
+        (Method::Delete, "DELETE"),
+        (
+            Method::Other,
+            "OPTIONS CONNECT TRACE ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL LINK LOCK \
+             MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE ORDERPATCH PROPFIND \
+             PROPPATCH QUERY REBIND REPORT SEARCH UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE \
+             UPDATEREDIRECTREF VERSION-CONTROL M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE SOURCE \
+             RPC_IN_DATA RPC_OUT_DATA",
+        ),
+    ];
+
+    fn methods() -> impl Iterator<Item = (Method, &'static str)> {
+        let of_class = |(class, names): (Method, &'static str)| {
+            names.split_whitespace().map(move |name| (class, name))
+        };
+        METHODS.into_iter().flat_map(of_class)
+    }
+
     #[test]
     fn methods_are_recognised_whole() {
-        for (name, class) in [
-            ("GET", Method::Get),
-            ("HEAD", Method::Get),
-            ("POST", Method::Post),
-            ("PUT", Method::Put),
-            ("PATCH", Method::Put),
-            ("DELETE", Method::Delete),
-            ("CONNECT", Method::Other),
-            ("OPTIONS", Method::Other),
-            ("TRACE", Method::Other),
-        ] {
+        for (class, name) in methods() {
             assert_eq!(method_of(&format!("{name} / HTTP/1.1")), class, "{name}");
-            assert_eq!(method_of(&format!("{name}X / HTTP/1.1")), Method::None, "{name}X");
             assert_eq!(method_of(&name.to_lowercase()), Method::None, "{name} in lower case");
-            let cut = &format!("{name} /")[..SHORTEST];
-            assert_eq!(method_of(cut), class, "{name}, cut after {cut:?}");
-            for length in 1..SHORTEST {
-                let cut = &name[..length];
-                let expected = if cut == "P" { Method::Post } else { class };
+            if name.len() < METHOD_LENGTH {
+                assert_eq!(method_of(&format!("{name}X / HTTP/1.1")), Method::None, "{name}X");
+            }
+            for length in 1..=SHORTEST {
+                let cut = &format!("{name} /")[..length];
+                let alike = |(class, other): (Method, &str)| {
+                    format!("{other} ").starts_with(cut).then_some(class)
+                };
+                let expected = methods().find_map(alike).unwrap_or(Method::None);
                 assert_eq!(method_of(cut), expected, "{name}, cut after {cut:?}");
             }
         }
+        assert_eq!(STARTS.len() + 4, methods().count(), "eight of them start alike in pairs");
         assert_eq!(method_of("HTTP/1.1 200"), Method::None);
-        for other in ["", "X", "PX", "POX", "p", "GEX", "\r\n", "0"] {
+        for other in ["", "X", "PX", "POX", "p", "GEX", "\r\n", "0", "AND / OR", "UPDATED /"] {
             assert_eq!(method_of(other), Method::None, "{other:?}");
         }
     }

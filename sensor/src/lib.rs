@@ -17,6 +17,7 @@ pub mod record;
 mod regular;
 pub mod schemas;
 pub mod secrets;
+mod sole;
 pub mod store;
 pub mod tcp;
 pub mod time;

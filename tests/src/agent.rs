@@ -18,14 +18,15 @@ use crate::metrics::Metrics;
 use crate::namespace::Namespace;
 use crate::{eventually, patient};
 
-/// Loading the programs takes the verifier most of a second on a busy machine.
-const START: Duration = Duration::from_secs(60);
+/// Loading the programs takes the verifier most of a second on a busy machine, and compiling all of
+/// GitHub's schemas half a minute where the agent is not optimised and is held up again and again.
+const START: Duration = Duration::from_secs(180);
 
 /// The agent drains what it has read before it ends.
 const STOP: Duration = Duration::from_secs(30);
 
 /// Waiting for an HTTP endpoint on loopback, on a machine that may be held up meanwhile.
-const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where `/metrics` is unless configured otherwise.
 const METRICS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10_477);

@@ -2,7 +2,7 @@
 //!
 //! It must not know who watches.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -170,7 +170,10 @@ fn read_response(stream: &mut TcpStream) -> Result<()> {
     let mut response = Vec::new();
     let mut buffer = [0; 2048];
     while response.len() < MAX_RESPONSE {
-        let count = stream.read(&mut buffer).context("no response")?;
+        let count = match stream.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.context("no response")?,
+        };
         if count == 0 {
             bail!("the connection ended after {} octets of a response", response.len());
         }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
-use std::{fs, mem};
+use std::{fs, mem, thread};
 
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{NlOptions, TcAttachOptions, TcHandle, qdisc_add_clsact};
@@ -22,6 +22,10 @@ const PORT: u16 = 8080;
 
 /// How long the agent takes to say in its log what it does.
 const SAID: Duration = Duration::from_secs(30);
+
+/// Hangups during a start, and what is between them, less than a program takes to be verified.
+const HANGUPS: usize = 9;
+const BETWEEN: Duration = Duration::from_millis(60);
 
 fn settings(network: &Network) -> Settings {
     Settings { enforce: true, stay_attached: true, ..Settings::new(network.interfaces(), PORT) }
@@ -177,7 +181,8 @@ fn another_versions_pins_are_refused_and_left_alone() {
     assert!(!other.exists());
 }
 
-/// As logrotate sends one at any moment, and `systemctl reload` behind a restart.
+/// As logrotate sends one at any moment, and `systemctl reload` behind a restart. The kernel stops
+/// verifying a program when one comes.
 #[test]
 fn a_hangup_during_the_start_ends_nothing() {
     let network = Network::new(1).unwrap();
@@ -186,7 +191,10 @@ fn a_hangup_during_the_start_ends_nothing() {
     agent.launch().unwrap();
     let begun = || agent.log().contains("serving /metrics").then_some(());
     eventually(SAID, "the start", begun).unwrap();
-    agent.signal(Signal::SIGHUP).unwrap();
+    for _ in 0..HANGUPS {
+        agent.signal(Signal::SIGHUP).unwrap();
+        thread::sleep(BETWEEN);
+    }
     agent.wait_until_ready().unwrap();
     let read = || agent.log().contains("configuration read again").then_some(());
     eventually(SAID, "the reload", read).unwrap();

@@ -16,7 +16,7 @@ use harness::{emulated, patient};
 use hooksensor::config;
 use hooksensor::kernel::{BanError, Entry, Kernel, Ring};
 use hooksensor_ebpf::abi::{
-    BAN_COUNTERS, Ban, Counters, Limit, Limits, Reason, Sample, SourceCounts, kind,
+    BAN_COUNTERS, Ban, Counters, Limit, Limits, Method, Reason, Sample, SourceCounts, kind,
 };
 use ipnet::IpNet;
 use nix::time::{ClockId, clock_gettime};
@@ -763,6 +763,31 @@ fn requests_and_responses_are_counted_by_their_first_line() {
     }
 }
 
+#[test]
+fn requests_with_other_methods_are_counted_together() {
+    let mut programs = Programs::load();
+    for (line, expected) in [
+        ("PROPFIND /x HTTP/1.1\r\n", 1),
+        ("PROPPATCH /x HTTP/1.1\r\n", 1),
+        ("MKCOL /x HTTP/1.1\r\n", 1),
+        ("LINK /x HTTP/1.1\r\n", 1),
+        ("VERSION-CONTROL /x HTTP/1.1\r\n", 1),
+        ("\r\nREPORT /x HTTP/1.1\r\n", 1),
+        ("OPTIONS * HTTP/1.1\r\n", 1),
+        ("REPO", 1),
+        ("RE", 1),
+        ("PROPHET /x", 0),
+        ("UPDATED /x", 0),
+        ("OTHER /x HTTP/1.1\r\n", 0),
+        ("POST /x HTTP/1.1\r\n", 0),
+    ] {
+        let counted = |programs: &Programs| port(programs).requests[Method::Other as usize];
+        let before = counted(&programs);
+        programs.check(line, &v4(CLEAN_V4).payload(line.as_bytes()), Reason::Clean);
+        assert_eq!(counted(&programs) - before, expected, "{line}");
+    }
+}
+
 /// Limits under which one event passes, for good: the next is earned in half an hour.
 const ONE: Limit = at_once(1);
 
@@ -781,6 +806,10 @@ fn connections_and_requests_have_limits_of_their_own() {
     for start in ["P", "PO", "POS", "POST", "POST ", "\nP", "\r\nPO", "\r\n\r\nPOST /"] {
         let tiny = v4(CLEAN_V4).payload(start.as_bytes());
         programs.check(start, &tiny, Reason::DropRequests);
+    }
+    for other in ["PROPFIND / HTTP/1.1\r\n", "LINK / HTTP/1.1\r\n", "SUBSCRIBE / HTTP/1.1\r\n"] {
+        let request = v4(CLEAN_V4).payload(other.as_bytes());
+        programs.check(other, &request, Reason::DropRequests);
     }
     programs.check("what belongs to the first", &v4(CLEAN_V4).payload(b"{\"a\":1}"), Reason::Clean);
     programs.protect(&["192.0.2.1/32".parse().unwrap()]).unwrap();

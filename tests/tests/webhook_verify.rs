@@ -95,6 +95,30 @@ fn a_request_comes_on_standard_input_and_a_secret_from_beside_it() {
 }
 
 #[test]
+fn what_is_missing_of_a_question_is_said() {
+    let scratch = Scratch::new().unwrap();
+    let secret = scratch.write("secret", SECRET).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let check = |request: &str, arguments: &[&str], code: i32, words: &str| {
+        let mut verify = Command::new(binary().unwrap());
+        verify.arg("verify").arg(scratch.write("request", request.as_bytes()).unwrap());
+        verify.arg("--secret").arg(format!("file:{}", secret.display()));
+        let output = verify.args(arguments).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert_eq!(output.status.code(), Some(code), "{said:?}");
+        assert!(said.concat().contains(words), "{said:?}");
+    };
+    check("hello world\n", &["--provider", "github"], 1, "has no header fields");
+    let twilio = "POST / HTTP/1.1\nHost: h\nX-Twilio-Signature: AAAA\n\n";
+    check(twilio, &["--url", "h/in"], 2, "takes a whole URL");
+    let paypal = "POST / HTTP/1.1\nPayPal-Transmission-Sig: AAAA\n\n{}";
+    check(paypal, &[], 1, "give it with --subscription");
+    check(paypal, &[], 1, "which is PEM");
+    let stripe = "POST / HTTP/1.1\nStripe-Signature: v1=00\n\n{}";
+    check(stripe, &[], 1, "it belongs in \"header stripe-signature\" behind \"t=\"");
+}
+
+#[test]
 fn what_is_wrong_is_said_with_what_to_do() {
     let scratch = Scratch::new().unwrap();
     let secret = scratch.write("secret", SECRET).unwrap();

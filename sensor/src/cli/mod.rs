@@ -120,6 +120,7 @@ impl Agent {
     fn ask(&self, request: &Request) -> Result<Reply, Failure> {
         match control::ask(&self.socket, request)? {
             Reply::Failed(message) => Err(Failure::failed(message)),
+            Reply::Misconfigured(message) => Err(Failure::usage(message)),
             reply => Ok(reply),
         }
     }

@@ -134,8 +134,8 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters by their escapes, everything else as it is.
-fn printable(text: &str) -> String {
+/// Control characters by their escapes, everything else as it is: what peers sent drives no terminal.
+pub(super) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {

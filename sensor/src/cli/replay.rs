@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::output::{Failure, Format, say};
+use super::output::{Failure, Format, printable, say};
 use super::progress::Progress;
 use crate::config::Config;
 use crate::http::PortFilter;
@@ -144,7 +144,7 @@ fn cannot_write(error: &io::Error) -> Failure {
 fn human(line: &[u8]) -> String {
     let record: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
     let text = |pointer: &str| match record.pointer(pointer) {
-        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::String(text)) => printable(text),
         Some(other) => other.to_string(),
         None => String::from("-"),
     };
@@ -210,4 +210,19 @@ fn list<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
         .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
         .collect();
     if shown.is_empty() { String::new() } else { format!(" ({})", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_drives_no_terminal() {
+        let line = br#"{"event":{"dataset":"hooksensor.delivery"},"@timestamp":"now",
+            "client":{"ip":"192.0.2.1"},"url":{"original":"/\u001b[31m\u009b\n"},
+            "http":{"request":{"method":"GET"},"response":{"status_code":200}},
+            "webhook":{"provider":"github","event_type":"pu\u001b[0msh"}}"#;
+        let expected = "now  192.0.2.1  GET /\\u{1b}[31m\\u{9b}\\n 200  github  pu\\u{1b}[0msh";
+        assert_eq!(human(line), expected);
+    }
 }

@@ -47,10 +47,12 @@ fn describe(snapshot: &Snapshot) -> String {
 fn interfaces(snapshot: &Snapshot) -> String {
     let lines = snapshot.interfaces.iter().map(|one| {
         let why = one.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let now =
+            one.renamed.as_deref().map(|now| format!(", called {now} now")).unwrap_or_default();
         match &one.lost {
             Some(lost) => format!("interface  {}: NOT WATCHED, {lost}", one.name),
-            None if one.mode == "tc" => format!("interface  {}: tc{why}", one.name),
-            None => format!("interface  {}: XDP {}{why}", one.name, one.mode),
+            None if one.mode == "tc" => format!("interface  {}: tc{why}{now}", one.name),
+            None => format!("interface  {}: XDP {}{why}{now}", one.name, one.mode),
         }
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::request_file::RequestFile;
 use self::which::Which;
-use super::output::{Failure, Format, json, print};
+use super::output::{Failure, Format, json, print, printable};
 use crate::config::{Config, Part, Provider, SecretRef};
 use crate::http::Headers;
 use crate::secrets;
@@ -72,12 +72,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::failed(format!("{}: {error}", arguments.file.display())))?;
     let table = Table::new(&config.providers);
     let request = request(arguments, &octets, &table)?;
-    if request.headers.iter().next().is_none() {
-        return Err(Failure::failed(
-            "the request has no header fields, of which one tells the provider and one has the \
-             signature: write its head before the body",
-        ));
-    }
     let provider = provider(arguments, &table, &request)?;
     let secrets = read_secrets(&arguments.secrets)?;
     let mut notes = request.notes.clone();
@@ -106,7 +100,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let status = result.as_ref().map(|result| result.status);
     match arguments.output {
-        Format::Human => print(&steps.join("\n"))?,
+        Format::Human => {
+            let shown: Vec<_> = steps.iter().map(|step| printable(step)).collect();
+            print(&shown.join("\n"))?
+        }
         Format::Json => json(&json!({
             "provider": provider.name,
             "status": status.map(Status::name),
@@ -221,7 +218,14 @@ fn request(arguments: &Arguments, octets: &[u8], table: &Table) -> Result<Reques
     if captured::is_capture(octets) {
         return captured::read(octets, which, table).map_err(Failure::failed);
     }
-    RequestFile::read(octets, which, table).map_err(Failure::failed)
+    let request = RequestFile::read(octets, which, table).map_err(Failure::failed)?;
+    if request.headers.iter().next().is_none() {
+        return Err(Failure::failed(
+            "the request has no header fields, of which one tells the provider and one has the \
+             signature: write its head before the body",
+        ));
+    }
+    Ok(request)
 }
 
 fn signs_url(provider: &Provider) -> bool {

@@ -8,8 +8,10 @@ use std::num::NonZeroU32;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::config::ConfigError;
 use crate::decide::{Action, Decision, Origin, Scope};
 use crate::export::Snapshot;
+use crate::schemas::FileError;
 
 /// What a verb asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,8 @@ pub enum Reply {
     Reloaded(Reloaded),
     /// The request could not be carried out.
     Failed(String),
+    /// The same, because the configuration is wrong.
+    Misconfigured(String),
 }
 
 /// What sources are put in order by.
@@ -125,6 +129,17 @@ pub struct SourceView {
     pub responses: BTreeMap<String, u64>,
     /// Events that were over a limit.
     pub over_limit: u64,
+}
+
+impl From<anyhow::Error> for Reply {
+    fn from(error: anyhow::Error) -> Self {
+        let words = format!("{error:#}");
+        if error.is::<ConfigError>() || error.is::<FileError>() {
+            Self::Misconfigured(words)
+        } else {
+            Self::Failed(words)
+        }
+    }
 }
 
 impl SourceView {

@@ -11,6 +11,7 @@ use anyhow::Context;
 
 use super::sink::{BUFFER_BYTES, LineBuffer, Sink, write_counted};
 use crate::config::FileOutput;
+use crate::sole;
 
 /// Owner writes, group reads: records hold addresses and paths of clients.
 const FILE_MODE: u32 = 0o640;
@@ -57,6 +58,13 @@ impl FileSink {
                 sink.path.display()
             )
         })?;
+        own(&file).with_context(|| {
+            format!(
+                "another agent writes records to {}; stop that one, or name another file with \
+                 output.file.path",
+                sink.path.display()
+            )
+        })?;
         sink.file = Some(file);
         if let Some(mode) = wide_mode(&sink.path) {
             tracing::warn!(
@@ -76,6 +84,17 @@ impl FileSink {
         Ok(file)
     }
 
+    /// Opens the file again, or the one that is now in its place. Where another process has locked
+    /// that meanwhile no record is lost for it.
+    fn open_again(&mut self) -> io::Result<File> {
+        let file = self.open_file()?;
+        if let Err(error) = own(&file) {
+            let path = self.path.display();
+            tracing::warn!(%path, %error, "another process may write to the file of records");
+        }
+        Ok(file)
+    }
+
     /// Writes whole lines, `count` of them, or counts them as lost.
     fn write(&mut self, lines: &[u8], count: u64) -> io::Result<()> {
         let written = self.append(lines);
@@ -90,7 +109,7 @@ impl FileSink {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) if is_at(&file, &self.path)? => file,
-            _ => self.open_file()?,
+            _ => self.open_again()?,
         };
         let (written, result) = write_counted(&mut file, lines);
         // The length is asked for and not counted, because others may truncate the file.
@@ -187,7 +206,7 @@ impl Sink for FileSink {
 
     fn reopen(&mut self) -> io::Result<()> {
         self.file = None;
-        self.file = Some(self.open_file()?);
+        self.file = Some(self.open_again()?);
         self.flush()
     }
 
@@ -212,6 +231,12 @@ fn open(path: &Path) -> io::Result<File> {
     let mut file = options.create(true).append(true).read(true).mode(FILE_MODE).open(path)?;
     end_torn_line(&mut file)?;
     Ok(file)
+}
+
+/// Keeps other agents from the file while it is open. What is no regular file, such as a terminal,
+/// is anybody's.
+fn own(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() { sole::take(file) } else { Ok(()) }
 }
 
 /// Whether the path still leads to the file.

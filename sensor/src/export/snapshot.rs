@@ -85,6 +85,9 @@ pub struct InterfaceFigures {
     /// Why nothing is seen there any more, where that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
+    /// The name it has now, where it got another one while it is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<String>,
 }
 
 /// How many connections are copied up, beside those of sources that always are.
@@ -203,6 +206,7 @@ impl From<&Attachment> for InterfaceFigures {
             why: attachment.why.clone(),
             replaced: attachment.replaced,
             lost: attachment.lost.clone(),
+            renamed: attachment.renamed.clone(),
         }
     }
 }

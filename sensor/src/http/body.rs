@@ -207,10 +207,12 @@ fn framing_fields<'a>(
                 declare_length(&mut length, value, anomalies);
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if coding.is_some_and(ends_chunked) {
+                if coding.is_some_and(ends_chunked) || has_empty_element(value) {
                     note(anomalies, Anomaly::TransferCoding);
                 }
-                coding = Some(value);
+                if coding.is_none() || codings(value).next().is_some() {
+                    coding = Some(value);
+                }
             }
             _ => {}
         }
@@ -218,7 +220,24 @@ fn framing_fields<'a>(
     (length, coding)
 }
 
+/// Whether fields say that there is a body, were it an empty one in chunks. Servers write a length of 0
+/// where there may be none, which is as good as nothing.
+pub(super) fn declares_body(headers: &Headers) -> bool {
+    headers.first("transfer-encoding").is_some()
+        || headers.all("content-length").any(|value| trim_ows(value) != b"0")
+}
+
+/// The codings of a list, in which empty elements say nothing (RFC 9110, section 5.6.1.2).
 fn codings(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    elements(value).filter(|element| !element.is_empty())
+}
+
+/// Whether a list has an element that no sender may make, and that some readers take for the last.
+fn has_empty_element(value: &[u8]) -> bool {
+    elements(value).any(<[u8]>::is_empty)
+}
+
+fn elements(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     value.split(|octet| *octet == b',').map(trim_ows)
 }
 

@@ -7,6 +7,9 @@ mod preface;
 mod refused;
 mod requests;
 mod responses;
+mod standing;
+mod surplus;
+mod tunnel;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -25,6 +28,7 @@ use crate::capture::Timestamp;
 use crate::tcp::{CloseReason, Opening, Side};
 use declined::Declined;
 use preface::Preface;
+use standing::Standing;
 
 /// What a conversation needs of its engine while it takes an event.
 pub(super) struct Context<'a, S> {
@@ -51,8 +55,7 @@ pub(super) struct Conversation {
     /// The side that asks, once known.
     client: Option<Side>,
     flow_id: u64,
-    /// Whether anything but the form of a request line speaks for HTTP.
-    confirmed: bool,
+    standing: Standing,
     next_index: u32,
     requests: Reader,
     responses: Reader,
@@ -76,7 +79,7 @@ impl Conversation {
             opening,
             client: None,
             flow_id: 0,
-            confirmed: false,
+            standing: Standing::default(),
             next_index: 0,
             requests: Reader::new(Role::Requests, state),
             responses: Reader::new(Role::Responses, state),

@@ -13,7 +13,8 @@ pub struct Counters {
     /// Requests seen.
     pub requests: u64,
     /// Requests taken back, and not counted above: what came in answer was not HTTP, and the method
-    /// is not one in use.
+    /// is not one in use, or the client had begun with what is no request, or they were sent where
+    /// another protocol is spoken.
     pub taken_back: u64,
     /// Final responses seen.
     pub responses: u64,

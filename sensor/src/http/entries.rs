@@ -41,6 +41,10 @@ impl<T> Entries<T> {
         self.rest.pop_front()
     }
 
+    pub(super) fn pop_back(&mut self) -> Option<T> {
+        self.rest.pop_back().or_else(|| self.first.take())
+    }
+
     pub(super) fn front(&self) -> Option<&T> {
         self.first.as_ref()
     }

@@ -230,8 +230,8 @@ pub enum Anomaly {
     RepeatedLength,
     /// A length that is no decimal number, or too large for one of 64 bits.
     BadContentLength,
-    /// A transfer coding that is not `chunked` at its end, has that more than once, or stands in a
-    /// request of HTTP/1.0.
+    /// A transfer coding that is not `chunked` at its end, has that more than once or has empty
+    /// elements, or stands in a request of HTTP/1.0.
     TransferCoding,
     /// A chunk size that is no number, too large, or in a line without end or with control characters
     /// in it.
@@ -246,6 +246,9 @@ pub enum Anomaly {
     ObsFold,
     /// White space before the colon of a field.
     SpaceBeforeColon,
+    /// White space before the first field. What is behind it in its line is left out (RFC 9112,
+    /// section 2.2).
+    SpaceBeforeFields,
     /// A field line without a colon.
     FieldWithoutColon,
     /// A field name that is no token.
@@ -256,14 +259,23 @@ pub enum Anomaly {
     BareCr,
     /// More than one Host field.
     RepeatedHost,
+    /// A Host field with characters that are in no host and no port (RFC 9112, section 3.2).
+    BadHost,
     /// A request line with white space where none may be.
     RequestLine,
-    /// A status that runs into what follows it.
+    /// A target that has none of the four forms (RFC 9112, section 3.2).
+    BadTarget,
+    /// A status that runs into what follows it, or that not one space stands before.
     StatusLine,
     /// A version other than 1.0 and 1.1.
     BadVersion,
     /// A NUL octet in the head.
     Nul,
+    /// Another control character in the head, but for tabs and the ends of lines.
+    ControlCharacter,
+    /// A length other than 0, or a transfer coding, on a response that has neither: with the status 101
+    /// or 204, or where it grants a tunnel (RFC 9110, section 8.6; RFC 9112, section 6.1).
+    LengthWithoutBody,
     /// A head beyond the limit.
     HeadTooLong,
     /// Segments that overlap and differ; the first ones are recorded.
@@ -273,8 +285,10 @@ pub enum Anomaly {
     DeclinedBody,
     /// Octets in place of the request that are none.
     UnrecognisedRequest,
-    /// Octets in place of the response that are none.
+    /// Octets in place of the response that are none; behind the response before it, as a rule.
     UnrecognisedResponse,
+    /// A response where every request has one already and no octet is missing.
+    UnaskedResponse,
 }
 
 impl Anomaly {
@@ -292,20 +306,26 @@ impl Anomaly {
             Self::BareLf => "bare_lf",
             Self::ObsFold => "obs_fold",
             Self::SpaceBeforeColon => "space_before_colon",
+            Self::SpaceBeforeFields => "space_before_fields",
             Self::FieldWithoutColon => "field_without_colon",
             Self::FieldName => "field_name",
             Self::TooManyFields => "too_many_fields",
             Self::BareCr => "bare_cr",
             Self::RepeatedHost => "repeated_host",
+            Self::BadHost => "bad_host",
             Self::RequestLine => "request_line",
+            Self::BadTarget => "bad_target",
             Self::StatusLine => "status_line",
             Self::BadVersion => "bad_version",
             Self::Nul => "nul",
+            Self::ControlCharacter => "control_character",
+            Self::LengthWithoutBody => "length_without_body",
             Self::HeadTooLong => "head_too_long",
             Self::ConflictingSegments => "conflicting_segments",
             Self::DeclinedBody => "declined_body",
             Self::UnrecognisedRequest => "unrecognised_request",
             Self::UnrecognisedResponse => "unrecognised_response",
+            Self::UnaskedResponse => "unasked_response",
         }
     }
 }

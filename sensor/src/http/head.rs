@@ -8,6 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::start_line::{LEAST_STATUS, MAX_METHOD};
+use super::target::starts_as_form;
 use super::{Anomaly, Headers, Version, lenient};
 
 /// Fields parsed by the fast path; a head with more takes the tolerant one.
@@ -37,6 +38,8 @@ pub(super) struct ResponseHead {
 pub(super) enum Tolerance {
     /// The grammar, where nothing but the head itself says that it is one.
     Grammar,
+    /// As [`Tolerance::Grammar`], with a field at least, where the first line alone is too weak a sign.
+    GrammarAndField,
     /// Whatever can be understood, where a head is due.
     Understandable,
 }
@@ -50,14 +53,16 @@ pub(super) fn request(head: &Bytes, tolerance: Tolerance) -> Option<RequestHead>
         (complete, parsed.method, parsed.path, parsed.version)
     else {
         return match tolerance {
-            Tolerance::Grammar => None,
+            Tolerance::Grammar | Tolerance::GrammarAndField => None,
             Tolerance::Understandable => lenient::request(head),
         };
     };
-    if method.len() > MAX_METHOD {
+    let lacks_field = tolerance == Tolerance::GrammarAndField && parsed.headers.is_empty();
+    if method.len() > MAX_METHOD || lacks_field {
         return None;
     }
-    let anomalies = Vec::new();
+    let is_formed = starts_as_form(method.as_bytes(), target.as_bytes());
+    let anomalies = if is_formed { Vec::new() } else { vec![Anomaly::BadTarget] };
     Some(RequestHead {
         method: method_octets(head, method.as_bytes()),
         target: head.slice_ref(target.as_bytes()),
@@ -89,7 +94,7 @@ pub(super) fn response(head: &Bytes, tolerance: Tolerance) -> Option<ResponseHea
         (complete, parsed.code, parsed.version)
     else {
         return match tolerance {
-            Tolerance::Grammar => None,
+            Tolerance::Grammar | Tolerance::GrammarAndField => None,
             Tolerance::Understandable => lenient::response(head),
         };
     };

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::head::{RequestHead, ResponseHead, range};
 use super::start_line::{self, VERSION_LENGTH, is_token, trim_ows};
+use super::target::starts_as_form;
 use super::{Anomaly, Headers, Version};
 
 /// Fields of one head from which on their number is named; common servers refuse over a hundred. All
@@ -20,6 +21,9 @@ pub(super) fn request(head: &Bytes) -> Option<RequestHead> {
     let parts = start_line::request_line(line)?;
     if parts.target.iter().any(u8::is_ascii_whitespace) || !is_single_spaced(line, &parts) {
         anomalies.add(Anomaly::RequestLine);
+    }
+    if !starts_as_form(parts.method, parts.target) {
+        anomalies.add(Anomaly::BadTarget);
     }
     anomalies.add_version(parts.version);
     if !parts.exact {
@@ -88,10 +92,13 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
     if head.contains(&0) {
         anomalies.add(Anomaly::Nul);
     }
+    if head.iter().any(|octet| is_stray_control(*octet)) {
+        anomalies.add(Anomaly::ControlCharacter);
+    }
     if memchr::memchr_iter(b'\r', head).any(|at| head.get(at + 1).is_some_and(|o| *o != b'\n')) {
         anomalies.add(Anomaly::BareCr);
     }
-    let body = first_line_end(head);
+    let body = first_field(head, anomalies);
     let folds: Vec<usize> = (body..head.len().saturating_sub(1))
         .filter(|at| head[*at] == b'\n' && matches!(head[at + 1], b' ' | b'\t'))
         .collect();
@@ -109,9 +116,25 @@ fn unfold(head: &Bytes, anomalies: &mut Anomalies) -> (Bytes, usize) {
     (unfolded.into(), body)
 }
 
+/// Whether the octet is a control character that has no place in a head and no name of its own.
+fn is_stray_control(octet: u8) -> bool {
+    octet.is_ascii_control() && !matches!(octet, 0 | b'\t' | b'\r' | b'\n')
+}
+
 /// Position after the first line's ending.
 fn first_line_end(head: &[u8]) -> usize {
     head.iter().position(|octet| *octet == b'\n').map_or(head.len(), |at| at + 1)
+}
+
+/// Where the first field line starts, behind lines that start with white space: they fold nothing, and
+/// none of them is believed (RFC 9112, section 2.2).
+fn first_field(head: &[u8], anomalies: &mut Anomalies) -> usize {
+    let mut at = first_line_end(head);
+    while matches!(head.get(at), Some(b' ' | b'\t')) {
+        anomalies.add(Anomaly::SpaceBeforeFields);
+        at += first_line_end(&head[at..]);
+    }
+    at
 }
 
 fn first_line(head: &[u8]) -> &[u8] {

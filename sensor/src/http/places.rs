@@ -62,13 +62,12 @@ fn plain_path(target: &[u8]) -> Option<&[u8]> {
     if !target.starts_with(b"/") {
         return None;
     }
-    let mut before = b' ';
-    for (place, octet) in target.iter().enumerate() {
+    for (place, octet) in target.iter().enumerate().skip(1) {
         match octet {
             b'?' | b'#' => return Some(&target[..place]),
             b'%' => return None,
-            b'/' | b'.' if before == b'/' => return None,
-            octet => before = *octet,
+            b'/' | b'.' if target[place - 1] == b'/' => return None,
+            _ => {}
         }
     }
     Some(target)

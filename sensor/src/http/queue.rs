@@ -358,6 +358,12 @@ impl Queue {
         Some(first)
     }
 
+    pub(super) fn pop_back(&mut self) -> Option<Pending> {
+        let last = self.entries.pop_back()?;
+        self.heads -= request_octets(&last.exchange);
+        Some(last)
+    }
+
     /// Takes out the request that waits longest for a response. The answer to it is passed over when
     /// it comes, where it is sure that there will be one, and where its body ends.
     pub(super) fn give_up_waiting(&mut self) -> Option<Box<Exchange>> {

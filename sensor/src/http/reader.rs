@@ -193,9 +193,9 @@ impl Reader {
         self.position = position;
     }
 
-    /// How much deviation the head just read may show.
-    pub(super) fn tolerance(&self) -> Tolerance {
-        self.expected.tolerance()
+    /// How much deviation the `head` just read may show.
+    pub(super) fn tolerance(&self, head: &[u8]) -> Tolerance {
+        self.expected.tolerance(self.role, head)
     }
 
     /// Whether a line of the head just read ended in LF alone.

@@ -2,6 +2,8 @@
 //!
 //! It must not know connections, nor read more than the first line.
 
+use memchr::memchr;
+
 use super::head::Tolerance;
 use super::start_line;
 
@@ -28,19 +30,25 @@ pub(super) enum Expected {
 }
 
 impl Expected {
-    /// How much deviation a head may show there.
-    pub(super) fn tolerance(self) -> Tolerance {
+    /// How much deviation a `head` may show there.
+    pub(super) fn tolerance(self, role: Role, head: &[u8]) -> Tolerance {
+        let is_usual = role == Role::Responses || start_line::starts_with_known_method(head);
         match self {
+            Self::Resumed if !is_usual => Tolerance::GrammarAndField,
             Self::Due | Self::Likely | Self::Resumed => Tolerance::Understandable,
             Self::Possible => Tolerance::Grammar,
         }
     }
 
     /// Whether a first line may begin with these octets. Whatever follows them, a line that
-    /// [`Expected::takes`] begins only with octets that do.
+    /// [`Expected::takes`] begins only with octets that do; but where a segment resumes a stream, one
+    /// with a method that is not in common use shows itself only once all of it is there.
     pub(super) fn may_begin(self, role: Role, octets: &[u8]) -> bool {
         match (role, self) {
             (Role::Requests, Self::Due) => start_line::may_be_request(octets),
+            (Role::Requests, Self::Resumed) => {
+                start_line::starts_with_known_method(octets) || starts_with_plain_line(octets)
+            }
             (Role::Requests, _) => start_line::starts_with_known_method(octets),
             (Role::Responses, Self::Due) => start_line::may_be_response(octets),
             (Role::Responses, _) => start_line::may_be_usual_response(octets),
@@ -49,8 +57,9 @@ impl Expected {
 
     /// Whether a line, without its LF, is a first line.
     pub(super) fn takes(self, role: Role, line: &[u8]) -> bool {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.may_begin(role, line)
+        let line = without_return(line);
+        let is_plain = self == Self::Resumed && start_line::is_plain_request_line(line);
+        (is_plain || self.may_begin(role, line))
             && match (role, self) {
                 (Role::Requests, Self::Possible) => start_line::is_usual_request_line(line),
                 (Role::Requests, Self::Resumed) => start_line::is_one_request_line(line),
@@ -58,4 +67,14 @@ impl Expected {
                 (Role::Responses, _) => start_line::status_line(line).is_some(),
             }
     }
+}
+
+/// Whether octets start with a whole line that only a request has.
+fn starts_with_plain_line(octets: &[u8]) -> bool {
+    let end = memchr(b'\n', octets);
+    end.is_some_and(|end| start_line::is_plain_request_line(without_return(&octets[..end])))
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }

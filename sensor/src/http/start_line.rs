@@ -32,7 +32,7 @@ pub(super) struct RequestLine<'a> {
 pub(super) struct StatusLine {
     pub(super) version: Version,
     pub(super) status: u16,
-    /// Whether the status stands apart from what follows.
+    /// Whether one space stands before the status, and one behind it where something follows.
     pub(super) exact: bool,
 }
 
@@ -73,7 +73,8 @@ pub(super) fn status_line(line: &[u8]) -> Option<StatusLine> {
     let version = loose_version(&line[..end])?;
     let (digits, after) = line[end..].trim_ascii_start().split_at_checked(3)?;
     let ends = after.first().is_none_or(|octet| !octet.is_ascii_digit());
-    let exact = after.first().is_none_or(u8::is_ascii_whitespace);
+    let is_one_space = line[end..].strip_prefix(b" ").is_some_and(|rest| rest.starts_with(digits));
+    let exact = is_one_space && after.first().is_none_or(|octet| *octet == b' ');
     let status = decimal(digits)?;
     (ends && status >= LEAST_STATUS).then_some(StatusLine { version, status, exact })
 }
@@ -114,6 +115,10 @@ pub(super) fn starts_with_known_method(octets: &[u8]) -> bool {
 /// Whether a method is in common use.
 pub(super) fn is_known_method(method: &[u8]) -> bool {
     method.first().is_some_and(|initial| known_methods(*initial).contains(&method))
+}
+
+fn all_known_methods() -> impl Iterator<Item = &'static &'static [u8]> {
+    (b'A'..=b'Z').flat_map(known_methods)
 }
 
 /// The methods in common use that start so: those of the IANA registry (RFC 9110, section 16.1.1)
@@ -165,10 +170,22 @@ pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
     request_line(line).is_some_and(is_usual)
 }
 
+/// Whether a line is such a request line in three words, as clients write it. Where segments are missing
+/// before it, the first of them may be what is left of a method in common use, or have the end of a body
+/// before one: then it is not.
+pub(super) fn is_plain_request_line(line: &[u8]) -> bool {
+    let is_known_in_part = |method: &[u8]| {
+        all_known_methods().any(|known| known.ends_with(method) || method.ends_with(known))
+    };
+    let mut words = line.split(|octet| *octet == b' ');
+    words.next().is_some_and(|method| !is_known_in_part(method))
+        && words.count() == 2
+        && is_usual_request_line(line)
+}
+
 /// Whether a line is a request line, and not words with another one behind them.
 pub(super) fn is_one_request_line(line: &[u8]) -> bool {
-    let ends_in_method =
-        |word: &[u8]| (b'A'..=b'Z').flat_map(known_methods).any(|method| word.ends_with(method));
+    let ends_in_method = |word: &[u8]| all_known_methods().any(|method| word.ends_with(method));
     let is_one = |parts: RequestLine<'_>| {
         let mut words = parts.target.split(u8::is_ascii_whitespace);
         words.next_back();

@@ -42,12 +42,27 @@ impl<'a> Target<'a> {
 
 /// Whether `target`, sent with `method`, has one of the four forms. Two words have none.
 pub(super) fn has_form(method: &[u8], target: &[u8]) -> bool {
-    let is_formed = match method {
+    starts_as_form(method, target) && !target.iter().any(u8::is_ascii_whitespace)
+}
+
+/// Whether `target`, sent with `method`, has one of the four forms but for white space in it.
+pub(super) fn starts_as_form(method: &[u8], target: &[u8]) -> bool {
+    match method {
         b"CONNECT" => target.contains(&b':'),
         b"OPTIONS" if target == b"*" => true,
         _ => target.starts_with(b"/") || scheme_length(target).is_some(),
+    }
+}
+
+/// Whether `value` may be that of a Host field: no octet of it is one that neither a host nor a port
+/// has (RFC 3986, section 3.2.2). Octets beyond ASCII are taken, as receivers do.
+pub(super) fn may_be_host(value: &[u8]) -> bool {
+    let is_odd = |octet: &u8| {
+        let separates =
+            matches!(octet, b' ' | b'"' | b'#' | b'/' | b'<' | b'>' | b'?' | b'@' | b'\\');
+        separates || matches!(octet, b'^' | b'`' | b'{' | b'|' | b'}') || octet.is_ascii_control()
     };
-    is_formed && !target.iter().any(u8::is_ascii_whitespace)
+    !value.iter().any(is_odd)
 }
 
 /// The host of `authority`, which may be a Host header's value: without user information and port.
@@ -123,6 +138,28 @@ mod tests {
         check("POST", "POST /hook", false);
         check("POST", "/a POST /hook", false);
         check("POST", "", false);
+    }
+
+    #[test]
+    fn host_fields() {
+        let check = |value: &str, expected: bool| {
+            assert_eq!(may_be_host(value.as_bytes()), expected, "{value}");
+        };
+        check("example.com", true);
+        check("example.com:8080", true);
+        check("[2001:db8::1%25eth0]:80", true);
+        check("under_score.example", true);
+        check("b\u{fc}cher.example", true);
+        check("", true);
+        check("a b", false);
+        check("a\tb", false);
+        check("a/b", false);
+        check("http://a", false);
+        check("user@a", false);
+        check("a?b", false);
+        check("a#b", false);
+        check("a\\b", false);
+        check("a\u{7f}", false);
     }
 
     #[test]

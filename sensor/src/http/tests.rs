@@ -7,6 +7,7 @@ mod loss;
 mod messages;
 mod opaque;
 mod pairing;
+mod proofs;
 mod properties;
 mod roles;
 mod segmentation;

@@ -6,13 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use aya::Ebpf;
-use nix::ifaddrs::getifaddrs;
-use nix::libc;
-use nix::net::if_::{if_nameindex, if_nametoindex};
 
 use super::classifier::{EGRESS, FILTER, INGRESS};
+use super::interfaces::index_of;
 use super::journal::{Journal, Place, Step, Xdp};
 use super::{link, load, pins, qdisc, seated, takeover, xdp};
 use crate::config::XdpMode as Wanted;
@@ -46,6 +44,8 @@ pub struct Attachment {
     pub replaced: bool,
     /// Why nothing is seen there any more, where that is so.
     pub lost: Option<String>,
+    /// The name it has now, where it got another one while it is watched.
+    pub renamed: Option<String>,
 }
 
 impl Attachment {
@@ -54,7 +54,27 @@ impl Attachment {
         if self.lost.as_deref() != Some(why) {
             tracing::warn!(interface = self.interface, why, "an interface is no longer watched");
             self.lost = Some(why.to_owned());
+            self.renamed = None;
         }
+    }
+
+    /// Takes note of the name that the interface has now.
+    pub fn rename(&mut self, name: Option<String>) {
+        if self.renamed == name {
+            return;
+        }
+        let interface = &self.interface;
+        if let Some(now) = &name {
+            tracing::warn!(
+                interface,
+                now,
+                "an interface was renamed; it is watched still, and recorded with the name that the \
+                 configuration has: change that there, and reload"
+            );
+        } else {
+            tracing::info!(interface, "an interface has its name again");
+        }
+        self.renamed = name;
     }
 }
 
@@ -69,46 +89,6 @@ impl Mode {
             Self::Generic => "generic",
             Self::Stack => "tc",
         }
-    }
-}
-
-/// The index of an interface.
-///
-/// # Errors
-///
-/// When there is none of this name; the message lists those there are.
-pub(super) fn index_of(interface: &str) -> Result<u32> {
-    if_nametoindex(interface).map_err(|_| {
-        let known = if_nameindex().map_or_else(
-            |_| String::from("none could be listed"),
-            |all| {
-                let names: Vec<_> =
-                    all.iter().map(|one| one.name().to_string_lossy().into_owned()).collect();
-                names.join(", ")
-            },
-        );
-        anyhow!("there is no network interface {interface:?} here; there are: {known}")
-    })
-}
-
-/// Checks that an interface exists and carries Ethernet frames, which the programs read.
-///
-/// # Errors
-///
-/// When it does not.
-pub(super) fn check(interface: &str) -> Result<()> {
-    index_of(interface)?;
-    let kind = getifaddrs()
-        .with_context(|| format!("cannot examine {interface}"))?
-        .filter(|one| one.interface_name == interface)
-        .find_map(|one| Some(one.address?.as_link_addr()?.hatype()));
-    match kind {
-        Some(libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK) => Ok(()),
-        _ => bail!(
-            "{interface} carries no Ethernet frames (its type is {}), and the programs read \
-             nothing else; name the interface below it",
-            kind.map_or_else(|| String::from("unknown"), |kind| kind.to_string())
-        ),
     }
 }
 
@@ -129,6 +109,7 @@ pub(super) fn ingress(
         why: None,
         replaced: false,
         lost: None,
+        renamed: None,
     };
     let modes = || Mode::ALL.into_iter().filter(|mode| accepts(wanted, *mode));
     for mode in modes() {
@@ -202,7 +183,7 @@ pub(super) const fn accepts(wanted: Wanted, mode: Mode) -> bool {
     }
 }
 
-fn ingress_pin(pins: &Path, interface: &str, mode: Mode) -> PathBuf {
+pub(super) fn ingress_pin(pins: &Path, interface: &str, mode: Mode) -> PathBuf {
     pins.join(ingress_prefix(mode) + &pins::name_of(interface))
 }
 
@@ -210,7 +191,7 @@ fn ingress_prefix(mode: Mode) -> String {
     format!("ingress-{}-", mode.name())
 }
 
-fn egress_pin(pins: &Path, interface: &str) -> PathBuf {
+pub(super) fn egress_pin(pins: &Path, interface: &str) -> PathBuf {
     pins.join(format!("egress-{}", pins::name_of(interface)))
 }
 

@@ -9,9 +9,10 @@ use std::io::ErrorKind;
 use anyhow::{Result, bail};
 use aya::maps::MapType;
 use aya::programs::links::LinkError;
-use aya::programs::{ProgramType, SchedClassifier, TcAttachType, loaded_links};
+use aya::programs::{ProgramError, ProgramType, SchedClassifier, TcAttachType, loaded_links};
 use aya::sys::{BpfHelper, is_helper_supported, is_map_supported};
 
+use super::again::{is_cut_short, until_judged};
 use super::{batch, instructions};
 
 /// Something the programs or the agent use where it is there.
@@ -86,7 +87,13 @@ impl Feature {
     /// Whether this kernel has it. An unprivileged process is told no.
     #[must_use]
     pub fn is_there(self) -> bool {
-        let helper = |kind, helper| is_helper_supported(kind, helper).unwrap_or(false);
+        let helper = |kind, helper| {
+            let was_cut_short = |error: &ProgramError| match error {
+                ProgramError::SyscallError(error) => is_cut_short(&error.io_error),
+                _ => false,
+            };
+            until_judged(|| is_helper_supported(kind, helper), was_cut_short).unwrap_or(false)
+        };
         match self {
             Self::RingBuffer => is_map_supported(MapType::RingBuf).unwrap_or(false),
             // None at all is an answer too; a kernel without links has no such question.

@@ -5,6 +5,7 @@
 
 use nix::libc::c_long;
 
+use super::again::{is_cut_short, until_judged};
 use super::call::obtain;
 
 const BPF_PROG_LOAD: c_long = 5;
@@ -60,5 +61,6 @@ fn accepts(instructions: &[[u8; 8]]) -> bool {
     };
     // SAFETY: the attributes are those the command reads, which gives a descriptor; they live through
     // the call, as do the instructions and the licence they point to. The kernel writes nothing.
-    unsafe { obtain(BPF_PROG_LOAD, &mut attributes) }.is_ok()
+    let load = || unsafe { obtain(BPF_PROG_LOAD, &mut attributes) };
+    until_judged(load, is_cut_short).is_ok()
 }

@@ -12,7 +12,7 @@ use aya::programs::SchedClassifier;
 
 use super::classifier::{Hook, filter_pin};
 use super::link::Link;
-use super::{pins, qdisc};
+use super::{pins, qdisc, renamed};
 
 /// Changes in the order they were made. What is not kept when this is dropped is taken back.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(super) enum Step {
     Unpinned(Link, PathBuf),
     /// An XDP program gave way to one that cannot stand beside it.
     GaveWay(Xdp),
+    /// A pin got the name that its interface has now.
+    Renamed { from: PathBuf, to: PathBuf },
     /// A place is to be left once nothing is taken back any more.
     Leaves(Place),
 }
@@ -109,6 +111,7 @@ impl Step {
                 link.pin(&pin).with_context(|| format!("cannot pin {} again", pin.display()))
             }
             Self::GaveWay(xdp) => xdp.attach(),
+            Self::Renamed { from, to } => renamed::rename(&to, &from),
             Self::Leaves(_) => Ok(()),
         }
     }

@@ -40,7 +40,7 @@ fn has(index: u32, name: &[u8]) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::attach::index_of;
+    use crate::kernel::interfaces::index_of;
 
     #[test]
     fn what_is_on_is_told_from_what_is_not() {

@@ -25,7 +25,7 @@ use super::refusal::BanError;
 use super::ring::{self, Ring};
 use super::skips::Skips;
 use super::sources::Source;
-use super::{features, runs};
+use super::{again, features, interfaces, renamed, runs};
 use crate::config;
 
 const HELLO_PROGRAM: &str = "hooksensor_hello";
@@ -77,9 +77,8 @@ impl Kernel {
             }
         };
         for name in [INGRESS_PROGRAM, HELLO_PROGRAM] {
-            xdp(&mut programs, name)?
-                .load()
-                .with_context(|| format!("the kernel does not accept program {name}"))?;
+            let program = xdp(&mut programs, name)?;
+            again::load(name, || program.load())?;
         }
         classifier(&mut programs, EGRESS)?;
         let rings = ring::make(&mut programs, shards, settings.ring_bytes)?;
@@ -104,7 +103,7 @@ impl Kernel {
         mode: config::XdpMode,
     ) -> Result<Vec<Attachment>> {
         for interface in interfaces {
-            attach::check(interface)?;
+            interfaces::check(interface)?;
         }
         self.hello()?;
         let attached: Result<_> =
@@ -131,6 +130,7 @@ impl Kernel {
 
     fn take_up(&mut self, interface: &str, mode: config::XdpMode) -> Result<Attachment> {
         let (pins, journal) = (self.pins.layout(), &mut self.journal);
+        renamed::take_along(interface, pins, journal)?;
         let attachment = attach::ingress(&mut self.programs, interface, mode, pins, journal)?;
         attach::egress(&mut self.programs, interface, pins, journal)?;
         Ok(attachment)
@@ -151,13 +151,24 @@ impl Kernel {
         Ok(())
     }
 
-    /// The index of an interface.
+    /// The index of the interface of this name, if there is one.
     ///
     /// # Errors
     ///
-    /// When there is none of this name.
-    pub fn index_of(interface: &str) -> Result<u32> {
-        attach::index_of(interface)
+    /// When the kernel cannot be asked.
+    pub fn find(interface: &str) -> Result<Option<u32>> {
+        interfaces::find(interface)
+    }
+
+    /// The name that an interface has now, while what is attached is still on it.
+    #[must_use]
+    pub fn name_now(&self, at: &Attachment) -> Option<String> {
+        renamed::name_now(at, self.pins.layout())
+    }
+
+    /// Takes back what was attached since the last [`settle`](Self::settle).
+    pub fn take_back(&mut self) {
+        self.journal.take_back();
     }
 
     /// From now on programs and maps outlive this process; before, what was not there when it
@@ -362,7 +373,7 @@ pub(super) fn classifier(programs: &mut Ebpf, hook: Hook) -> Result<&mut SchedCl
     };
     let program: &mut SchedClassifier = program.try_into()?;
     if program.fd().is_err() {
-        program.load().with_context(|| format!("the kernel does not accept program {name}"))?;
+        again::load(name, || program.load())?;
     }
     Ok(program)
 }

@@ -3,6 +3,7 @@
 //!
 //! The only importer of aya. It must not know what a sample holds or why an address is banned.
 
+mod again;
 mod attach;
 mod bans;
 mod batch;
@@ -15,6 +16,7 @@ mod detach;
 mod features;
 mod filter;
 mod instructions;
+mod interfaces;
 mod journal;
 mod large_receive;
 mod link;
@@ -27,6 +29,7 @@ mod privileges;
 mod prospect;
 mod qdisc;
 mod refusal;
+mod renamed;
 mod ring;
 mod runs;
 mod seated;

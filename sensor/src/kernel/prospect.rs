@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use aya::programs::loaded_programs;
 use nix::sys::socket::SockProtocol;
 
-use super::attach::{self, Mode, accepts, index_of};
+use super::attach::{self, Mode, accepts};
+use super::interfaces::{self, index_of};
 use super::large_receive;
 use super::netlink::{self, GENERIC_HEADER, ask, attribute, find, number};
 use super::seated::{INTERFACE_HEADER, describe, xdp_program};
@@ -67,7 +68,7 @@ const ONE_BUFFER: u32 = 3498;
 ///
 /// When there is no such interface, or nothing that is wanted can be had there.
 pub fn prospect(interface: &str, wanted: XdpMode) -> Result<Prospect> {
-    attach::check(interface)?;
+    interfaces::check(interface)?;
     let facts = Facts::of(index_of(interface)?)
         .with_context(|| format!("the kernel says nothing of {interface}"))?;
     facts.prospect(wanted)

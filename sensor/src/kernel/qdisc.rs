@@ -71,6 +71,7 @@ fn message(index: u32, parent: u32) -> Vec<u8> {
     [0, index, 0, parent, 0].into_iter().flat_map(u32::to_ne_bytes).collect()
 }
 
-fn mark(pins: &Path, interface: &str) -> PathBuf {
+/// The pin that says that an agent made the discipline.
+pub(super) fn mark(pins: &Path, interface: &str) -> PathBuf {
     pins.join(format!("clsact-{}", pins::name_of(interface)))
 }

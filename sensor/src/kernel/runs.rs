@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use aya::programs::{TestRun, TestRunOptions, TestRunResult, Xdp};
 
+use super::again;
 use super::attach::INGRESS_PROGRAM;
 use super::classifier::{EGRESS, INGRESS};
 use super::load::{Kernel, classifier, xdp};
@@ -52,7 +53,7 @@ impl Kernel {
     pub fn repeat_bare(&mut self, frame: &[u8], times: u32) -> Result<Runs> {
         let program = xdp(&mut self.programs, BARE_PROGRAM)?;
         if program.fd().is_err() {
-            program.load()?;
+            again::load(BARE_PROGRAM, || program.load())?;
         }
         run(program, frame, times)
     }

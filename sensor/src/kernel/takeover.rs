@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use aya::programs::ProgramFd;
 
-use super::attach::index_of;
+use super::interfaces::index_of;
 use super::journal::{Journal, Step};
 use super::link::{self, Info, Link};
 use super::pins;
@@ -34,16 +34,19 @@ pub(super) fn take_over(
     let info = info(&link, pin)?;
     // Interfaces of two namespaces may have one index, but they do not run one program.
     if info.index != index_of(interface)? || !runs(info.program)? {
-        tracing::warn!(interface, "the link of an earlier agent is not on this interface any more");
+        tracing::warn!(
+            interface, pin = %pin.display(),
+            "what is pinned for this interface stands elsewhere: it was made anew, or another has its name"
+        );
         pins::remove(pin)?;
         journal.note(Step::Unpinned(link, pin.to_path_buf()));
         return Ok(false);
     }
-    let earlier = link::program(info.program).context("cannot open an earlier agent's program")?;
+    let earlier =
+        link::program(info.program).context("cannot open the program that stands there")?;
     link.put(program.as_fd()).with_context(|| {
         format!(
-            "cannot take over the link that an earlier agent pinned at {}; `hooksensor detach` \
-             removes it, and the agent then attaches anew",
+            "cannot take over the link that is pinned at {}; `hooksensor detach`              removes it, and the agent then attaches anew",
             pin.display()
         )
     })?;

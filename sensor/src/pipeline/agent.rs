@@ -27,7 +27,7 @@ use super::shares;
 use super::state::State;
 use super::writer;
 use crate::config::{Config, Overrides};
-use crate::control::{self, Question, SocketGuard};
+use crate::control::{self, Question, Reloaded, Reply, SocketGuard};
 use crate::decide::{ChokePoint, Decision, Origin, Policy, Request};
 use crate::enforce::{Enforcer, Host, Inherited};
 use crate::kernel::{Attachment, Kernel, Totals, check_privileges};
@@ -227,11 +227,21 @@ fn announce(attachment: &Attachment) {
 async fn reload_on_hangup(mut hangup: Signal, desk: mpsc::Sender<Question>) {
     while hangup.recv().await.is_some() {
         match control::put(control::Request::Reload, &desk).await {
-            control::Reply::Failed(error) => {
-                tracing::error!(error, "the configuration stays as it was");
+            Reply::Reloaded(reloaded) => tell_of_reload(&reloaded),
+            Reply::Failed(error) | Reply::Misconfigured(error) => {
+                tracing::error!(error, "the configuration was not read again");
             }
-            reply => tracing::info!(?reply, "configuration read again"),
+            _ => tracing::error!("the desk answered another question than a reload"),
         }
+    }
+}
+
+fn tell_of_reload(Reloaded { enforce, need_restart }: &Reloaded) {
+    let mode = if *enforce { "enforcing" } else { "simulating" };
+    tracing::info!(mode, "configuration read again");
+    if !need_restart.is_empty() {
+        let keys = need_restart.join(", ");
+        tracing::warn!(keys, "these changed and need a restart");
     }
 }
 

@@ -28,7 +28,7 @@ use crate::control::{
 use crate::decide::{self, ChokePoint, Decision, Refusal};
 use crate::detect::Finding;
 use crate::enforce::{Enforcer, Host};
-use crate::kernel::{Attachment, BanError, Kernel};
+use crate::kernel::{Attachment, BanError};
 use crate::record::{self, Observer};
 use crate::webhook::Knowledge;
 
@@ -116,7 +116,7 @@ impl Desk {
             Request::Sources { by, top } => self.sources(by, top).map(Reply::Sources),
             Request::Reload => self.reload().map(Reply::Reloaded),
         };
-        let reply = reply.unwrap_or_else(|error| Reply::Failed(format!("{error:#}")));
+        let reply = reply.unwrap_or_else(Reply::from);
         // One who has hung up does not want the answer.
         drop(question.reply.send(reply));
     }
@@ -276,31 +276,6 @@ impl Desk {
             }
         }
         Ok(())
-    }
-
-    /// Puts the programs back on an interface that was made anew, and notes one that is gone.
-    fn look_after_interfaces(&mut self) {
-        let Self { enforcer, attachments, config, .. } = self;
-        let mut changed = false;
-        for one in attachments.iter_mut() {
-            let index = Kernel::index_of(&one.interface).ok();
-            if index == Some(one.index) && one.lost.is_none() {
-                continue;
-            }
-            match index.map(|_| enforcer.kernel().attach_to(&one.interface, config.kernel.xdp_mode))
-            {
-                Some(Ok(attachment)) => {
-                    tracing::info!(interface = one.interface, "attached again");
-                    *one = attachment;
-                    changed = true;
-                }
-                Some(Err(error)) => one.lose(&format!("{error:#}")),
-                None => one.lose("the interface is gone"),
-            }
-        }
-        if changed && let Err(error) = self.tell_shards() {
-            tracing::error!(%error, "the shards could not be told of an interface");
-        }
     }
 
     /// Says once that no record is written any more, and once that they are again.

@@ -10,6 +10,7 @@ mod coverage;
 mod desk;
 mod figures;
 mod grounds;
+mod interfaces;
 mod keys;
 mod observer;
 mod reload;
@@ -21,6 +22,7 @@ mod shards;
 mod shares;
 mod stages;
 mod state;
+mod target;
 mod writer;
 
 pub use agent::run;

@@ -2,6 +2,7 @@
 //!
 //! It must not know what a setting does.
 
+use std::mem;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +12,7 @@ use super::keys::know;
 use crate::config::{Config, Http};
 use crate::control::Reloaded;
 use crate::decide::Policy;
+use crate::kernel::Attachment;
 use crate::webhook::Knowledge;
 
 impl Desk {
@@ -26,7 +28,7 @@ impl Desk {
         let knowledge = Arc::new(know(&config)?);
         let before = (Arc::clone(&self.config), Arc::clone(&self.knowledge));
         if let Err(error) = self.change_to(&config, &knowledge) {
-            self.change_to(&before.0, &before.1)
+            self.apply(&before.0, &before.1)
                 .context("and what was before could not be restored")?;
             return Err(error.context("the configuration stays as it was"));
         }
@@ -35,10 +37,24 @@ impl Desk {
         Ok(Reloaded { enforce: config.enforce, need_restart })
     }
 
-    /// Attaches what is named, and only then changes what the programs do. Nothing is detached.
+    /// Attaches what is named, and only then changes what the programs do. Nothing is detached; when
+    /// anything fails, what was attached for this is as it was.
     fn change_to(&mut self, config: &Arc<Config>, knowledge: &Arc<Knowledge>) -> Result<()> {
-        let kernel = self.enforcer.kernel();
-        self.attachments = kernel.attach(&config.interfaces, config.kernel.xdp_mode)?;
+        let mode = self.first_config.kernel.xdp_mode;
+        let mut attached = self.enforcer.kernel().attach(&config.interfaces, mode)?;
+        attached.iter_mut().for_each(|one| go_on(one, &self.attachments));
+        let before = mem::replace(&mut self.attachments, attached);
+        if let Err(error) = self.apply(config, knowledge) {
+            self.attachments = before;
+            self.enforcer.kernel().take_back();
+            return Err(error);
+        }
+        self.enforcer.kernel().settle();
+        Ok(())
+    }
+
+    /// Changes what the programs, the choke point and the shards do.
+    fn apply(&mut self, config: &Arc<Config>, knowledge: &Arc<Knowledge>) -> Result<()> {
         self.config = Arc::clone(config);
         self.knowledge = Arc::clone(knowledge);
         if config.enforce {
@@ -67,7 +83,22 @@ impl Desk {
     /// Detaches from the interfaces that are no longer named.
     fn let_go(&mut self) -> Result<()> {
         let interfaces = self.config.interfaces.clone();
-        self.enforcer.kernel().detach_others(&interfaces)
+        let gone = self.enforcer.kernel().detach_others(&interfaces);
+        gone.context(
+            "the configuration took effect, but programs stay on interfaces that it no longer names",
+        )
+    }
+}
+
+/// Has what was said of a place at its first attaching be said still, where a reload found this
+/// agent's own program in it.
+fn go_on(one: &mut Attachment, before: &[Attachment]) {
+    let place = |one: &Attachment| (one.index, one.mode);
+    if one.replaced
+        && let Some(before) = before.iter().find(|before| place(before) == place(one))
+    {
+        one.why.clone_from(&before.why);
+        one.replaced = before.replaced;
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! It must not know the form of any section, nor the file.
 
+use std::io;
 use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::common::Common;
 use super::grounds::Grounds;
@@ -57,6 +58,10 @@ pub(super) struct State {
 impl State {
     /// Opens the state in `directory` and starts the thread that saves it. Without a directory, or
     /// when there can be none, nothing outlives this run.
+    ///
+    /// # Errors
+    ///
+    /// When another agent has the directory, whose state this one would replace with its own.
     pub(super) fn open(directory: &Path) -> Result<(Self, Option<JoinHandle<()>>)> {
         let mut state = Self {
             last: Sections::default(),
@@ -70,6 +75,15 @@ impl State {
         }
         let store = match Store::open(directory) {
             Ok(store) => store,
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                return Err(error).with_context(|| {
+                    format!(
+                        "the state directory {} is another agent's; stop that one, or give this \
+                         one a state_dir of its own",
+                        directory.display()
+                    )
+                });
+            }
             Err(error) => {
                 tracing::error!(
                     path = %directory.display(), %error,

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use super::target::{SinkFigures, Target};
 use crate::config::Output;
-use crate::export::{FileSink, LineSink, Sink};
+use crate::export::{FileSink, LineSink};
 
 /// Batches that may wait; octets bound them sooner, unless each has a line or two.
 const WAITING_BATCHES: usize = 8192;
@@ -34,9 +35,6 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long the writer may be at one batch before it is taken to be held up.
 const HELD_UP: Duration = Duration::from_secs(10);
-
-/// Time between two complaints about the same sink.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The end that takes lines. Clones share the queue.
 #[derive(Clone)]
@@ -72,22 +70,6 @@ pub(super) struct WriterFigures {
     /// When the writer last came round: it may be held up by a disk that hangs.
     came_round: Mutex<Instant>,
     written: Mutex<BTreeMap<&'static str, SinkFigures>>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct SinkFigures {
-    pub(super) taken: u64,
-    pub(super) lost: u64,
-    /// Whether the last write failed.
-    pub(super) failing: bool,
-}
-
-struct Target {
-    name: &'static str,
-    sink: Box<dyn Sink + Send>,
-    taken: u64,
-    failing: bool,
-    complained: Option<Instant>,
 }
 
 impl Lines {
@@ -184,13 +166,16 @@ impl WriterFigures {
 pub(super) fn start(output: &Output) -> Result<(Lines, JoinHandle<()>)> {
     let mut targets = Vec::new();
     if output.file.enabled {
-        targets.push(Target::new("file", Box::new(FileSink::open(&output.file)?)));
+        let remedy = "make room on its disk and let this user write to it, or name another file \
+                      with output.file.path";
+        let (place, sink) = (output.file.path.display(), FileSink::open(&output.file)?);
+        targets.push(Target::new("file", place.to_string(), remedy, Box::new(sink)));
     }
     if output.stdout {
-        targets.push(Target::new(
-            "stdout",
-            Box::new(LineSink::stdout().context("cannot write to standard output")?),
-        ));
+        let remedy = "have what reads it read on, or write none with output.stdout = false";
+        let sink = LineSink::stdout().context("cannot write to standard output")?;
+        let place = String::from("standard output");
+        targets.push(Target::new("stdout", place, remedy, Box::new(sink)));
     }
     let (queue, waiting) = sync_channel(WAITING_BATCHES);
     let figures = Arc::new(WriterFigures::default());
@@ -227,6 +212,7 @@ fn write(
             written.insert(target.name, target.figures());
         }
         if ended {
+            targets.iter_mut().for_each(Target::finish);
             return;
         }
     }
@@ -237,49 +223,10 @@ fn handle(item: Item, targets: &mut [Target], figures: &WriterFigures, spares: &
     match item {
         Item::Batch(batch) => {
             figures.waiting_octets.fetch_sub(batch.octets.len(), Ordering::Relaxed);
-            targets.iter_mut().for_each(|target| target.take(&batch));
+            targets.iter_mut().for_each(|target| target.take(&batch.octets, batch.lines));
             spares.give(batch.octets);
         }
         Item::Reopen => targets.iter_mut().for_each(Target::reopen),
-    }
-}
-
-impl Target {
-    fn new(name: &'static str, sink: Box<dyn Sink + Send>) -> Self {
-        Self { name, sink, taken: 0, failing: false, complained: None }
-    }
-
-    fn take(&mut self, batch: &Batch) {
-        self.taken += batch.lines;
-        let outcome = self.sink.write_lines(&batch.octets, batch.lines);
-        self.failing = outcome.is_err();
-        self.complain(outcome);
-    }
-
-    fn flush(&mut self) {
-        let outcome = self.sink.flush();
-        self.failing |= outcome.is_err();
-        self.complain(outcome);
-    }
-
-    fn figures(&self) -> SinkFigures {
-        let Self { taken, failing, .. } = *self;
-        SinkFigures { taken, lost: self.sink.lost_lines(), failing }
-    }
-
-    fn reopen(&mut self) {
-        let outcome = self.sink.reopen();
-        self.complain(outcome);
-    }
-
-    fn complain(&mut self, outcome: std::io::Result<()>) {
-        let Err(error) = outcome else { return };
-        if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
-            tracing::error!(
-                sink = self.name, %error, lost = self.sink.lost_lines(), "cannot write records"
-            );
-            self.complained = Some(Instant::now());
-        }
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct ObserverFields<'a> {
     product: Word,
     #[serde(rename = "type")]
     kind: Word,
+    /// None in a replay, which need not run where the capture was made.
+    #[serde(skip_serializing_if = "str::is_empty")]
     hostname: &'a str,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,9 +7,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Sections;
 use super::format::{Refused, decode, encode};
+use crate::sole;
 
 /// The owner's alone: it tells which deliveries came, if only to one who knows their identifiers.
 const FILE_MODE: u32 = 0o600;
@@ -26,10 +28,11 @@ const NEW: &str = "state.new";
 /// Where a file goes that was refused, for a person to look at.
 const ASIDE: &str = "state.refused";
 
-/// The state file of one directory.
+/// The state file of one directory, which is this store's and its clones' alone.
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
+    _sole: Arc<File>,
 }
 
 impl Store {
@@ -37,10 +40,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made.
+    /// When the directory cannot be made, and, as [`io::ErrorKind::ResourceBusy`], when it is another
+    /// store's.
     pub fn open(directory: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
-        Ok(Self { directory: directory.to_owned() })
+        // The directory itself: a lock file could not be made on a full disk.
+        let file = File::open(directory)?;
+        sole::take(&file)?;
+        Ok(Self { directory: directory.to_owned(), _sole: Arc::new(file) })
     }
 
     /// What an earlier run left; nothing when there was none. A file that is not understood is set
@@ -88,14 +95,25 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&new)?;
-        file.write_all(&octets)?;
-        file.sync_all()?;
-        fs::rename(&new, self.directory.join(NAME))?;
-        // Without this the rename itself may be lost with the power.
-        File::open(&self.directory)?.sync_all()?;
+        self.replace(&new, &octets).inspect_err(|_| {
+            // The first error is told; a part of a file would only take room where there is none.
+            fs::remove_file(&new).ok();
+        })?;
         Ok(left_out)
+    }
+
+    fn replace(&self, new: &Path, octets: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(new)?;
+        file.write_all(octets)?;
+        file.sync_all()?;
+        fs::rename(new, self.directory.join(NAME))?;
+        // Without this the rename itself may be lost with the power.
+        File::open(&self.directory)?.sync_all()
+    }
+
+    /// Where the file is.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 }
 
@@ -126,11 +144,22 @@ mod tests {
         fs::write(directory.join(NEW), "left over").unwrap();
         store.save(&Sections::default().with("old", vec![1])).unwrap();
         store.save(&some()).unwrap();
+        drop(store);
         assert_eq!(Store::open(&directory).unwrap().load(), some());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&directory.join(NAME)), 0o600);
         assert_eq!(mode(&directory), 0o700);
         assert!(!directory.join(NEW).exists());
+    }
+
+    #[test]
+    fn what_cannot_be_saved_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        // A directory cannot be replaced by a file, which stands for any reason not to save.
+        fs::create_dir(folder.path().join(NAME)).unwrap();
+        assert!(store.save(&some()).is_err());
+        assert!(!folder.path().join(NEW).exists());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! It must not know what it saves.
 
 use std::io;
+use std::mem;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -78,19 +80,26 @@ fn keep(store: &Store, mut last: Sections, waiting: &Receiver<Sections>, figures
     let mut trouble = Trouble::default();
     for state in waiting {
         if state == last {
+            trouble.is_failing = false;
             continue;
         }
         match store.save(&state) {
             Ok(left_out) => {
                 figures.saved.fetch_add(1, Ordering::Relaxed);
-                trouble.saved(&left_out);
+                trouble.saved(store.directory(), &left_out);
                 last = state;
             }
             Err(error) => {
                 figures.failed.fetch_add(1, Ordering::Relaxed);
-                trouble.failed(&error);
+                trouble.failed(store.directory(), &error);
             }
         }
+    }
+    if trouble.is_failing {
+        tracing::error!(
+            path = %store.directory().display(),
+            "the last state could not be saved; a restart goes on from the one before"
+        );
     }
 }
 
@@ -103,15 +112,21 @@ struct Trouble {
 }
 
 impl Trouble {
-    fn failed(&mut self, error: &io::Error) {
+    fn failed(&mut self, directory: &Path, error: &io::Error) {
         if !self.is_failing {
-            tracing::error!(%error, "cannot save the state; a restart will forget it");
+            tracing::error!(
+                path = %directory.display(), %error,
+                "cannot save the state; a restart will forget what is new in it: make room there and \
+                 let this user write to it, or name another directory with state_dir"
+            );
         }
         self.is_failing = true;
     }
 
-    fn saved(&mut self, left_out: &[&str]) {
-        self.is_failing = false;
+    fn saved(&mut self, directory: &Path, left_out: &[&str]) {
+        if mem::take(&mut self.is_failing) {
+            tracing::info!(path = %directory.display(), "the state is saved again");
+        }
         let is_cut = !left_out.is_empty();
         if is_cut && !self.is_cut {
             tracing::warn!(

@@ -18,8 +18,8 @@ use super::kernel::{Kernel, Unpacked};
 const DEADLINE: Duration = Duration::from_mins(60);
 
 /// How long a guest may say nothing: the longest test takes five minutes where the guest takes ten,
-/// and one that waits in vain six.
-const SILENCE: Duration = Duration::from_mins(15);
+/// and one that waits in vain for an agent eighteen.
+const SILENCE: Duration = Duration::from_mins(25);
 
 /// How often the guest is looked after.
 const TICK: Duration = Duration::from_millis(100);

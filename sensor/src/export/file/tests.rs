@@ -31,6 +31,25 @@ fn check(settings: &FileOutput, expected: &[&str]) {
 }
 
 #[test]
+fn a_second_writer_is_refused_and_a_new_file_in_its_place_is_written_to() {
+    let directory = TempDir::new().unwrap();
+    let settings = settings(&directory, 100, 1);
+    let mut sink = FileSink::open(&settings).unwrap();
+    write(&mut sink, &["one"]);
+    let refused = format!("{:#}", FileSink::open(&settings).unwrap_err());
+    assert!(refused.starts_with("another agent writes records to "), "{refused}");
+    assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+    File::options().write(true).open(&settings.path).unwrap().set_len(0).unwrap();
+    write(&mut sink, &["two"]);
+    check(&settings, &["two\n"]);
+    fs::rename(&settings.path, directory.path().join("moved")).unwrap();
+    let other = File::create(&settings.path).unwrap();
+    sole::take(&other).unwrap();
+    write(&mut sink, &["three"]);
+    check(&settings, &["three\n"]);
+}
+
+#[test]
 fn generations() {
     let directory = TempDir::new().unwrap();
     let settings = settings(&directory, 8, 2);

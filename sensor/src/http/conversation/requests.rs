@@ -3,6 +3,7 @@
 //! It must not touch responses, except to say which requests they cannot answer.
 
 use super::declined::asks_first;
+use super::standing::Standing;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
 use crate::http::body::{Framing, Progress, Skip, note};
 use crate::http::cutter::Found;
@@ -11,7 +12,8 @@ use crate::http::options::MAX_PIPELINED;
 use crate::http::queue::{Answer, Unseen};
 use crate::http::reader::{GapIn, Input, State};
 use crate::http::start_line;
-use crate::http::{Anomaly, Body, Coverage, Exchange, Observation, PortFilter, Request};
+use crate::http::target::may_be_host;
+use crate::http::{Anomaly, Body, Coverage, Exchange, Headers, Observation, Request};
 
 impl Conversation {
     /// Reads octets of the client.
@@ -28,9 +30,7 @@ impl Conversation {
             match self.requests.state() {
                 State::Head => {
                     if !self.request_head(&mut input, context) {
-                        if self.never_spoke_http(context.ports) {
-                            return Interest::Opaque;
-                        }
+                        self.meet_no_request(context.ports);
                         self.requests.lose_track(false);
                         self.reject_request(input.mark.acknowledged);
                     }
@@ -50,6 +50,9 @@ impl Conversation {
                         self.reject_request(input.mark.acknowledged);
                     }
                 }
+            }
+            if self.is_out_of_patience() {
+                return self.take_back(context);
             }
         }
         Interest::Keep
@@ -126,11 +129,6 @@ impl Conversation {
         self.requests.lose_track(true);
     }
 
-    /// Whether nothing so far speaks for HTTP, where the port alone does not either.
-    pub(super) fn never_spoke_http(&self, ports: &PortFilter) -> bool {
-        *ports == PortFilter::Any && self.next_index == 0 && self.opening.initiator.is_some()
-    }
-
     /// Reads on in a head; `false` when it is none.
     fn request_head<S: FnMut(Observation)>(
         &mut self,
@@ -142,7 +140,7 @@ impl Conversation {
             Found::More => true,
             Found::Nothing => false,
             Found::Head(head) => {
-                if let Some(head) = head::request(&head, self.requests.tolerance()) {
+                if let Some(head) = head::request(&head, self.requests.tolerance(&head)) {
                     self.begin_request(head, Coverage::FULL, context);
                     return true;
                 }
@@ -176,12 +174,12 @@ impl Conversation {
         if self.requests.has_bare_lf() {
             note(&mut anomalies, Anomaly::BareLf);
         }
-        if headers.all("host").nth(1).is_some() {
-            note(&mut anomalies, Anomaly::RepeatedHost);
-        }
+        note_hosts(&headers, &mut anomalies);
         let framing = Framing::of_request(version, &headers, &mut anomalies);
         let start = self.requests.start();
-        self.confirmed |= start_line::is_known_method(&method);
+        if start_line::is_known_method(&method) {
+            self.meet_known_method();
+        }
         let mut exchange = self.exchange(context.proxies);
         exchange.anomalies = anomalies;
         exchange.coverage.add(cut);
@@ -299,6 +297,9 @@ impl Conversation {
 
     /// Puts out requests whose responses the client has received and the capture has not.
     fn give_up_lost_responses<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
+        if self.standing == Standing::Odd {
+            return;
+        }
         let received = self.requests.start().acknowledged;
         while let Some(mut exchange) = self.queue.pop_answered_unseen(received) {
             exchange.coverage.add(Coverage::GAP);
@@ -316,5 +317,16 @@ impl Conversation {
             exchange.coverage.add(Coverage::TRUNCATED);
             emit(exchange, context);
         }
+    }
+}
+
+/// Names what is wrong with the Host fields of a request. That there is none is not: test clients and
+/// probes leave it out as a rule.
+fn note_hosts(headers: &Headers, anomalies: &mut Vec<Anomaly>) {
+    if headers.all("host").nth(1).is_some() {
+        note(anomalies, Anomaly::RepeatedHost);
+    }
+    if !headers.all("host").all(may_be_host) {
+        note(anomalies, Anomaly::BadHost);
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! It must not touch requests, except to put out those that nothing will answer.
 
+use super::standing::Standing;
+use super::tunnel::asks_for_another_protocol;
 use super::{Context, Conversation, Interest, emit, is_empty, miss_before};
-use crate::http::body::{Framing, Progress, Skip, note};
+use crate::http::body::{Framing, Progress, Skip, declares_body, note};
 use crate::http::cutter::Found;
 use crate::http::head::{self, ResponseHead, Tolerance};
 use crate::http::queue::{Choice, Doubt};
@@ -130,6 +132,10 @@ impl Conversation {
             }
         }
         self.responses.lose_track(true);
+        if self.standing == Standing::Odd {
+            self.take_back(context);
+            return;
+        }
         let lost = if self.queue.has_lost_responses() { Coverage::GAP } else { Coverage::FULL };
         let unsure = self.queue.may_lack_requests();
         while let Some(mut exchange) = self.queue.pop_done() {
@@ -157,23 +163,20 @@ impl Conversation {
     /// What stands in place of a response is none, and was sent when so much was `received`. Where
     /// nothing but a word, a word and a version spoke for HTTP, that was no request then. Behind a
     /// gap it says no more than that it may be part of one.
-    fn reject_response<S>(&mut self, received: u64, context: &mut Context<'_, S>) -> Interest {
+    fn reject_response<S: FnMut(Observation)>(
+        &mut self,
+        received: u64,
+        context: &mut Context<'_, S>,
+    ) -> Interest {
         if self.responses.is_after_gap() {
             self.responses.doubt(received);
             return Interest::Keep;
         }
-        if *context.ports == PortFilter::Any && !self.confirmed && self.opening.initiator.is_some()
-        {
-            let taken_back = self.queue.len() as u64;
-            context.counters.requests -= taken_back;
-            context.counters.taken_back += taken_back;
-            return Interest::Opaque;
+        let is_open = self.standing != Standing::Http && self.opening.initiator.is_some();
+        if *context.ports == PortFilter::Any && is_open {
+            return self.take_back(context);
         }
-        let is_lost = self.queue.has_losses() && self.queue.may_lack_requests();
-        let waiting = self.queue.front_mut().filter(|p| p.exchange.response.is_none() && !is_lost);
-        if let Some(pending) = waiting {
-            note(&mut pending.exchange.anomalies, Anomaly::UnrecognisedResponse);
-        }
+        self.mark_surplus();
         self.queue.hide_responses(Doubt::Responses);
         self.interim = None;
         Interest::Keep
@@ -219,7 +222,7 @@ impl Conversation {
                 self.reject_response(unread.mark.acknowledged, context)
             }
             Found::Head(head) => {
-                if let Some(head) = head::response(&head, self.responses.tolerance()) {
+                if let Some(head) = head::response(&head, self.responses.tolerance(&head)) {
                     return self.begin_response(head, Coverage::FULL, context);
                 }
                 self.responses.refuse_head(input, unread);
@@ -249,6 +252,9 @@ impl Conversation {
         if self.responses.has_bare_lf() {
             note(&mut head.anomalies, Anomaly::BareLf);
         }
+        if !self.meet_response(&head) {
+            return self.take_back(context);
+        }
         let start = self.responses.start();
         if is_interim(head.status) {
             self.interim.get_or_insert(start.time);
@@ -257,12 +263,12 @@ impl Conversation {
             return Interest::Keep;
         }
         context.counters.responses += 1;
-        self.confirmed = true;
         let started = self.interim.take().unwrap_or(start.time);
         let is_doubtful = self.responses.is_doubtful();
         let exchange = self.find_request(head.status == REQUEST_TIMEOUT, context);
         let client = exchange.client;
         let after = what_follows(exchange, &mut head);
+        let is_tunnel = asks_for_another_protocol(exchange);
         exchange.coverage.add(cut);
         if is_doubtful {
             miss_before(exchange);
@@ -292,8 +298,7 @@ impl Conversation {
             self.end_response(true, 0, Coverage::FULL, context);
         }
         if after == After::Opaque {
-            self.requests_end(context);
-            self.responses_end(true, Coverage::FULL, context);
+            self.leave_http(is_tunnel, context);
             return Interest::Opaque;
         }
         Interest::Keep
@@ -344,12 +349,11 @@ impl Conversation {
         if !known {
             context.counters.orphan_responses += 1;
             let mut orphan = self.exchange(context.proxies);
-            // Whoever answers has read a request, which then is missing.
             let is_idle = self.requests.state() == State::Head && !self.requests.is_reading();
             if self.queue.may_lack_requests() {
                 self.queue.mark_unpaired(&mut orphan);
             } else if is_idle && !unprompted {
-                orphan.coverage.add(Coverage::GAP);
+                self.mark_unasked(&mut orphan);
             } else if self.requests.state() == State::Search
                 && self.requests.position() > self.requests.message_end()
             {
@@ -373,8 +377,13 @@ fn is_interim(status: u16) -> bool {
 /// RFC 9112, section 6.3, for the request that is answered, if it is known.
 fn what_follows(exchange: &Exchange, head: &mut ResponseHead) -> After {
     let method = exchange.request.as_ref().map_or(&b""[..], |request| &request.method);
+    let is_tunnel =
+        head.status == 101 || (method == b"CONNECT" && matches!(head.status, 200..=299));
+    if (is_tunnel || head.status == 204) && declares_body(&head.headers) {
+        note(&mut head.anomalies, Anomaly::LengthWithoutBody);
+    }
     match (method, head.status) {
-        (_, 101) | (b"CONNECT", 200..=299) => After::Opaque,
+        _ if is_tunnel => After::Opaque,
         (b"HEAD", _) | (_, 204 | 304) => After::Body(Framing::Length(0)),
         _ => After::Body(Framing::of_response(&head.headers, &mut head.anomalies)),
     }

@@ -1,7 +1,7 @@
 //! Heads and bodies that break the grammar: each deviation by its name, and what is certain kept.
 
 use super::{check, fields, replay};
-use crate::http::Options;
+use crate::http::{Anomaly, Options};
 use crate::tcp::wire::Wire;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -44,11 +44,11 @@ fn lengths_that_cannot_be_trusted() {
     );
     request(
         "POST / HTTP/1.1\r\nContent-Length: \x0c5\r\n\r\n",
-        "POST / 0/39 -> 200 0/38 !bad_content_length",
+        "POST / 0/39 -> 200 0/38 !control_character !bad_content_length",
     );
     request(
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\x0c\r\n\r\n",
-        "POST / 0/48 -> 200 0/38 !transfer_coding",
+        "POST / 0/48 -> 200 0/38 !control_character !transfer_coding",
     );
     request(
         "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\nabc",
@@ -67,6 +67,25 @@ fn codings_that_cannot_be_trusted() {
             "5/72 -> 200 0/38",
         ),
         ("1.0", "Transfer-Encoding: chunked", "0\r\n\r\n", "0/52 -> 200 0/38 !transfer_coding"),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked,",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/63 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: , chunked ,\t,",
+            "5\r\nhello\r\n0\r\n\r\n",
+            "5/68 -> 200 0/38 !transfer_coding",
+        ),
+        (
+            "1.1",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: ,",
+            "0\r\n\r\n",
+            "0/74 -> 200 0/38 !transfer_coding",
+        ),
+        ("1.1", "Transfer-Encoding:", "", "0/39 -> 200 0/38 !transfer_coding"),
         (
             "1.1",
             "Transfer-Encoding: chunked, chunked",
@@ -116,13 +135,32 @@ fn lines_that_are_not_ended_or_folded_as_they_should() {
     }
     request("GET / HTTP/1.1 x\r\n\r\n", "GET / 0/20 -> 200 0/38 !request_line !bad_version");
     request("GET\t/\tHTTP/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !request_line");
-    request("GET /\x0cHTTP/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !request_line");
+    request("GET /\x0cHTTP/1.1\r\n\r\n", "GET / 0/18 -> 200 0/38 !control_character !request_line");
     request("GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", "GET / 0/29 -> 200 0/38 !bare_cr");
     request("GET / HTTP/1.1\r\nA: b\r\r\n\r\n", "GET / 0/25 -> 200 0/38 !bare_cr");
     request(
         "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
         "GET / 0/36 -> 200 0/38 !repeated_host",
     );
+}
+
+/// A line that starts with white space behind the first line is no field, nor part of one.
+#[test]
+fn fields_behind_white_space_are_not_believed() {
+    for space in [" ", "\t", " A: b\r\n ", " \r\n\t"] {
+        let head = format!("POST / HTTP/1.1\r\n{space}Content-Length: 22\r\nHost: a\r\n\r\n");
+        let length = head.len();
+        request(&head, &format!("POST / 0/{length} -> 200 0/38 !space_before_fields"));
+    }
+    let head = "POST / HTTP/1.1\r\n Content-Length: 5\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok";
+    request(head, "POST / 2/70 -> 200 0/38 !space_before_fields !obs_fold");
+    response(
+        "HTTP/1.1 200 OK\r\n A: b\r\nContent-Length: 2\r\n\r\nok",
+        "200 2/47 !space_before_fields",
+    );
+    let (exchanges, _) = replay(&Wire::open().client(head), Options::default());
+    let request = exchanges[0].request.as_ref().unwrap();
+    assert_eq!(fields(&request.headers), "A: b   c\nContent-Length: 2\n");
 }
 
 #[test]
@@ -136,6 +174,56 @@ fn chunks_that_are_not_what_they_say() {
         "POST / 0/63~ -> 200 0/38 ?truncated !bad_chunk_size",
     );
     request(&format!("{head}3\r\nabcdef\r\n"), "POST / 3/54~ -> 200 0/38 ?truncated !bad_chunk");
+}
+
+#[test]
+fn control_characters_have_no_place_in_a_head() {
+    for octet in ["\x01", "\x08", "\x0b", "\x1f", "\x7f"] {
+        let named = "0/26 -> 200 0/38 !control_character";
+        request(&format!("GET / HTTP/1.1\r\nA: b{octet}c\r\n\r\n"), &format!("GET / {named}"));
+        let target = format!("GET /{octet} HTTP/1.1\r\n\r\n");
+        request(&target, &format!("GET /{octet} 0/19 -> 200 0/38 !control_character"));
+        response(
+            &format!("HTTP/1.1 200 OK\r\nA: b{octet}c\r\n\r\n"),
+            "200 0/27 !control_character",
+        );
+    }
+    request("GET / HTTP/1.1\r\nA: b\tc\u{e9}\r\n\r\n", "GET / 0/28 -> 200 0/38");
+}
+
+#[test]
+fn hosts_and_targets_that_are_none() {
+    for target in ["../../etc/passwd", "htt:p//", "*", "a", "a.example:80", "?q"] {
+        let length = 17 + target.len();
+        let expected = format!("GET {target} 0/{length} -> 200 0/38 !bad_target");
+        request(&format!("GET {target} HTTP/1.1\r\n\r\n"), &expected);
+    }
+    request("GET a b HTTP/1.1\r\n\r\n", "GET a b 0/20 -> 200 0/38 !request_line !bad_target");
+    request("OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS * 0/22 -> 200 0/38");
+    for (host, named) in
+        [("a b", true), ("a/b", true), ("u@a", true), ("a.example:80", false), ("", false)]
+    {
+        let length = 26 + host.len();
+        let named = if named { " !bad_host" } else { "" };
+        let expected = format!("GET / 0/{length} -> 200 0/38{named}");
+        request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"), &expected);
+    }
+    request(
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b c\r\n\r\n",
+        "GET / 0/38 -> 200 0/38 !repeated_host !bad_host",
+    );
+}
+
+#[test]
+fn lengths_where_no_body_may_be() {
+    let named = "!length_without_body";
+    response("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", &format!("204 0/38 {named}"));
+    response("HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", &format!("204 0/47 {named}"));
+    response("HTTP/1.1 101 S\r\nContent-Length: 5\r\n\r\n", &format!("101 0/37 {named}"));
+    response("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", "204 0/38");
+    // What a response without its body would have had (RFC 9110, section 8.6; RFC 9112, section 6.1).
+    response("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", "304 0/38");
+    response("HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", "304 0/47");
 }
 
 #[test]
@@ -194,6 +282,19 @@ fn responses_that_break_the_grammar() {
     response("HTTP/1.1 200 OK\r\nA: b\r\n\tc\r\n\r\n", "200 0/29 !obs_fold");
     response("HTTP/1.1 200ok\r\n\r\n", "200 0/18 !status_line");
     response("HTTP/1.1 200;ok\r\n\r\n", "200 0/19 !status_line");
+    for line in [
+        "HTTP/1.1   200  OK",
+        "HTTP/1.1\t200\tOK",
+        "HTTP/1.1 \t200 OK",
+        "HTTP/1.1 200\tOK",
+        "HTTP/1.0  200",
+    ] {
+        let length = line.len() + 4;
+        response(&format!("{line}\r\n\r\n"), &format!("200 0/{length} !status_line"));
+    }
+    response("HTTP/1.1 200\r\n\r\n", "200 0/16");
+    response("HTTP/1.1 200 \r\n\r\n", "200 0/17");
+    response("HTTP/1.1 200  a \t b\r\n\r\n", "200 0/23");
     response("HTTP/1.1 2000 OK\r\n\r\n", "- !unrecognised_response");
     response("what is this\r\n\r\n", "- !unrecognised_response");
 }
@@ -237,4 +338,41 @@ fn a_body_is_framed_by_fields_behind_many_others() {
         &format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 2\r\n\r\nok"),
         &format!("200 2/4136 {named}"),
     );
+}
+
+/// Two responses to one request, as where a field let one be split; nothing is missing.
+#[test]
+fn responses_beyond_the_requests_are_named() {
+    let get = "GET /a HTTP/1.1\r\n\r\n";
+    let expected =
+        ["GET /a 0/19 -> 200 0/38", "- -> 200 0/38 !unasked_response", "GET /a 0/19 -> 200 0/38"];
+    let one = Wire::open().client(get).server(format!("{OK}{OK}")).client(get).server(OK);
+    check(&one.close(), &expected);
+    let two = Wire::open().client(get).server(OK).server(OK).client(get).server(OK);
+    check(&two.close(), &expected);
+}
+
+/// Octets behind a response: its exchange is put out when it ends, so the next one has the name.
+#[test]
+fn octets_behind_a_response_are_named() {
+    let next = "GET /next HTTP/1.1\r\n\r\n";
+    for (method, response) in [
+        ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
+    ] {
+        let get = format!("{method} /a HTTP/1.1\r\n\r\n");
+        let whole = Wire::open().client(&get).server(format!("{response}hello"));
+        let parts = Wire::open().client(&get).server(response).server("hel").server("lo");
+        for wire in [whole, parts] {
+            let (exchanges, _) =
+                replay(&wire.client(next).server(OK).client(next).server(OK), Options::default());
+            let anomalies: Vec<&[Anomaly]> =
+                exchanges.iter().map(|exchange| &exchange.anomalies[..]).collect();
+            assert_eq!(anomalies, [&[][..], &[Anomaly::UnrecognisedResponse], &[]], "{response}");
+        }
+    }
+    // Empty lines are nothing.
+    let wire = Wire::open().client(next).server(format!("{OK}\r\n")).client(next).server(OK);
+    check(&wire.close(), &["GET /next 0/22 -> 200 0/38"; 2]);
 }

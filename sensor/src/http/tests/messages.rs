@@ -38,7 +38,7 @@ fn some_responses_have_no_body_whatever_they_declare() {
         &[
             "HEAD /h 0/20 -> 200 0/37",
             "GET / 0/18 -> 304 0/37",
-            "GET / 0/18 -> 204 0/37",
+            "GET / 0/18 -> 204 0/37 !length_without_body",
             "GET / 0/18 -> 200 2/40",
         ],
     );
@@ -102,6 +102,35 @@ fn other_protocols_after_the_head_are_not_read() {
     check(&wire, &["CONNECT a.example:443 0/34 -> 200 0/20"]);
     assert_eq!(engine.counters().opaque_connections, 1);
     assert_eq!(engine.counters().opaque_octets, (GET.len() + OK.len()) as u64);
+}
+
+/// Whatever is sent behind the request belongs to the other protocol, also before it is granted.
+#[test]
+fn what_is_sent_early_into_a_tunnel_is_no_request() {
+    let upgrade = "GET /ws HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+    let switch = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n";
+    let connect = "CONNECT a.example:443 HTTP/1.1\r\n\r\n";
+    let granted = "HTTP/1.1 200 Yes\r\n\r\n";
+    let post = "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n";
+    for early in [GET, "GET / HT", "GET / HTTP/1.1\r\nA", &format!("{GET}{GET}"), post, "\x16\x03"]
+    {
+        for (request, answer, expected) in [
+            (upgrade, switch, "GET /ws 0/53 -> 101 0/38"),
+            (connect, granted, "CONNECT a.example:443 0/34 -> 200 0/20"),
+        ] {
+            let one = Wire::open().client(format!("{request}{early}")).server(answer).server(OK);
+            check(&one.client(GET).close(), &[expected]);
+            let two = Wire::open().client(request).client(early).server(answer).client(GET);
+            let two = two.close();
+            check(&two, &[expected]);
+            let (_, engine) = replay(&two, Options::default());
+            let seen = engine.counters().opaque_octets + engine.counters().unrecognised_octets;
+            assert_eq!(seen, (early.len() + GET.len()) as u64, "{early}");
+        }
+    }
+    // Nobody asked for it: what follows may be meant as a request.
+    let unasked = Wire::open().client(format!("{GET}{GET}")).server(switch).close();
+    check(&unasked, &["GET / 0/18 -> 101 0/38", "GET / 0/18 -> -"]);
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_connection_picked_up_is_said_to_be_until_its_client_was_seen_to_wait() {
             "GET /1 0/19 -> 201 2/40 ?midstream",
             "GET /2 0/19 -> 202 2/40 ?midstream",
             "GET /3 0/19 -> 203 2/40 ?midstream",
-            "GET /4 0/19 -> 204 0/38 ?midstream",
+            "GET /4 0/19 -> 204 0/38 ?midstream !length_without_body",
             "GET /5 0/19 -> 205 2/40",
             "GET /6 0/19 -> 206 2/40",
         ],

@@ -13,16 +13,31 @@ const MAX_TAGS: usize = 4;
 /// entropy label with its indicator are four, and rerouting may put as many before them.
 const MAX_MPLS_LABELS: usize = 8;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// 802.1Q, 802.1ad, and the values in use before 802.1ad was settled.
-const ETHERTYPES_VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
-/// MPLS, and of labels that an upstream router assigned (RFC 5332).
-const ETHERTYPE_MPLS: u16 = 0x8847;
-const ETHERTYPE_MPLS_UPSTREAM: u16 = 0x8848;
-const ETHERTYPE_PPPOE: u16 = 0x8864;
-/// Below this the field is a length, and LLC follows (IEEE 802.3, section 3.2.6).
-const LEAST_ETHERTYPE: u16 = 0x0600;
+/// Types in the registry of the IEEE.
+mod ethertype {
+    pub(super) const IPV4: u16 = 0x0800;
+    pub(super) const IPV6: u16 = 0x86dd;
+    /// 802.1Q, 802.1ad, and the values in use before 802.1ad was settled.
+    pub(super) const VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+    /// MPLS, and of labels that an upstream router assigned (RFC 5332).
+    pub(super) const MPLS: u16 = 0x8847;
+    pub(super) const MPLS_UPSTREAM: u16 = 0x8848;
+    pub(super) const PPPOE: u16 = 0x8864;
+    /// A backbone's frame with a customer's in it (IEEE 802.1ah).
+    pub(super) const BACKBONE: u16 = 0x88e7;
+    /// The same within data centers of Cisco.
+    pub(super) const FABRIC_PATH: u16 = 0x8903;
+    /// Security group of Cisco.
+    pub(super) const META_DATA: u16 = 0x8909;
+    /// Virtual interface of a server (VN-Tag).
+    pub(super) const INTERFACE: u16 = 0x8926;
+    /// Rings that send each frame both ways (IEC 62439-3).
+    pub(super) const RING: u16 = 0x892f;
+    /// Extended port of a bridge (IEEE 802.1BR).
+    pub(super) const EXTENDED_PORT: u16 = 0x893f;
+    /// Below this the field is a length, and LLC follows (IEEE 802.3, section 3.2.6).
+    pub(super) const LEAST: u16 = 0x0600;
+}
 
 /// LLC of a SNAP header, which holds an organization and an `EtherType` (RFC 1042).
 const LLC_SNAP: [u8; 3] = [0xaa, 0xaa, 0x03];
@@ -39,8 +54,9 @@ const LLC_NLPID: [u8; 3] = [0xfe, 0xfe, 0x03];
 /// LLC of IP itself.
 const LLC_IP: [u8; 3] = [0x06, 0x06, 0x03];
 
-/// What stands behind the addresses of Ethernet.
+/// Octets of the addresses of Ethernet, and of a type.
 pub(super) const ADDRESSES: usize = 12;
+const TYPE: usize = 2;
 
 /// A frame whose `EtherType` is the last of its header.
 pub(super) fn typed(frame: &[u8], at: usize) -> Result<Network<'_>, Skipped> {
@@ -68,28 +84,70 @@ pub(in super::super) fn after_ethertype(
 ) -> Result<Network<'_>, Skipped> {
     let mut vlan = None;
     for _ in 0..=MAX_TAGS {
-        let is_vlan = ETHERTYPES_VLAN.contains(&ethertype);
-        if !is_vlan && ethertype >= LEAST_ETHERTYPE {
+        if matches!(ethertype, ethertype::IPV4 | ethertype::IPV6) {
+            return Ok(Network { octets, vlan });
+        }
+        let Some(length) = tag(ethertype, octets) else {
             return named(ethertype, octets).map(|network| Network { vlan, ..network });
-        }
-        let length = if is_vlan { 4 } else { LLC_SNAP_HEADER };
-        let Some((tag, rest)) = octets.split_at_checked(length) else {
-            return Err(Skipped::CutHeader);
         };
-        if is_vlan {
+        let (tag, rest) = octets.split_at_checked(length).ok_or(Skipped::CutHeader)?;
+        if ethertype::VLAN.contains(&ethertype) {
             vlan.get_or_insert(half(tag, 0) & 0x0fff);
-        } else if !is_snap(tag) {
-            return without_snap(octets).map(|network| Network { vlan, ..network });
         }
-        ethertype = half(tag, length - 2);
+        ethertype = half(tag, length - TYPE);
         octets = rest;
     }
     Err(Skipped::Malformed)
 }
 
-fn is_snap(header: &[u8]) -> bool {
-    let organization = header.strip_prefix(&LLC_SNAP);
-    organization.is_some_and(|rest| SNAP_ETHERTYPE.iter().any(|one| rest.starts_with(one)))
+/// How long a tag of this type is that ends with another type; none where it is no tag. A frame
+/// within the frame is one that has addresses in it.
+fn tag(ethertype: u16, octets: &[u8]) -> Option<usize> {
+    match ethertype {
+        ethertype::BACKBONE => Some(4 + ADDRESSES + TYPE),
+        ethertype::FABRIC_PATH => Some(2 + ADDRESSES + TYPE),
+        ethertype::META_DATA | ethertype::EXTENDED_PORT => Some(6 + TYPE),
+        ethertype::INTERFACE | ethertype::RING => Some(4 + TYPE),
+        vlan if ethertype::VLAN.contains(&vlan) => Some(2 + TYPE),
+        ethertype::MPLS | ethertype::MPLS_UPSTREAM => pseudowire(octets),
+        ..ethertype::LEAST => subnetwork(octets.strip_prefix(&LLC_SNAP)?),
+        _ => None,
+    }
+}
+
+/// How long a SNAP header is whose organization starts here.
+fn subnetwork(organization: &[u8]) -> Option<usize> {
+    if SNAP_ETHERTYPE.iter().any(|one| organization.starts_with(one)) {
+        Some(LLC_SNAP_HEADER)
+    } else if is_bridged(organization) {
+        Some(LLC_SNAP_HEADER + BRIDGED_PADDING + ADDRESSES + TYPE)
+    } else {
+        None
+    }
+}
+
+/// Whether a frame of Ethernet follows this organization and type of a SNAP header.
+fn is_bridged(organization: &[u8]) -> bool {
+    SNAP_BRIDGED.iter().any(|one| organization.starts_with(one))
+}
+
+/// What follows organization and type of a SNAP header over frame relay.
+pub(super) fn bridged(organization: &[u8]) -> Result<Network<'_>, Skipped> {
+    if is_bridged(organization) {
+        typed(organization, SNAP_BRIDGED[0].len() + ADDRESSES)
+    } else {
+        Err(Skipped::NotIp)
+    }
+}
+
+/// What stands behind an `EtherType` that is no tag's, or is LLC itself.
+fn named(ethertype: u16, octets: &[u8]) -> Result<Network<'_>, Skipped> {
+    match ethertype {
+        ethertype::MPLS | ethertype::MPLS_UPSTREAM => labelled(octets),
+        ethertype::PPPOE => serial::ppp_over_ethernet(octets),
+        ..ethertype::LEAST => without_snap(octets),
+        _ => Err(Skipped::NotIp),
+    }
 }
 
 /// LLC with no `EtherType` behind it.
@@ -98,40 +156,32 @@ fn without_snap(octets: &[u8]) -> Result<Network<'_>, Skipped> {
         Ok(Network::untagged(octets))
     } else if let Some(octets) = octets.strip_prefix(&LLC_NLPID) {
         serial::network_protocol(octets)
-    } else if let Some(octets) = octets.strip_prefix(&LLC_SNAP) {
-        bridged(octets, BRIDGED_PADDING)
+    } else if octets.len() < LLC_SNAP_HEADER {
+        Err(Skipped::CutHeader)
     } else {
         Err(Skipped::NotIp)
     }
 }
 
-/// What stands behind a SNAP header, its organization included, whose types are not those of
-/// Ethernet.
-pub(super) fn bridged(octets: &[u8], padding: usize) -> Result<Network<'_>, Skipped> {
-    if SNAP_BRIDGED.iter().any(|one| octets.starts_with(one)) {
-        typed(octets, SNAP_BRIDGED[0].len() + padding + ADDRESSES)
-    } else {
-        Err(Skipped::NotIp)
-    }
+/// How long labels are that have a frame of Ethernet behind them, and before that a control word,
+/// whose first bits are no version of IP (RFC 4448, section 4.6).
+fn pseudowire(octets: &[u8]) -> Option<usize> {
+    let labels = labels(octets).ok()?;
+    let control = octets.get(labels)?;
+    (control >> 4 == 0).then_some(labels + 4 + ADDRESSES + TYPE)
 }
 
-/// What stands behind an `EtherType` that is no tag's.
-fn named(ethertype: u16, octets: &[u8]) -> Result<Network<'_>, Skipped> {
-    match ethertype {
-        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Ok(Network::untagged(octets)),
-        ETHERTYPE_MPLS | ETHERTYPE_MPLS_UPSTREAM => labelled(octets),
-        ETHERTYPE_PPPOE => serial::ppp_over_ethernet(octets),
-        _ => Err(Skipped::NotIp),
-    }
-}
-
-/// Labels of four octets, the last of which says so (RFC 3032, section 2.1). They do not name what
-/// follows; its first nibble tells IP from the rest (RFC 4928, section 3).
+/// Labels do not name what follows; its first nibble tells IP from the rest (RFC 4928, section 3).
 fn labelled(octets: &[u8]) -> Result<Network<'_>, Skipped> {
+    Ok(Network::untagged(&octets[labels(octets)?..]))
+}
+
+/// Octets of labels, each of four, the last of which says so (RFC 3032, section 2.1).
+fn labels(octets: &[u8]) -> Result<usize, Skipped> {
     let (labels, _) = octets.as_chunks::<4>();
     let last = labels.iter().take(MAX_MPLS_LABELS).position(|[_, _, last, _]| last & 1 != 0);
     match last {
-        Some(last) => Ok(Network::untagged(&octets[4 * (last + 1)..])),
+        Some(last) => Ok(4 * (last + 1)),
         None if labels.len() < MAX_MPLS_LABELS => Err(Skipped::CutHeader),
         None => Err(Skipped::Malformed),
     }

@@ -67,20 +67,27 @@ pub(super) fn frame_relay(frame: &[u8]) -> Result<Network<'_>, Skipped> {
         _ => return Err(Skipped::Malformed),
     };
     match &frame[last + 1..] {
-        [UNNUMBERED, 0, octets @ ..] | [UNNUMBERED, octets @ ..] => network_protocol(octets),
+        [UNNUMBERED, 0, octets @ ..] | [UNNUMBERED, octets @ ..] => relayed(octets),
         _ => typed(frame, last + 1),
     }
 }
 
-/// What stands behind an octet of ISO that names a network protocol (RFC 2427, section 4).
+/// What stands behind an octet that names a protocol, or a SNAP header (RFC 2427, section 4).
+fn relayed(octets: &[u8]) -> Result<Network<'_>, Skipped> {
+    match octets {
+        [nlpid::SNAP, 0, 0, 0, high, low, octets @ ..] => {
+            after_ethertype(u16::from_be_bytes([*high, *low]), octets)
+        }
+        [nlpid::SNAP, octets @ ..] => bridged(octets),
+        _ => network_protocol(octets),
+    }
+}
+
+/// What stands behind an octet that names a protocol.
 pub(super) fn network_protocol(octets: &[u8]) -> Result<Network<'_>, Skipped> {
     match octets {
         [nlpid::IPV4 | nlpid::IPV6, octets @ ..] => Ok(Network::untagged(octets)),
         [nlpid::PPP, octets @ ..] => ppp(octets),
-        [nlpid::SNAP, 0, 0, 0, high, low, octets @ ..] => {
-            after_ethertype(u16::from_be_bytes([*high, *low]), octets)
-        }
-        [nlpid::SNAP, octets @ ..] => bridged(octets, 0),
         [] => Err(Skipped::CutHeader),
         _ => Err(Skipped::NotIp),
     }

@@ -66,6 +66,14 @@ fn local_networks_are_taken_off() {
     check(129, &[&[1, 2, 0, 0, 0xd5, 0, 0, 9]], "not_ip");
     check(242, &[&[2; 40], &[8, 0, 0, 0]], V4);
     check(284, &[&[2; 12], &[0x40, 0, 0, 1, 8, 0]], V4);
+    let switched = |tag: &[&[u8]]| check(1, &[&[2; 12], &tag.concat(), &[8, 0]], V4);
+    switched(&[&[0x88, 0x47, 0, 1, 0, 64, 0, 1, 1, 64, 0, 0, 0, 9], &[2; 12]]);
+    switched(&[&[0x88, 0xe7, 0, 0, 0, 7], &[2; 12]]);
+    switched(&[&[0x89, 0x03, 0, 1], &[2; 12]]);
+    switched(&[&[0x89, 0x09, 1, 1, 0, 1, 0, 4]]);
+    switched(&[&[0x89, 0x26, 0, 0, 0, 1]]);
+    switched(&[&[0x89, 0x2f, 0x10, 0, 0, 9]]);
+    switched(&[&[0x89, 0x3f, 0, 0, 0, 1, 0, 0]]);
     check(281, &[&[2; 12], &[0, 0, 0, 1, 8, 0]], V4);
     check(282, &[&[0, 0, 0, 1], &[2; 12], &[8, 0]], V4);
     check(285, &[&[2; 12], &[0xda, 0xda, 0, 0, 0x40, 0, 0, 1, 8, 0]], V4);
@@ -88,6 +96,7 @@ fn lines_between_two_ends_are_taken_off() {
         check(number, &[&[6, 6, 3]], V4);
         check(number, &[&[0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0], &[2; 12], &[8, 0]], V4);
         check(number, &[&[0xfe, 0xfe, 3, 0x81, 0, 0, 0, 0]], "not_ip");
+        check(number, &[&[0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 3, 0, 0], &[2; 12], &[8, 0]], "not_ip");
     }
     check(107, &[&[0x18, 0x41, 3, 0xcc]], V4);
     check(107, &[&[0x18, 0x40, 0x08, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0]], V4);
@@ -95,6 +104,7 @@ fn lines_between_two_ends_are_taken_off() {
     check(107, &[&[0x18, 0x41, 3, 0xcf, 0, 0x21]], V4);
     check(107, &[&[0x18, 0x41, 8, 0]], V4);
     check(107, &[&[0x18, 0x40, 0x40, 0x40, 3, 0xcc]], "malformed");
+    check(107, &[&[0x19, 3, 0xcc]], "malformed");
     check(206, &[&[0, 0x18, 0x41, 3, 0xcc]], V4);
     check(109, &[&[2, 0, 0, 0, 0, 0, 0x12, 0x34, 0, 0x40, 0, 0]], V4);
 }
@@ -166,11 +176,16 @@ fn headers_that_end_early_or_never_are_told_from_other_protocols() {
     let label = [0, 1, 0, 64];
     assert_eq!(ethernet(0x8847, &label.repeat(7)), "cut_header");
     assert_eq!(ethernet(0x8847, &label.repeat(8)), "malformed");
-    assert_eq!(ethernet(0x8847, &[0, 1, 1, 64, 0, 0, 0, 0]), "not_ip");
+    assert_eq!(ethernet(0x8847, &[0, 1, 1, 64, 0x10, 0, 0, 0]), "not_ip");
+    assert_eq!(ethernet(0x8847, &[0, 1, 1, 64, 0, 0, 0, 0]), "cut_header");
     assert_eq!(ethernet(40, &[0xaa, 0xaa, 3, 0, 0]), "cut_header");
     assert_eq!(ethernet(40, &[0x42, 0x42, 3, 0, 0, 0, 0, 0]), "not_ip");
     assert_eq!(ethernet(40, &[0xaa, 0xaa, 3, 0, 0, 0xc, 1, 1]), "not_ip");
     assert_eq!(ethernet(40, &[0xaa, 0xaa, 3, 0, 0, 0, 0, 40].repeat(6)), "malformed");
+    let bridged = [&[0xaa, 0xaa, 3, 0, 0x80, 0xc2, 0, 7, 0, 0][..], &[2; 12], &[0, 0]].concat();
+    assert_eq!(ethernet(40, &bridged.repeat(40_000)), "malformed");
+    let named = [&[0x89, 0x03, 0, 1][..], &[2; 12]].concat();
+    assert_eq!(ethernet(0x8903, &named.repeat(6)[2..]), "malformed");
     assert_eq!(ethernet(0x8864, &[0x11, 0, 0, 1, 0, 66, 0]), "cut_header");
     assert_eq!(ethernet(0x8864, &[0x11, 0, 0, 1, 0, 66, 0xc0, 0x21]), "not_ip");
     assert_eq!(text(LinkType::PfLog, &[61, 2, 0, 0]), "cut_header");

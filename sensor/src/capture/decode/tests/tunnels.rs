@@ -71,6 +71,7 @@ fn generic_encapsulation_is_taken_off() {
 fn tunnels_over_datagrams_are_taken_off() {
     let (v4, v6) = (ipv4(6, 0, &tcp(b"hi")), ipv6(6, &tcp(b"hi")));
     let bridged = ethernet(&[], 0x0800, &v4);
+    let relayed = V6.replace("[2001:db8::2]", "[2001::2]");
     let on =
         |port, octets: &[&[u8]], expected| check(17, &[&udp(port, &octets.concat())], expected);
     on(4789, &[&[8, 0, 0, 0, 0, 0, 7, 0], &bridged], V4);
@@ -92,14 +93,21 @@ fn tunnels_over_datagrams_are_taken_off() {
     on(3544, &[&[0, 1, 2, 3, 9, 9, 8, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0], &[0; 8], &v6], V6);
     on(3544, &[&v4], "not_tcp");
     on(53, &[&v4], "not_tcp");
+    let mut teredo = v6.clone();
+    assert_eq!(teredo[24..28], [0x20, 1, 0xd, 0xb8], "documentation (RFC 3849)");
+    on(32_900, &[&teredo], "not_tcp");
+    teredo[26..28].fill(0);
+    on(32_900, &[&teredo], &relayed);
+    on(32_900, &[&teredo, &[0]], "not_tcp");
+    on(32_900, &[&teredo[..39]], "not_tcp");
+    on(5072, &[&[0x41, 0x52, 0x11, 41, 1, 2, 3, 4], &[9; 16], &[8; 20], &v6], V6);
+    on(5072, &[&[0x41, 0x52, 0x10, 41, 1, 2, 3, 4], &[9; 16], &[8; 20], &v6], "not_tcp");
+    on(5072, &[&[0x41, 0x52, 0x11, 41, 1, 2, 3, 4], &[9; 16]], "cut_header");
     let mut answer = udp(50_000, &[&[8, 0, 0, 0, 0, 0, 7, 0], &bridged[..]].concat());
     answer[..2].copy_from_slice(&4789_u16.to_be_bytes());
     check(17, &[&answer], V4);
     check(17, &[&answer[..7]], "cut_header");
-    answer[5] = 7;
-    answer[4] = 0;
-    check(17, &[&answer], "malformed");
-    answer[5] = 0;
+    answer[4..6].fill(0);
     check(17, &[&answer], V4);
 }
 

@@ -1,7 +1,10 @@
-//! Owns the tunnels over UDP, which only their ports tell: VXLAN, Geneve, GTP-U and Teredo.
+//! Owns the tunnels over UDP, which only their ports tell: VXLAN, Geneve, GTP-U, and those of
+//! [`six`].
 //!
 //! It must not know the IP packet around it. What is on such a port and does not look as it should
 //! is no tunnel.
+
+mod six;
 
 use super::super::link::{self, LinkType, Network};
 use super::super::{Skipped, half};
@@ -14,6 +17,7 @@ mod port {
     pub(super) const GTP_U: u16 = 2152;
     pub(super) const TEREDO: u16 = 3544;
     pub(super) const VXLAN: u16 = 4789;
+    pub(super) const AYIYA: u16 = 5072;
     pub(super) const GENEVE: u16 = 6081;
     pub(super) const VXLAN_OF_LINUX: u16 = 8472;
 }
@@ -41,23 +45,13 @@ const GTP_PACKET: u8 = 0xff;
 const GTP_HEADER: usize = 8;
 const GTP_LONG_HEADER: usize = 12;
 
-/// In Teredo (RFC 4380, section 5.1.1): octets of the authentication without its two values, and of
-/// the origin.
-const AUTHENTICATION: usize = 13;
-const ORIGIN: usize = 8;
-
-/// What the packet carries. The receiver's port comes first: the sender's is often made up.
+/// What the packet carries, which has a length of its own. The receiver's port comes first: the
+/// sender's is often made up.
 pub(super) fn inside(octets: &[u8]) -> Result<Network<'_>, Skipped> {
-    let header = octets.get(..HEADER).ok_or(Skipped::CutHeader)?;
-    let carried = match usize::from(half(header, 4)) {
-        // Segmentation offload hands packets to the capture before their length is filled in.
-        0 => &octets[HEADER..],
-        length if length < HEADER => return Err(Skipped::Malformed),
-        length => &octets[HEADER..length.min(octets.len())],
-    };
+    let (header, carried) = octets.split_at_checked(HEADER).ok_or(Skipped::CutHeader)?;
     on_port(half(header, 2), carried)
         .or_else(|| on_port(half(header, 0), carried))
-        .unwrap_or(Err(Skipped::NotTcp))
+        .unwrap_or_else(|| six::between_hosts(carried))
 }
 
 /// None where nothing is known of the port.
@@ -66,7 +60,8 @@ fn on_port(port: u16, octets: &[u8]) -> Option<Result<Network<'_>, Skipped>> {
         port::VXLAN | port::VXLAN_OF_LINUX => Some(vxlan(octets)),
         port::GENEVE => Some(geneve(octets)),
         port::GTP_U => Some(gtp(octets)),
-        port::TEREDO => Some(teredo(octets)),
+        port::TEREDO => Some(six::teredo(octets)),
+        port::AYIYA => Some(six::ayiya(octets)),
         _ => None,
     }
 }
@@ -112,18 +107,4 @@ fn gtp(octets: &[u8]) -> Result<Network<'_>, Skipped> {
         octets = rest;
     }
     Ok(Network::untagged(octets))
-}
-
-fn teredo(mut octets: &[u8]) -> Result<Network<'_>, Skipped> {
-    if let [0, 1, identifier, value, ..] = octets {
-        let values = usize::from(*identifier) + usize::from(*value);
-        octets = octets.get(AUTHENTICATION + values..).ok_or(Skipped::CutHeader)?;
-    }
-    if let [0, 0, ..] = octets {
-        octets = octets.get(ORIGIN..).ok_or(Skipped::CutHeader)?;
-    }
-    match octets.first().ok_or(Skipped::CutHeader)? >> 4 {
-        6 => Ok(Network::untagged(octets)),
-        _ => Err(Skipped::NotTcp),
-    }
 }
