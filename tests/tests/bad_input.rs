@@ -106,6 +106,8 @@ fn an_interface_that_is_taken_is_named_and_left_alone() {
     let other = config
         .replace(&format!("{pins:?}"), &format!("{:?}", network.clients[0].namespace.pin_path()))
         .replace("control.sock", "other.sock")
+        .replace("deliveries.jsonl", "other.jsonl")
+        .replace("/state\"", "/other\"")
         .replace("[kernel]", "[kernel]\nxdp_mode = \"native\"")
         + "[metrics]\nenabled = false\n";
     let path = first.folder().join("other.toml");
