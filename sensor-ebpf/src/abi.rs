@@ -161,8 +161,8 @@ impl Method {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counters {
-    /// Octets that arrived, headers included. It comes first, beside the reasons: what a flood touches
-    /// then lies together.
+    /// Octets that arrived, headers included. It comes first, beside the reasons: what a flood
+    /// touches then lies together.
     pub ingress_bytes: u64,
     /// Packets by what became of them, indexed by [`Reason`].
     pub reasons: [u64; Reason::COUNT],

@@ -340,8 +340,8 @@ fn forgotten(value: usize, unknown: usize) -> usize {
     opaque(value ^ unknown) ^ unknown
 }
 
-/// The same value where it lies in memory. The compiler would otherwise keep each field on the stack
-/// a second time, whether it is looked at or not.
+/// The same value where it lies in memory. The compiler would otherwise keep each field on the
+/// stack a second time, whether it is looked at or not.
 #[inline(always)]
 pub(crate) fn in_memory<T>(value: &T) -> &T {
     let mut place: *const T = value;

@@ -28,9 +28,10 @@ macro_rules! methods {
     };
 }
 
-// Those of the IANA registry (RFC 9110, section 16.1.1) but for PRI, which only the preface of HTTP/2
-// holds; those of UPnP; and PURGE, SOURCE, RPC_IN_DATA and RPC_OUT_DATA. Other words count as no
-// request: a body goes on in any segment, and prose and logs are full of words with a space behind.
+// Those of the IANA registry (RFC 9110, section 16.1.1) but for PRI, which only the preface of
+// HTTP/2 holds; those of UPnP; and PURGE, SOURCE, RPC_IN_DATA and RPC_OUT_DATA. Other words count
+// as no request: a body goes on in any segment, and prose and logs are full of words with a space
+// behind.
 methods! {
     POST b"POST" GET b"GET " PUT b"PUT " DELETE b"DELE" HEAD b"HEAD" PATCH b"PATC" OPTIONS b"OPTI"
     ACL b"ACL " BASELINE_CONTROL b"BASE" BIND b"BIND" CHECK b"CHEC" CONNECT b"CONN" COPY b"COPY"
@@ -90,8 +91,9 @@ pub const fn cut_method(first: u32) -> Method {
 }
 
 /// The same of a segment of one to three octets, which stand in the high end of `first` with zeros
-/// behind them. It counts when a method starts so: this takes the end of a body that is cut so oddly
-/// for a request now and then, and hides no request. Of methods that start alike it is the first.
+/// behind them. It counts when a method starts so: this takes the end of a body that is cut so
+/// oddly for a request now and then, and hides no request. Of methods that start alike it is the
+/// first.
 #[inline(always)]
 #[must_use]
 pub const fn tiny_method(first: u32) -> Method {

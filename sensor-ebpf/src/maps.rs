@@ -1,7 +1,7 @@
 //! Every map: key, value, who writes, who reads, how large, and what happens when it is full.
 //!
-//! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when
-//! it loads the programs; all but `RECENT`, `RINGS`, `WRITTEN`, `SKIPS` and `LAST_LOGGED` are pinned
+//! It must not know when a map is consulted. Sizes marked *configured* are set by the agent when it
+//! loads the programs; all but `RECENT`, `RINGS`, `WRITTEN`, `SKIPS` and `LAST_LOGGED` are pinned
 //! and outlive it.
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
@@ -58,8 +58,8 @@ pub(crate) static CIDR_BANS_V4: LpmTrie<u32, Ban> = LpmTrie::pinned(10_000, BPF_
 #[map]
 pub(crate) static CIDR_BANS_V6: LpmTrie<[u32; 4], Ban> = LpmTrie::pinned(10_000, BPF_F_NO_PREALLOC);
 
-/// Place of a source -> the source that was last dropped there, per CPU. The programs write; what one
-/// replaces is looked up again.
+/// Place of a source -> the source that was last dropped there, per CPU. The programs write; what
+/// one replaces is looked up again.
 #[map]
 pub(crate) static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(PLACES, 0);
 
@@ -82,19 +82,20 @@ pub(crate) static NEWCOMERS: LruHashMap<SourceKey, SourceState> = LruHashMap::pi
 #[map]
 pub(crate) static GATES: Array<u64> = Array::pinned(SLOT_COUNT, 0);
 
-/// A ring of samples. Its own size is that of a template, which the kernel wants for the array below.
+/// A ring of samples. Its own size is that of a template, which the kernel wants for the array
+/// below.
 pub(crate) type Ring = RingBuf<u64, TEMPLATE_BYTES>;
 
 /// The smallest that a ring can be where a page is 64 KiB.
 const TEMPLATE_BYTES: usize = 64 << 10;
 
-/// Shard -> its ring, which the agent makes and reads. A full ring loses the sample and counts it; the
-/// last part of it takes small samples alone.
+/// Shard -> its ring, which the agent makes and reads. A full ring loses the sample and counts it;
+/// the last part of it takes small samples alone.
 #[btf_map]
 pub(crate) static RINGS: ArrayOfMaps<Ring, MAX_SHARDS> = ArrayOfMaps::new();
 
-/// Octets that a processor has written to rings since it last looked how full one is, at index 0. The
-/// programs write.
+/// Octets that a processor has written to rings since it last looked how full one is, at index 0.
+/// The programs write.
 #[map]
 pub(crate) static WRITTEN: PerCpuArray<u64> = PerCpuArray::with_max_entries(ONE, 0);
 

@@ -1,5 +1,5 @@
-//! Whom the bans have dropped within the tick at hand: a flood of few sources finds itself here, and
-//! is looked for in the maps of bans once a tick.
+//! Whom the bans have dropped within the tick at hand: a flood of few sources finds itself here,
+//! and is looked for in the maps of bans once a tick.
 //!
 //! It must not know why a source is dropped.
 #![expect(unsafe_code, reason = "map values are behind pointers, and a clock is a helper")]

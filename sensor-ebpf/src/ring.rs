@@ -24,8 +24,8 @@ static SHARDS: u32 = 1;
 #[unsafe(no_mangle)]
 static SEED: u64 = 0;
 
-/// Octets of each ring, which the agent writes here as above: asking the ring for them would be a call
-/// for each record.
+/// Octets of each ring, which the agent writes here as above: asking the ring for them would be a
+/// call for each record.
 #[unsafe(no_mangle)]
 static RING_BYTES: u64 = 0;
 
@@ -37,8 +37,8 @@ const USED: u64 = 0;
 const WAKE_UP: u64 = BPF_RB_FORCE_WAKEUP as u64;
 const NO_WAKE_UP: u64 = BPF_RB_NO_WAKEUP as u64;
 
-/// Looks at a ring while as much is written as its reader is woken for. What some dozens of processors
-/// write between their looks is then still a fraction of the ring.
+/// Looks at a ring while as much is written as its reader is woken for. What some dozens of
+/// processors write between their looks is then still a fraction of the ring.
 const LOOKS: u64 = 16;
 
 /// All but one of so many parts of a ring are open to records of any size. That one holds a
@@ -64,8 +64,9 @@ pub(crate) fn is_crowded(ring: &Ring) -> bool {
     used(ring) > OPEN_TO_ALL * (size() / PARTS)
 }
 
-/// Whether the agent is woken for a record of `octets`, as what submits it takes it. Without need the
-/// agent looks by itself after a while: a wake-up costs it, and the packet, more than the record does.
+/// Whether the agent is woken for a record of `octets`, as what submits it takes it. Without need
+/// the agent looks by itself after a while: a wake-up costs it, and the packet, more than the
+/// record does.
 #[inline(always)]
 pub(crate) fn wake_up(ring: &Ring, octets: usize) -> u64 {
     if is_due(ring, (octets + abi::RECORD_HEADER) as u64) { WAKE_UP } else { NO_WAKE_UP }

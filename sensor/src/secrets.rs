@@ -91,8 +91,8 @@ pub fn knowledge(config: &Config) -> Result<Knowledge, SecretError> {
     Ok(Knowledge::new(config, secrets))
 }
 
-/// Reads one secret. A line ending at its end is not part of it. From before it is read no core dump
-/// of this process can be made, which would hold it.
+/// Reads one secret. A line ending at its end is not part of it. From before it is read no core
+/// dump of this process can be made, which would hold it.
 ///
 /// # Errors
 ///

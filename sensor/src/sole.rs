@@ -26,7 +26,8 @@ pub(crate) fn take(file: &File) -> io::Result<()> {
     }
 }
 
-/// The process that has locked `file`, where the kernel shows it: not that of another PID namespace.
+/// The process that has locked `file`, where the kernel shows it: not that of another PID
+/// namespace.
 fn holder(file: &File) -> Option<String> {
     let inode = file.metadata().ok()?.ino();
     let process = holder_in(&fs::read_to_string("/proc/locks").ok()?, inode)?;

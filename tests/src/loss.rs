@@ -10,8 +10,8 @@ use crate::namespace::Namespace;
 
 /// Drops this many of a hundred TCP packets in each direction.
 ///
-/// What arrives is lost behind the interface, where a sensor has seen it, and what is sent before the
-/// interface, where none has.
+/// What arrives is lost behind the interface, where a sensor has seen it, and what is sent before
+/// the interface, where none has.
 ///
 /// # Errors
 /// Without `nft`, or where the kernel cannot do this.

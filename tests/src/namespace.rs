@@ -32,8 +32,8 @@ const PINS: &str = "/sys/fs/bpf";
 /// Every name starts with this and the identifier of the process that made it.
 const PREFIX: &str = "hs";
 
-/// How long a connection that is dropped takes to be given up, and one that is not to be made: its SYN
-/// is sent again after a second, and on a busy machine the answer to that one may be the first.
+/// How long a connection that is dropped takes to be given up, and one that is not to be made: its
+/// SYN is sent again after a second, and on a busy machine the answer to that one may be the first.
 const CONNECT: Duration = Duration::from_secs(2);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);

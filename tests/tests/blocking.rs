@@ -46,8 +46,8 @@ fn connect(client: &Client, address: impl Into<IpAddr>, port: u16) -> Attempt {
     }
 }
 
-/// A ban of this length, made no earlier than `begun`, is in force; on a machine that was held up for
-/// longer than the ban nothing can be said.
+/// A ban of this length, made no earlier than `begun`, is in force; on a machine that was held up
+/// for longer than the ban nothing can be said.
 fn assert_dropped_within(length: Duration, begun: Instant, client: &Client) {
     let attempt = connect(client, SERVER_V4, PORT);
     assert!(attempt == Attempt::Dropped || begun.elapsed() >= length, "{attempt:?}");

@@ -13,8 +13,8 @@ use harness::server::Server;
 use harness::webhook::{PORT, WORKING, dataset, endpoint, secret_file};
 use serde_json::{Value, json};
 
-/// Packets in a hundred that each host loses in each direction. TCP gets through, and most deliveries
-/// of [`BODY`] octets lose at least one.
+/// Packets in a hundred that each host loses in each direction. TCP gets through, and most
+/// deliveries of [`BODY`] octets lose at least one.
 const PERCENT: u8 = 3;
 
 /// Two dozen segments.

@@ -357,8 +357,8 @@ fn bans_have_a_width_a_scope_and_an_end() {
     programs.check("an IPv6 prefix", &v6(CLEAN_V6), Reason::DropBanned);
 }
 
-/// What the agent changes holds from the next packet on, in the midst of a flood: nothing is believed
-/// that was found before. Most changes come within the tick of the packet before them.
+/// What the agent changes holds from the next packet on, in the midst of a flood: nothing is
+/// believed that was found before. Most changes come within the tick of the packet before them.
 #[test]
 fn a_change_holds_from_the_next_packet_on() {
     const ROUNDS: usize = 50;
@@ -1027,8 +1027,8 @@ fn the_verifier_has_room_to_spare() {
         println!("{name}: {count} of {limit} instructions");
         assert_eq!(name, program);
         assert!(count <= limit, "{name}: {count} instructions, {limit} in the golden file");
-        // Of some programs the kernels of guests, which are older, look at a third of what the newest
-        // does, and of others at twice that.
+        // Of some programs the kernels of guests, which are older, look at a third of what the
+        // newest does, and of others at twice that.
         let least = limit / if emulated() { 8 } else { 4 };
         assert!(count > least, "{name}: {count} instructions; {limit} holds nothing back");
     }

@@ -226,7 +226,8 @@ fn upload(network: &Network, agent: &Agent<'_>, octets: usize) -> String {
     };
     eventually(SETTLE, "octets that are left out", is_left_out).unwrap();
     stream.write_all(&vec![b'x'; octets - sent]).unwrap();
-    // The server answers before it has all of it, and a socket that is closed too soon sends no more.
+    // The server answers before it has all of it, and a socket that is closed too soon sends no
+    // more.
     stream.shutdown(Shutdown::Write).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -1,4 +1,5 @@
-//! A replay of what an agent saw says what the agent said: the same records, findings and decisions.
+//! A replay of what an agent saw says what the agent said: the same records, findings and
+//! decisions.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics where it stands")]
 
 use std::collections::BTreeMap;
@@ -131,8 +132,9 @@ fn converse(network: &Network, octets: &[u8]) {
 
 /// Deliveries of every kind.
 ///
-/// The addresses of one client may be two shards' business, and of what both were sent at once either
-/// may be told first: each address has a body of its own, so that none is a replay of the other's.
+/// The addresses of one client may be two shards' business, and of what both were sent at once
+/// either may be told first: each address has a body of its own, so that none is a replay of the
+/// other's.
 fn deliver(network: &Network) {
     let [client, guessing] = &network.clients[..] else { panic!("two clients were asked for") };
     for address in [SERVER_V4.into(), SERVER_V6.into()] {

@@ -8,8 +8,8 @@ use harness::network::Network;
 
 const PORT: u16 = 8080;
 
-/// Whether a second agent, which is told to use this of the first one's folder, names it and the first one
-/// in refusing to start.
+/// Whether a second agent, which is told to use this of the first one's folder, names it and the
+/// first one in refusing to start.
 fn check(name: &str) {
     let networks = [(); 2].map(|()| Network::new(1).unwrap());
     let settings = Settings::new(networks[0].interfaces(), PORT);

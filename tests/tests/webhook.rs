@@ -93,7 +93,8 @@ fn every_status_of_a_signature() {
     }
 }
 
-/// What is signed is one text, and what is sent is another, or signed with another endpoint's secret.
+/// What is signed is one text, and what is sent is another, or signed with another endpoint's
+/// secret.
 #[test]
 fn an_invalid_signature_says_what_it_would_match() {
     let network = Network::new(1).unwrap();

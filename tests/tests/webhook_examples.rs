@@ -105,12 +105,12 @@ fn every_example_is_valid_and_every_changed_one_is_not() {
 /// As often as an agent compiles the definition of another event and action, at most.
 const DEFINITION: Duration = Duration::from_millis(120);
 
-/// What GitHub's own schemas refuse of them, by the first place and keyword that fail: the event and
-/// its action. All but four lack a member that the schema requires: they are the oldest of their
-/// event, of a repository without the members that GitHub gave all of them since. Of two the moments
-/// are empty texts, and of two a value is null. ajv refuses the same; no other pair of versions since
-/// 6.11 has fewer. Upstream's own check reads single files and passes over the index, which is all
-/// that the package holds.
+/// What GitHub's own schemas refuse of them, by the first place and keyword that fail: the event
+/// and its action. All but four lack a member that the schema requires: they are the oldest of
+/// their event, of a repository without the members that GitHub gave all of them since. Of two the
+/// moments are empty texts, and of two a value is null. ajv refuses the same; no other pair of
+/// versions since 6.11 has fewer. Upstream's own check reads single files and passes over the
+/// index, which is all that the package holds.
 const REFUSED: [(&str, &str, &[&str]); 22] = [
     (
         "/repository/is_template",

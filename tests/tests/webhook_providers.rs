@@ -110,8 +110,8 @@ fn every_provider_is_understood() {
     }
 }
 
-/// Those of eight providers: GitHub's and Bitbucket's pings, Slack's, Zoom's and Twitch's challenges,
-/// Meta's question, the confirmation of Amazon SNS and the ping of Discord.
+/// Those of eight providers: GitHub's and Bitbucket's pings, Slack's, Zoom's and Twitch's
+/// challenges, Meta's question, the confirmation of Amazon SNS and the ping of Discord.
 #[test]
 fn a_proof_of_ownership_is_no_delivery() {
     let mut cases = cases();

@@ -92,7 +92,8 @@ fn no_core_is_dumped_of_an_agent_with_secrets() {
         return;
     }
     let mut agent = Agent::start(&binary().unwrap(), &network.server, &settings).unwrap();
-    // Of a panic, and of a fault; the handler of Rust's library returns from a SIGSEGV that is sent.
+    // Of a panic, and of a fault; the handler of Rust's library returns from a SIGSEGV that is
+    // sent.
     for signal in [Signal::SIGABRT, Signal::SIGILL] {
         let pid = agent.pid().unwrap().to_string();
         let mut limit = Command::new("prlimit");

@@ -2,8 +2,8 @@
 //!
 //! It must not know which addresses it is on.
 
-/// Counters that bans have, of which the first counts for all that have none of their own. A processor
-/// has a quarter of a mebibyte of them; who has more bans in force has most from a list.
+/// Counters that bans have, of which the first counts for all that have none of their own. A
+/// processor has a quarter of a mebibyte of them; who has more bans in force has most from a list.
 pub const BAN_COUNTERS: u32 = 16_384;
 
 /// A ban in force.

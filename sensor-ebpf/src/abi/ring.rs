@@ -2,17 +2,17 @@
 //!
 //! It must not know what is in a ring.
 
-/// Octets that the kernel puts before each record, and aligns records to (`BPF_RINGBUF_HDR_SZ` of Linux,
-/// include/uapi/linux/bpf.h).
+/// Octets that the kernel puts before each record, and aligns records to (`BPF_RINGBUF_HDR_SZ` of
+/// Linux, include/uapi/linux/bpf.h).
 pub const RECORD_HEADER: usize = 8;
 
-/// The part of a ring that fills before its reader is woken. The others are for what arrives until it
-/// runs: at ten gigabits a second they last for six milliseconds in a ring of 8 MiB.
+/// The part of a ring that fills before its reader is woken. The others are for what arrives until
+/// it runs: at ten gigabits a second they last for six milliseconds in a ring of 8 MiB.
 const PART: u64 = 16;
 
 /// Octets that wait at most before the reader is woken, however large the ring is: what it then
-/// reads at once has to stay in the caches, and so much is copied of a body that nobody needs before
-/// the reader can say so.
+/// reads at once has to stay in the caches, and so much is copied of a body that nobody needs
+/// before the reader can say so.
 const MOST: u64 = 512 << 10;
 
 /// The octets waiting in a ring of this many from which on its reader is woken.
@@ -22,10 +22,10 @@ pub const fn wakes_at(ring: u64) -> u64 {
     if part < MOST { part } else { MOST }
 }
 
-/// Whether the reader of a ring of this many octets is woken where so many were written, with which so
-/// many wait: where they pass the next multiple of [`wakes_at`]. A wake-up interrupts the processor,
-/// which costs as much as ten records or more, so one is not made for each; and one that was missed,
-/// because several processors wrote at once, is made up for by the next.
+/// Whether the reader of a ring of this many octets is woken where so many were written, with which
+/// so many wait: where they pass the next multiple of [`wakes_at`]. A wake-up interrupts the
+/// processor, which costs as much as ten records or more, so one is not made for each; and one that
+/// was missed, because several processors wrote at once, is made up for by the next.
 #[inline(always)]
 #[must_use]
 pub const fn is_due(written: u64, waiting: u64, ring: u64) -> bool {

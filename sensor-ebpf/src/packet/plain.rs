@@ -1,8 +1,8 @@
-//! What nearly every frame is: Ethernet without a tag, IPv4 without options, and TCP whose header is
-//! all there, found by one look at its length.
+//! What nearly every frame is: Ethernet without a tag, IPv4 without options, and TCP whose header
+//! is all there, found by one look at its length.
 //!
-//! Each field is read when it is asked for, so that who needs two of them reads two. It must not know
-//! other frames.
+//! Each field is read when it is asked for, so that who needs two of them reads two. It must not
+//! know other frames.
 
 use super::{
     ETHERNET, IPV4_FRAGMENT_OFFSET, IPV4_HEADER, Load, Network, TCP, TCP_HEADER, Transport,
@@ -18,8 +18,8 @@ const LENGTH: usize = SEGMENT + TCP_HEADER;
 /// Words of 32 bits in a TCP header without options.
 const TCP_WORDS: u8 = 5;
 
-/// Octets that are looked at as one word, and what they then are: the type of what is carried, and the
-/// version and the length of an IPv4 header without options.
+/// Octets that are looked at as one word, and what they then are: the type of what is carried, and
+/// the version and the length of an IPv4 header without options.
 const IPV4_PLAIN: Octets = Octets::are([0xff, 0xff, 0xff, 0], [0x08, 0x00, 0x45, 0]);
 
 /// The same of the offset of a fragment and the protocol: TCP, and no later fragment.
@@ -42,7 +42,8 @@ impl Octets {
     }
 }
 
-/// The headers of such a frame, if [`Plain::carries`] says so; otherwise those of its network layer.
+/// The headers of such a frame, if [`Plain::carries`] says so; otherwise those of its network
+/// layer.
 pub struct Plain<L: Load>(L::Window<LENGTH>);
 
 impl<L: Load> Plain<L> {

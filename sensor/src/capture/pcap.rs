@@ -1,4 +1,5 @@
-//! Reads capture files, pcap and pcapng, plain or by gzip, one frame at a time from any byte source.
+//! Reads capture files, pcap and pcapng, plain or by gzip, one frame at a time from any byte
+//! source.
 //!
 //! It must not know what the frames hold.
 

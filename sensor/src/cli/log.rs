@@ -16,8 +16,8 @@ use crate::export::Patient;
 /// How long a reader of the log may stop before lines are lost. Whoever logs waits for it.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A stream of lines that never fails and hardly waits: lines that nobody reads are counted, and the
-/// count is told to who reads on.
+/// A stream of lines that never fails and hardly waits: lines that nobody reads are counted, and
+/// the count is told to who reads on.
 struct Lines {
     stream: Patient,
     lost: u64,

@@ -113,8 +113,8 @@ pub(super) fn say(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
-/// Rows under headings, in columns as wide as their widest cell. A cell drives no terminal and ends no
-/// line, whatever somebody wrote into it.
+/// Rows under headings, in columns as wide as their widest cell. A cell drives no terminal and ends
+/// no line, whatever somebody wrote into it.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let headings: Vec<_> = headings.iter().map(|heading| (*heading).to_owned()).collect();
     let rows: Vec<Vec<_>> =
@@ -134,7 +134,8 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters by their escapes, everything else as it is: what peers sent drives no terminal.
+/// Control characters by their escapes, everything else as it is: what peers sent drives no
+/// terminal.
 pub(super) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

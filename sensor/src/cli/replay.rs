@@ -19,8 +19,8 @@ use crate::pipeline::{Replay, Summary};
 use crate::webhook::Knowledge;
 use crate::{schemas, secrets};
 
-/// Octets written at once: some two hundred records. File systems take a large write in larger pieces
-/// than pages, and four times this gains nothing more.
+/// Octets written at once: some two hundred records. File systems take a large write in larger
+/// pieces than pages, and four times this gains nothing more.
 const WRITE_BEHIND: usize = 1 << 18;
 
 /// The command line of the verb.

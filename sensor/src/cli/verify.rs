@@ -33,13 +33,13 @@ use crate::webhook::{Message, NoContent, Reason, Secret, Signature, Status, Tabl
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The request: as it is on the wire (also after `curl -i`'s manner, with `> ` before each line
-    /// of the head, or as GitHub shows recent deliveries), a HAR file, of which the first request counts, or a capture (pcap,
-    /// pcapng). `-` is standard input.
+    /// of the head, or as GitHub shows recent deliveries), a HAR file, of which the first request
+    /// counts, or a capture (pcap, pcapng). `-` is standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The request of a capture or of a HAR file: its number, from 1, or what records call
-    /// `webhook.delivery_id`, or the value of any header; without it, the first of which a provider is
-    /// told.
+    /// `webhook.delivery_id`, or the value of any header; without it, the first of which a provider
+    /// is told.
     #[arg(long, value_name = "NUMBER|ID")]
     delivery: Option<String>,
     /// Where the secret is: `file:PATH`, `credential:NAME` or `env:NAME`. May be repeated.
@@ -236,8 +236,8 @@ fn signs(provider: &Provider, part: &Part) -> bool {
     provider.signature.iter().any(|scheme| scheme.covers(part))
 }
 
-/// The URL that the provider called: as given, as the file has it, or else, where that is signed, as
-/// most servers are reached.
+/// The URL that the provider called: as given, as the file has it, or else, where that is signed,
+/// as most servers are reached.
 fn url(
     arguments: &Arguments,
     request: &RequestFile,
@@ -266,8 +266,8 @@ fn url(
     Ok(url)
 }
 
-/// When the request was sent: as told, or as captured, or else when it was signed, so that age alone does not spoil
-/// a file.
+/// When the request was sent: as told, or as captured, or else when it was signed, so that age
+/// alone does not spoil a file.
 fn moment(
     sent: Option<Timestamp>,
     check: &Check,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::fields::{self, Port, SizeText};
 use super::secret::SecretRef;
 
-/// Octets of a body in a record: readers of logs take lines of some hundred KiB, and text that has to
-/// be escaped grows to six times its length.
+/// Octets of a body in a record: readers of logs take lines of some hundred KiB, and text that has
+/// to be escaped grows to six times its length.
 pub const MAX_RECORD_BODY: usize = 64 << 10;
 
 /// A named part of a watched port.
@@ -49,8 +49,8 @@ pub struct Endpoint {
     #[serde(default)]
     #[schemars(example = &"")]
     pub subscription: String,
-    /// Octets that a record shows of a body, at most "64KiB"; 0 shows nothing. A body holds what its
-    /// sender says to nobody else, and nothing in it is covered.
+    /// Octets that a record shows of a body, at most "64KiB"; 0 shows nothing. A body holds what
+    /// its sender says to nobody else, and nothing in it is covered.
     #[serde(default, with = "fields::size")]
     #[schemars(with = "SizeText", example = &"4KiB")]
     pub record_body: usize,

@@ -18,8 +18,9 @@ use super::{ConfigError, Problem};
 use crate::regular;
 use crate::time::Timestamp;
 
-/// Octets that a list has at most. Those of providers have some kB; what a cloud publishes of all its
-/// services has megabytes, and whoever names that by mistake would have it searched at each delivery.
+/// Octets that a list has at most. Those of providers have some kB; what a cloud publishes of all
+/// its services has megabytes, and whoever names that by mistake would have it searched at each
+/// delivery.
 const MAX_FILE_BYTES: u64 = 256 << 10;
 
 /// Days for which a list is good. Providers change theirs a few times a year and tell those who
@@ -63,8 +64,8 @@ impl Provider {
     }
 }
 
-/// Gives `providers` the networks that the files at `paths` say, but for those that have some already.
-/// One that is only built in is added with them.
+/// Gives `providers` the networks that the files at `paths` say, but for those that have some
+/// already. One that is only built in is added with them.
 ///
 /// # Errors
 ///

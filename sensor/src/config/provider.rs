@@ -84,13 +84,13 @@ pub struct Provider {
     #[schemars(example = &"2026-11-01")]
     pub networks_as_of: String,
     /// Requests that are no deliveries but prove to it who owns the endpoint: a source, and the
-    /// value it has then, as in "json /type url_verification". Not signed are a GET among them and a
-    /// form of that field alone, with a number.
+    /// value it has then, as in "json /type url_verification". Not signed are a GET among them and
+    /// a form of that field alone, with a number.
     #[serde(default)]
     #[schemars(with = "Vec<String>", example = &["json /type url_verification"])]
     pub handshake: Vec<Mark>,
-    /// How it signs. Of several, the first whose signature is there is checked, or the next one where
-    /// what is configured cannot check that.
+    /// How it signs. Of several, the first whose signature is there is checked, or the next one
+    /// where what is configured cannot check that.
     #[serde(default)]
     pub signature: Vec<Scheme>,
 }

@@ -120,8 +120,8 @@ pub struct Kernel {
     pub max_sources: u32,
     /// Directory on a BPF file system for what outlives the agent: bans and counters.
     pub pin_path: PathBuf,
-    /// Whether the programs stay attached when the agent is stopped, so that a restart leaves no gap.
-    /// Bans then go on, and expire; `hooksensor detach` removes everything.
+    /// Whether the programs stay attached when the agent is stopped, so that a restart leaves no
+    /// gap. Bans then go on, and expire; `hooksensor detach` removes everything.
     pub stay_attached: bool,
 }
 
@@ -282,8 +282,9 @@ impl Default for Protect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
-    /// Connections followed at once. The longest idle makes room for a new one, and is counted. Each
-    /// shard has an equal part of them, so one client, a proxy for example, has that of one shard.
+    /// Connections followed at once. The longest idle makes room for a new one, and is counted.
+    /// Each shard has an equal part of them, so one client, a proxy for example, has that of one
+    /// shard.
     pub max_flows: usize,
     /// Memory for octets that wait for missing ones, over all connections, an equal part for each
     /// shard; and as much again for bodies that are kept while they arrive, to check their

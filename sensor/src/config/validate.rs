@@ -27,7 +27,8 @@ const MIN_HTTP_MEMORY: usize = 1 << 20;
 /// A file of records smaller than this would be set aside every few records.
 const MIN_FILE_BYTES: u64 = 64 << 10;
 
-/// Entries that a map of the kernel can be asked to hold: at two hundred octets each they are 3 GiB.
+/// Entries that a map of the kernel can be asked to hold: at two hundred octets each they are 3
+/// GiB.
 const MAX_ENTRIES: u32 = 1 << 24;
 /// Files set aside that can be kept: every rotation renames each of them, while records wait.
 const MAX_KEPT: u32 = 1000;

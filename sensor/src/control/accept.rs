@@ -38,8 +38,8 @@ impl Listener for UnixListener {
     }
 }
 
-/// Hands each connection to `converse`, in a task of its own, `at_once` of them at a time while more
-/// wait their turn; `what` says in the log what they are for. It never ends by itself.
+/// Hands each connection to `converse`, in a task of its own, `at_once` of them at a time while
+/// more wait their turn; `what` says in the log what they are for. It never ends by itself.
 pub(super) async fn each<L: Listener, C>(
     listener: L,
     what: &'static str,

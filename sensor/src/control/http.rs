@@ -38,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a connection lasts at most. A page takes milliseconds.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Octets that a connection may have us hold. A scrape's head has hundreds, and the length of a page
-/// does not matter: it is written piece by piece.
+/// Octets that a connection may have us hold. A scrape's head has hundreds, and the length of a
+/// page does not matter: it is written piece by piece.
 const BUFFER_BYTES: usize = 16 << 10;
 
 /// Serves until the task is dropped.

@@ -205,8 +205,8 @@ pub struct DecisionView {
     pub reason: String,
     /// Whether it drops packets.
     pub enforced: bool,
-    /// Packets that it dropped, or would have if it were enforced; absent where it has no counter of
-    /// its own.
+    /// Packets that it dropped, or would have if it were enforced; absent where it has no counter
+    /// of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packets: Option<u64>,
     /// Their octets, headers included.

@@ -27,8 +27,8 @@ const LONGEST_REQUEST: u64 = 1 << 20;
 const CONNECTIONS: usize = 16;
 
 /// How long one who has connected may take to ask, and again to read the reply. Both are local and
-/// take milliseconds; the verbs wait five times as long, so that one is answered that waits its turn
-/// behind others who do neither.
+/// take milliseconds; the verbs wait five times as long, so that one is answered that waits its
+/// turn behind others who do neither.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a conversation lasts at most. The verbs do not wait longer for an answer.

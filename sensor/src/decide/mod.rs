@@ -73,9 +73,9 @@ impl ChokePoint {
         Self { policy, protected, active: BTreeMap::new(), recent: Vec::new() }
     }
 
-    /// Takes on a new policy. Bans stay, but for those on ports that are no longer watched: these are
-    /// narrowed. What is to be carried out and put on record is given back: bans with no port left,
-    /// as lifted, and those that are enforced from now on, or no longer, anew.
+    /// Takes on a new policy. Bans stay, but for those on ports that are no longer watched: these
+    /// are narrowed. What is to be carried out and put on record is given back: bans with no port
+    /// left, as lifted, and those that are enforced from now on, or no longer, anew.
     #[must_use = "what changes must be put on record"]
     pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Vec<Decision> {
         self.policy = policy;
@@ -177,8 +177,8 @@ impl ChokePoint {
         Some(self.decision(Action::Unban, request, Origin::Operator, Vec::new(), now))
     }
 
-    /// Takes note that a decision has been carried out. A ban on the same addresses is replaced, for
-    /// what is left of it stands in the new one.
+    /// Takes note that a decision has been carried out. A ban on the same addresses is replaced,
+    /// for what is left of it stands in the new one.
     pub fn commit(&mut self, decision: &Decision) {
         match decision.action {
             Action::Ban => {
@@ -234,8 +234,8 @@ impl ChokePoint {
         }
     }
 
-    /// The same with what is in force on exactly these addresses: no ban makes another one end sooner
-    /// or cover less, whoever asks for it. To do that it must be lifted.
+    /// The same with what is in force on exactly these addresses: no ban makes another one end
+    /// sooner or cover less, whoever asks for it. To do that it must be lifted.
     fn joined(&self, request: Request, now: Timestamp) -> Request {
         let Some(earlier) = self.active.get(&request.target) else { return request };
         let rest = Duration::from_nanos(earlier.expires_at().nanoseconds_since(now));
@@ -272,8 +272,8 @@ impl ChokePoint {
         self.active.values().find(covers).map_or(Ok(()), |ban| Err(Refusal::Already(ban.target)))
     }
 
-    /// What is later by more than the time that is looked at was before the clock was set back; what
-    /// is later by less may be of another shard, whose packets are ahead.
+    /// What is later by more than the time that is looked at was before the clock was set back;
+    /// what is later by less may be of another shard, whose packets are ahead.
     fn check_budget(&mut self, now: Timestamp) -> Result<(), Refusal> {
         self.recent.retain(|then| now.distance(*then) <= MINUTE);
         let most = self.policy.ban.per_minute;

@@ -88,7 +88,8 @@ impl Failure {
     }
 }
 
-/// Where all the `failures` went, and whose all of them said to be; of what they differ in, nothing.
+/// Where all the `failures` went, and whose all of them said to be; of what they differ in,
+/// nothing.
 fn common_place(failures: &VecDeque<Failure>) -> Option<Place> {
     let endpoints = failures.iter().map(|one| one.endpoint.as_ref().map(|it| it.name.as_str()));
     let providers = failures.iter().map(|one| one.provider.as_ref().map(|it| it.name.as_str()));

@@ -195,7 +195,8 @@ impl Receiver {
 }
 
 /// Whether its sender is one that should send there: the endpoint's own, or one that proves itself.
-/// Anybody can name a provider in a header, and must not make a receiver by it that is missed later.
+/// Anybody can name a provider in a header, and must not make a receiver by it that is missed
+/// later.
 fn is_expected(delivery: &Delivery, endpoint: &Endpoint, provider: &str) -> bool {
     if endpoint.provider.is_empty() {
         delivery.signature.as_ref().is_some_and(|signature| signature.status == Status::Valid)

@@ -21,8 +21,8 @@ use crate::config::{self, Config};
 use crate::decide::{Action, Decision, Protected, Scope};
 use crate::kernel::{BanError, Clock, Entry, Kernel, Totals};
 
-/// The longest step of the kernel's coarse clock, at 100 ticks a second. All packets of a step carry
-/// the same time, so a tolerance below it would hold back a source within its rate.
+/// The longest step of the kernel's coarse clock, at 100 ticks a second. All packets of a step
+/// carry the same time, so a tolerance below it would hold back a source within its rate.
 const CLOCK_STEP: u64 = 10_000_000;
 
 /// The kernel as the place where decisions take effect.
@@ -143,8 +143,8 @@ impl Enforcer {
         Ok(())
     }
 
-    /// What the ban on `target` has met so far, if it is counted by itself: what it dropped, or would
-    /// have where decisions are simulated.
+    /// What the ban on `target` has met so far, if it is counted by itself: what it dropped, or
+    /// would have where decisions are simulated.
     ///
     /// # Errors
     ///

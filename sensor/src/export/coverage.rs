@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::{EndpointCoverage, PortFigures};
 
-/// By how much the two counts of a port's requests differ, both since the agent started. Where some requests lack a record and
-/// others were not counted, the smaller number stands in neither.
+/// By how much the two counts of a port's requests differ, both since the agent started. Where some
+/// requests lack a record and others were not counted, the smaller number stands in neither.
 ///
 /// Requests counted and `uncounted` are together those with a record and `unrecorded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,8 +23,8 @@ pub struct PortCoverage {
 }
 
 impl PortCoverage {
-    /// For a port of whose requests so many were counted before the agent started: the counts of the
-    /// kernel outlive it.
+    /// For a port of whose requests so many were counted before the agent started: the counts of
+    /// the kernel outlive it.
     pub(crate) fn of(port: &PortFigures, before: u64, endpoints: &[EndpointCoverage]) -> Self {
         let endpoints = endpoints.iter().filter(|one| one.port == port.port);
         let recorded: u64 = endpoints.flat_map(|one| one.requests.values()).sum();

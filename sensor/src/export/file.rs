@@ -104,8 +104,8 @@ impl FileSink {
         written
     }
 
-    /// Adds to the file. On failure it is left closed, and the next attempt opens it. A file that was
-    /// moved or deleted is not written on: nobody would look for records there.
+    /// Adds to the file. On failure it is left closed, and the next attempt opens it. A file that
+    /// was moved or deleted is not written on: nobody would look for records there.
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut file = match self.file.take() {
             Some(file) if is_at(&file, &self.path)? => file,

@@ -1,4 +1,5 @@
-//! A stream whose reader may have stopped reading: what is written to it is waited for only so long.
+//! A stream whose reader may have stopped reading: what is written to it is waited for only so
+//! long.
 //!
 //! It must not know what is written.
 
@@ -15,8 +16,8 @@ const PIECE: usize = 4096;
 /// How long a reader may take to read a piece. Others wait for their lines meanwhile.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A stream that refuses what its reader does not read in time. After that nothing is waited for until
-/// it has read on.
+/// A stream that refuses what its reader does not read in time. After that nothing is waited for
+/// until it has read on.
 #[derive(Debug)]
 pub struct Patient {
     stream: File,

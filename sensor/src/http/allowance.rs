@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::net::one_host;
 
-/// Octets for the contents of bodies unless said otherwise: two of the largest that a provider sends,
-/// or thirty thousand usual ones.
+/// Octets for the contents of bodies unless said otherwise: two of the largest that a provider
+/// sends, or thirty thousand usual ones.
 const USUAL: usize = 64 << 20;
 
 /// Accounts that clients share by a hash: enough for two that hold much to hardly ever meet in one,
@@ -117,8 +117,8 @@ impl Drop for Loan {
     }
 }
 
-/// The same in every run, for a replay must give the same records. Whoever looks for another client's
-/// account has addresses enough to take everything in accounts of their own.
+/// The same in every run, for a replay must give the same records. Whoever looks for another
+/// client's account has addresses enough to take everything in accounts of their own.
 fn account(client: IpAddr) -> usize {
     let mut hasher = DefaultHasher::new();
     one_host(client).hash(&mut hasher);

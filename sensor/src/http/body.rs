@@ -187,8 +187,8 @@ pub(super) fn note(anomalies: &mut Vec<Anomaly>, anomaly: Anomaly) {
     }
 }
 
-/// The length declared, and the last Transfer-Encoding field, whose last coding frames the body. That
-/// is the only one that may be `chunked` (RFC 9112, section 6.1).
+/// The length declared, and the last Transfer-Encoding field, whose last coding frames the body.
+/// That is the only one that may be `chunked` (RFC 9112, section 6.1).
 fn framing_fields<'a>(
     headers: &'a Headers,
     anomalies: &mut Vec<Anomaly>,
@@ -220,8 +220,8 @@ fn framing_fields<'a>(
     (length, coding)
 }
 
-/// Whether fields say that there is a body, were it an empty one in chunks. Servers write a length of 0
-/// where there may be none, which is as good as nothing.
+/// Whether fields say that there is a body, were it an empty one in chunks. Servers write a length
+/// of 0 where there may be none, which is as good as nothing.
 pub(super) fn declares_body(headers: &Headers) -> bool {
     headers.first("transfer-encoding").is_some()
         || headers.all("content-length").any(|value| trim_ows(value) != b"0")
@@ -336,8 +336,8 @@ impl Collector {
         self.loan.keep(self.content.capacity());
     }
 
-    /// Whether there is memory for so many octets more, which is asked for in ever larger pieces up to
-    /// the cap.
+    /// Whether there is memory for so many octets more, which is asked for in ever larger pieces up
+    /// to the cap.
     fn has_room(&mut self, octets: usize) -> bool {
         let capacity = self.content.capacity();
         let length = self.content.len() + octets;

@@ -253,8 +253,8 @@ impl Conversation {
         self.announce_cut(context);
     }
 
-    /// The side that asks: who opened the connection; where that was not seen, by what `side` sends,
-    /// else by port. What a side says is its own choice and never overrules who it is.
+    /// The side that asks: who opened the connection; where that was not seen, by what `side`
+    /// sends, else by port. What a side says is its own choice and never overrules who it is.
     fn find_client(&mut self, side: Side, input: Input<'_>, ports: &PortFilter) -> Option<Side> {
         let client = self.opening.initiator.or_else(|| client_by_line(side, input.octets));
         self.settle_client(client, ports)
@@ -341,8 +341,8 @@ fn client_by_line(side: Side, octets: &[u8]) -> Option<Side> {
     }
 }
 
-/// Says that octets are missing before an exchange; of the first of a connection that was picked up,
-/// that is said.
+/// Says that octets are missing before an exchange; of the first of a connection that was picked
+/// up, that is said.
 fn miss_before(exchange: &mut Exchange) {
     if !exchange.coverage.has(Coverage::MIDSTREAM) {
         exchange.coverage.add(Coverage::GAP);

@@ -126,8 +126,8 @@ impl Cutter {
         scanned > DECIDING_OCTETS || expected.may_begin(role, &self.octets)
     }
 
-    /// As [`Cutter::head_end`] from the start on, of a head whose lines all end in CRLF, as nearly all
-    /// do: it is looked through as a whole and not by lines.
+    /// As [`Cutter::head_end`] from the start on, of a head whose lines all end in CRLF, as nearly
+    /// all do: it is looked through as a whole and not by lines.
     fn usual_head_end(octets: &[u8]) -> Option<usize> {
         let last_line = EMPTY_LINE.find(octets)?;
         let lines = &octets[..=last_line];

@@ -233,8 +233,8 @@ pub enum Anomaly {
     /// A transfer coding that is not `chunked` at its end, has that more than once or has empty
     /// elements, or stands in a request of HTTP/1.0.
     TransferCoding,
-    /// A chunk size that is no number, too large, or in a line without end or with control characters
-    /// in it.
+    /// A chunk size that is no number, too large, or in a line without end or with control
+    /// characters in it.
     BadChunkSize,
     /// Chunk data that is longer or shorter than its size.
     BadChunk,
@@ -273,15 +273,15 @@ pub enum Anomaly {
     Nul,
     /// Another control character in the head, but for tabs and the ends of lines.
     ControlCharacter,
-    /// A length other than 0, or a transfer coding, on a response that has neither: with the status 101
-    /// or 204, or where it grants a tunnel (RFC 9110, section 8.6; RFC 9112, section 6.1).
+    /// A length other than 0, or a transfer coding, on a response that has neither: with the status
+    /// 101 or 204, or where it grants a tunnel (RFC 9110, section 8.6; RFC 9112, section 6.1).
     LengthWithoutBody,
     /// A head beyond the limit.
     HeadTooLong,
     /// Segments that overlap and differ; the first ones are recorded.
     ConflictingSegments,
-    /// A request line in the place of a body that its sender asked whether to send, and that a final
-    /// status declined: the body was left out, or the request is part of it.
+    /// A request line in the place of a body that its sender asked whether to send, and that a
+    /// final status declined: the body was left out, or the request is part of it.
     DeclinedBody,
     /// Octets in place of the request that are none.
     UnrecognisedRequest,

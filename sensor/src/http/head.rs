@@ -38,7 +38,8 @@ pub(super) struct ResponseHead {
 pub(super) enum Tolerance {
     /// The grammar, where nothing but the head itself says that it is one.
     Grammar,
-    /// As [`Tolerance::Grammar`], with a field at least, where the first line alone is too weak a sign.
+    /// As [`Tolerance::Grammar`], with a field at least, where the first line alone is too weak a
+    /// sign.
     GrammarAndField,
     /// Whatever can be understood, where a head is due.
     Understandable,

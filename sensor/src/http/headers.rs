@@ -86,7 +86,8 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever may be known before they are looked at, the fields of a name are those that have it.
+        /// Whatever may be known before they are looked at, the fields of a name are those that
+        /// have it.
         #[test]
         fn fields_are_found_by_their_name(
             names in prop::collection::vec("[-a-cA-C_@`]{0,3}", 0..12),

@@ -9,8 +9,8 @@ use super::start_line::{self, VERSION_LENGTH, is_token, trim_ows};
 use super::target::starts_as_form;
 use super::{Anomaly, Headers, Version};
 
-/// Fields of one head from which on their number is named; common servers refuse over a hundred. All
-/// of them are kept, which `MAX_HEAD` bounds: any may frame the body or say who sent it.
+/// Fields of one head from which on their number is named; common servers refuse over a hundred.
+/// All of them are kept, which `MAX_HEAD` bounds: any may frame the body or say who sent it.
 const MANY_FIELDS: usize = 1024;
 
 /// The head of a request, whole or cut off; `None` when its first line is no request line.
@@ -126,8 +126,8 @@ fn first_line_end(head: &[u8]) -> usize {
     head.iter().position(|octet| *octet == b'\n').map_or(head.len(), |at| at + 1)
 }
 
-/// Where the first field line starts, behind lines that start with white space: they fold nothing, and
-/// none of them is believed (RFC 9112, section 2.2).
+/// Where the first field line starts, behind lines that start with white space: they fold nothing,
+/// and none of them is believed (RFC 9112, section 2.2).
 fn first_field(head: &[u8], anomalies: &mut Anomalies) -> usize {
     let mut at = first_line_end(head);
     while matches!(head.get(at), Some(b' ' | b'\t')) {

@@ -92,7 +92,7 @@ pub struct Options {
     pub bodies: BodyPolicies,
     /// The proxies whose word on the client's address is taken.
     pub proxies: TrustedProxies,
-    /// Secret that keeps peers from choosing addresses that collide in the connection table. It does
-    /// not change what is put out.
+    /// Secret that keeps peers from choosing addresses that collide in the connection table. It
+    /// does not change what is put out.
     pub seed: u64,
 }

@@ -101,8 +101,8 @@ enum Habit {
 }
 
 /// Turns of a client that waits, as far as is known, after which it is taken for one, though the
-/// capture began when a request may have been under way: so many a client that pipelines seldom takes
-/// by chance.
+/// capture began when a request may have been under way: so many a client that pipelines seldom
+/// takes by chance.
 const TURNS_OF_WAITING: u8 = 3;
 
 /// As [`TURNS_OF_WAITING`], of a client that was seen to pipeline.
@@ -156,7 +156,8 @@ impl Queue {
         Self { owed: Owed::UNKNOWN, picked_up: true, ..Self::default() }
     }
 
-    /// Whether the capture began within the connection, and the order of its messages is not sure yet.
+    /// Whether the capture began within the connection, and the order of its messages is not sure
+    /// yet.
     pub(super) fn is_picked_up(&self) -> bool {
         self.picked_up
     }
@@ -239,8 +240,8 @@ impl Queue {
         self.received = self.received.max(received);
     }
 
-    /// Takes note that requests may go unseen in these octets, one at least if that `is_sure`, while
-    /// responses up to `answered` were seen.
+    /// Takes note that requests may go unseen in these octets, one at least if that `is_sure`,
+    /// while responses up to `answered` were seen.
     pub(super) fn hide_requests(
         &mut self,
         octets: Range<u64>,
@@ -330,7 +331,8 @@ impl Queue {
         self.entries.len()
     }
 
-    /// Octets of memory that the requests take, but for the place that every connection has for one.
+    /// Octets of memory that the requests take, but for the place that every connection has for
+    /// one.
     pub(super) fn octets(&self) -> usize {
         const PLACE: usize = size_of::<Pending>() + size_of::<Exchange>();
         // Only the first can have a response.
@@ -364,8 +366,8 @@ impl Queue {
         Some(last)
     }
 
-    /// Takes out the request that waits longest for a response. The answer to it is passed over when
-    /// it comes, where it is sure that there will be one, and where its body ends.
+    /// Takes out the request that waits longest for a response. The answer to it is passed over
+    /// when it comes, where it is sure that there will be one, and where its body ends.
     pub(super) fn give_up_waiting(&mut self) -> Option<Box<Exchange>> {
         let is_answered = self.front_mut()?.exchange.response.is_some();
         let Pending { exchange, hidden_before, .. } =
@@ -390,8 +392,8 @@ impl Queue {
     }
 
     /// Takes out the first exchange if its response was lost: the client, which had sent it before
-    /// it received up to `received`, sends another request now. Of a client that pipelines that says
-    /// nothing of which of its requests was answered.
+    /// it received up to `received`, sends another request now. Of a client that pipelines that
+    /// says nothing of which of its requests was answered.
     pub(super) fn pop_answered_unseen(&mut self, received: u64) -> Option<Box<Exchange>> {
         let first = self.entries.front()?;
         let unseen = self.responses_lost

@@ -105,11 +105,11 @@ pub(super) struct Reader {
     at_line_start: bool,
     /// What speaks for a message that starts with the next octet, whatever came before.
     speech: Expected,
-    /// Whether octets are missing between the last message that is sure to be one and the start line
-    /// that is looked for.
+    /// Whether octets are missing between the last message that is sure to be one and the start
+    /// line that is looked for.
     after_gap: bool,
-    /// How much of the other stream its sender has to have received before what it sends is sure not
-    /// to be part of a message of which the start is not known.
+    /// How much of the other stream its sender has to have received before what it sends is sure
+    /// not to be part of a message of which the start is not known.
     sure_from: u64,
     coming: Coming,
     body_octets: u64,
@@ -162,8 +162,8 @@ impl Reader {
         }
     }
 
-    /// Whether octets are missing between the last message that is sure to be one and the start line
-    /// that is looked for.
+    /// Whether octets are missing between the last message that is sure to be one and the start
+    /// line that is looked for.
     pub(super) fn is_after_gap(&self) -> bool {
         self.after_gap
     }
@@ -349,7 +349,8 @@ impl Reader {
         }
     }
 
-    /// Looks for the next start line, which octets may be `missing` before: then it may stand at once.
+    /// Looks for the next start line, which octets may be `missing` before: then it may stand at
+    /// once.
     pub(super) fn lose_track(&mut self, missing: bool) {
         self.after_gap |= missing;
         self.at_line_start |= missing;
@@ -373,8 +374,9 @@ impl Reader {
         self.at_line_start |= self.speech != Expected::Possible;
     }
 
-    /// Takes note that a message of which the start is not known may go on for as long as its sender
-    /// has `received` no more of the other stream. What looks like one may be part of it until then.
+    /// Takes note that a message of which the start is not known may go on for as long as its
+    /// sender has `received` no more of the other stream. What looks like one may be part of it
+    /// until then.
     pub(super) fn doubt(&mut self, received: u64) {
         self.sure_from = self.sure_from.max(received + 1);
     }

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-/// `path` as servers look it up (RFC 3986, section 6.2.2): escapes decoded once, repeated slashes as
-/// one, dot segments taken out. Escaped slashes are decoded with the rest, as nginx, Go and WSGI do:
-/// a path that only some servers take to a place is looked at as if it went there.
+/// `path` as servers look it up (RFC 3986, section 6.2.2): escapes decoded once, repeated slashes
+/// as one, dot segments taken out. Escaped slashes are decoded with the rest, as nginx, Go and WSGI
+/// do: a path that only some servers take to a place is looked at as if it went there.
 #[must_use]
 pub fn canonical_path(path: &[u8]) -> Cow<'_, [u8]> {
     let is_canonical = !path.contains(&b'%')

@@ -19,8 +19,8 @@ pub(super) enum Role {
 pub(super) enum Expected {
     /// The message before has ended there: a head is due.
     Due,
-    /// Its sender began to speak there. What breaks the grammar was meant as a message all the same,
-    /// by an attacker as a rule.
+    /// Its sender began to speak there. What breaks the grammar was meant as a message all the
+    /// same, by an attacker as a rule.
     Likely,
     /// A segment begins there, and octets are missing before it. As [`Expected::Likely`], but that
     /// the end of a body may stand before the first line of the next message.
@@ -41,8 +41,8 @@ impl Expected {
     }
 
     /// Whether a first line may begin with these octets. Whatever follows them, a line that
-    /// [`Expected::takes`] begins only with octets that do; but where a segment resumes a stream, one
-    /// with a method that is not in common use shows itself only once all of it is there.
+    /// [`Expected::takes`] begins only with octets that do; but where a segment resumes a stream,
+    /// one with a method that is not in common use shows itself only once all of it is there.
     pub(super) fn may_begin(self, role: Role, octets: &[u8]) -> bool {
         match (role, self) {
             (Role::Requests, Self::Due) => start_line::may_be_request(octets),

@@ -170,9 +170,9 @@ pub(super) fn is_usual_request_line(line: &[u8]) -> bool {
     request_line(line).is_some_and(is_usual)
 }
 
-/// Whether a line is such a request line in three words, as clients write it. Where segments are missing
-/// before it, the first of them may be what is left of a method in common use, or have the end of a body
-/// before one: then it is not.
+/// Whether a line is such a request line in three words, as clients write it. Where segments are
+/// missing before it, the first of them may be what is left of a method in common use, or have the
+/// end of a body before one: then it is not.
 pub(super) fn is_plain_request_line(line: &[u8]) -> bool {
     let is_known_in_part = |method: &[u8]| {
         all_known_methods().any(|known| known.ends_with(method) || method.ends_with(known))
@@ -216,8 +216,8 @@ fn version(octets: &[u8]) -> Option<Version> {
     }
 }
 
-/// As [`version`], with any number of digits and in letters of either case: some servers add a digit,
-/// and clients take it.
+/// As [`version`], with any number of digits and in letters of either case: some servers add a
+/// digit, and clients take it.
 fn loose_version(octets: &[u8]) -> Option<Version> {
     let (name, numbers) = octets.split_at_checked(NAME.len())?;
     if !name.eq_ignore_ascii_case(NAME) {

@@ -54,8 +54,8 @@ pub(super) fn starts_as_form(method: &[u8], target: &[u8]) -> bool {
     }
 }
 
-/// Whether `value` may be that of a Host field: no octet of it is one that neither a host nor a port
-/// has (RFC 3986, section 3.2.2). Octets beyond ASCII are taken, as receivers do.
+/// Whether `value` may be that of a Host field: no octet of it is one that neither a host nor a
+/// port has (RFC 3986, section 3.2.2). Octets beyond ASCII are taken, as receivers do.
 pub(super) fn may_be_host(value: &[u8]) -> bool {
     let is_odd = |octet: &u8| {
         let separates =

@@ -1,8 +1,8 @@
 //! Has the kernel verify again what a signal kept it from.
 //!
 //! The verifier gives up as soon as a signal waits for the process, whichever it is (Linux 4.20,
-//! commit c3494801cd17): the SIGHUP of a reload, or a stop and what follows it. It must not know what
-//! is verified.
+//! commit c3494801cd17): the SIGHUP of a reload, or a stop and what follows it. It must not know
+//! what is verified.
 
 use std::io;
 

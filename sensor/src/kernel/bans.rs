@@ -228,8 +228,8 @@ impl Maps {
         Ok(())
     }
 
-    /// Reads which bans the settings count and which counters are taken; the kernel may hold bans from
-    /// before a restart.
+    /// Reads which bans the settings count and which counters are taken; the kernel may hold bans
+    /// from before a restart.
     pub(super) fn recount_bans(&mut self) -> Result<()> {
         let bans = self.written_bans()?;
         self.counts.adopt(bans.iter().map(|(entry, ban)| (entry.target, ban.counter)));

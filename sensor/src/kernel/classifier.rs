@@ -1,6 +1,6 @@
 //! Puts classifiers on the way of packets through the network stack: by link where the kernel has
-//! tcx (Linux 6.6, commit e420bed02507), by netlink filter before. A filter cannot be pinned, so its
-//! program is, to remember that the filter is there and whose it is.
+//! tcx (Linux 6.6, commit e420bed02507), by netlink filter before. A filter cannot be pinned, so
+//! its program is, to remember that the filter is there and whose it is.
 //!
 //! It must not know why a classifier is wanted.
 

@@ -22,16 +22,16 @@ const BATCH: usize = 1024;
 /// Bans made at once from which on they are a list, and not the doing of one moment.
 const MANY: usize = 16;
 
-/// Counters kept for bans that are made one by one. A list of addresses that is put in force at once,
-/// of which most send nothing, must not take all of them.
+/// Counters kept for bans that are made one by one. A list of addresses that is put in force at
+/// once, of which most send nothing, must not take all of them.
 const KEPT: usize = BAN_COUNTERS as usize / 2;
 
 /// Which counters are taken.
 pub(super) struct BanCounts {
     counters: PerCpuArray<MapData, BanCount>,
     taken: HashMap<IpNet, u32>,
-    /// The one that was free longest comes first: a packet under way may still count for the ban that
-    /// had it last.
+    /// The one that was free longest comes first: a packet under way may still count for the ban
+    /// that had it last.
     free: VecDeque<u32>,
     /// Where they are pinned.
     pin: PathBuf,
@@ -52,8 +52,8 @@ impl BanCounts {
         self.free = (COMMON + 1..BAN_COUNTERS).filter(|one| !taken.contains(one)).collect();
     }
 
-    /// Gives bans counters of their own, at zero, but for those that have one or find none left; which of
-    /// them were given one.
+    /// Gives bans counters of their own, at zero, but for those that have one or find none left;
+    /// which of them were given one.
     pub(super) fn give(&mut self, targets: impl ExactSizeIterator<Item = IpNet>) -> Vec<bool> {
         let kept = if targets.len() < MANY { 0 } else { KEPT };
         let mut fresh = Vec::new();

@@ -9,8 +9,9 @@ use anyhow::{Context as _, Result};
 
 use super::{attach, bpffs, privileges};
 
-/// Detaches every program whose link is pinned below `pin_path`, and those that a filter holds while
-/// they are pinned there, and removes all maps there, of whatever layout; the interfaces they were on.
+/// Detaches every program whose link is pinned below `pin_path`, and those that a filter holds
+/// while they are pinned there, and removes all maps there, of whatever layout; the interfaces they
+/// were on.
 ///
 /// # Errors
 ///
@@ -37,7 +38,8 @@ pub fn detach_all(pin_path: &Path) -> Result<Vec<String>> {
     Ok(detached)
 }
 
-/// The directories where the BPF file system usually is, below which programs are pinned as an agent does it.
+/// The directories where the BPF file system usually is, below which programs are pinned as an
+/// agent does it.
 ///
 /// # Errors
 ///

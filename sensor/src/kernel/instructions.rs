@@ -59,8 +59,9 @@ fn accepts(instructions: &[[u8; 8]]) -> bool {
         license: c"GPL".as_ptr().addr() as u64,
         ..Attributes::default()
     };
-    // SAFETY: the attributes are those the command reads, which gives a descriptor; they live through
-    // the call, as do the instructions and the licence they point to. The kernel writes nothing.
+    // SAFETY: the attributes are those the command reads, which gives a descriptor; they live
+    // through the call, as do the instructions and the licence they point to. The kernel writes
+    // nothing.
     let load = || unsafe { obtain(BPF_PROG_LOAD, &mut attributes) };
     until_judged(load, is_cut_short).is_ok()
 }

@@ -89,8 +89,8 @@ impl Maps {
         self.renew_verdicts()
     }
 
-    /// Has the programs look up again whom they have dropped before. It is done after each change of
-    /// what decides that: during one they may still find what was there.
+    /// Has the programs look up again whom they have dropped before. It is done after each change
+    /// of what decides that: during one they may still find what was there.
     pub(super) fn renew_verdicts(&mut self) -> Result<()> {
         let mut settings = self.settings()?;
         settings.generation = settings.generation.wrapping_add(1);

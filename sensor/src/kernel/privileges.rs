@@ -5,9 +5,10 @@
 use anyhow::{Context as _, Result, bail};
 
 /// The capabilities that the agent needs, by number and name (capability.h). `CAP_SYS_ADMIN` holds
-/// `CAP_BPF` and `CAP_PERFMON`, with which programs are loaded (`bpf_capable`, `perfmon_capable`), and
-/// is asked for beyond them where programs and links are found by their identifiers: that is how the
-/// agent knows what an earlier one left on an interface, and puts it back when a start fails.
+/// `CAP_BPF` and `CAP_PERFMON`, with which programs are loaded (`bpf_capable`, `perfmon_capable`),
+/// and is asked for beyond them where programs and links are found by their identifiers: that is
+/// how the agent knows what an earlier one left on an interface, and puts it back when a start
+/// fails.
 const NEEDED: [(u32, &str); 2] = [(12, "CAP_NET_ADMIN"), (21, "CAP_SYS_ADMIN")];
 
 /// Fails with the names of the capabilities the process lacks.

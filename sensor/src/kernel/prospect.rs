@@ -172,7 +172,8 @@ fn program_name(id: u32) -> Option<String> {
     program.name_as_str().map(str::to_owned)
 }
 
-/// Whether a program has the name of ours, of which the kernel keeps 15 octets (`BPF_OBJ_NAME_LEN`).
+/// Whether a program has the name of ours, of which the kernel keeps 15 octets
+/// (`BPF_OBJ_NAME_LEN`).
 fn is_ingress(name: &str) -> bool {
     const KEPT: usize = 15;
     name == &attach::INGRESS_PROGRAM[..attach::INGRESS_PROGRAM.len().min(KEPT)]

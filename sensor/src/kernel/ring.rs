@@ -17,8 +17,8 @@ const RINGS: &str = "RINGS";
 /// A ring that the kernel programs write samples to.
 pub struct Ring {
     ring: RingBuf<MapData>,
-    /// Says when the kernel wakes the reader. Waiting on the ring itself would return as long as there
-    /// is anything to read.
+    /// Says when the kernel wakes the reader. Waiting on the ring itself would return as long as
+    /// there is anything to read.
     wake_ups: Epoll,
     /// Its size.
     octets: usize,
@@ -52,8 +52,8 @@ impl Ring {
         Ok(Self { ring, wake_ups, octets: usize::try_from(octets)?, wakes_at })
     }
 
-    /// Hands each waiting record to `sink` until they take `limit` octets of the ring; how many they
-    /// took, which is less only where no more is waiting.
+    /// Hands each waiting record to `sink` until they take `limit` octets of the ring; how many
+    /// they took, which is less only where no more is waiting.
     pub fn drain(&mut self, limit: usize, mut sink: impl FnMut(&[u8])) -> usize {
         let mut octets = 0;
         while octets < limit {

@@ -1,5 +1,5 @@
-//! Runs of the loaded programs on given frames, attached or not, and what the verifier said of them:
-//! for tests and benchmarks, and to see that this kernel runs what it loaded.
+//! Runs of the loaded programs on given frames, attached or not, and what the verifier said of
+//! them: for tests and benchmarks, and to see that this kernel runs what it loaded.
 //!
 //! It must not know what a program is for.
 

@@ -11,8 +11,8 @@ use nix::errno::Errno;
 
 use super::attach::Mode;
 
-/// What stands against XDP on an end of a veth (`veth_xdp_set` in drivers/net/veth.c): no other driver
-/// answers ENOSPC.
+/// What stands against XDP on an end of a veth (`veth_xdp_set` in drivers/net/veth.c): no other
+/// driver answers ENOSPC.
 pub(super) const TOO_FEW_QUEUES: &str = "has fewer receive queues than the other end of its veth has transmit queues, and takes no XDP \
      program with that; `ethtool -L DEV rx NUMBER` changes it";
 

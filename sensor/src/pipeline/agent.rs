@@ -37,8 +37,8 @@ use crate::webhook::Knowledge;
 /// packet; a thousand at once is an attack the limits are holding already.
 const WAITING_FINDINGS: usize = 1024;
 
-/// How long an agent that stops waits for its last records to be written, less than service managers
-/// give it.
+/// How long an agent that stops waits for its last records to be written, less than service
+/// managers give it.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Requests that may wait for the desk.
@@ -103,10 +103,10 @@ async fn live(config: Config, source: ConfigSource) -> Result<()> {
     parted.and(writer).and(keeper)
 }
 
-/// Loads, attaches, configures, and starts the shards. The programs are attached before the maps are
-/// configured, which hold nothing, or what an earlier agent told them; what each agent tells its own
-/// programs it tells them first, so that a ban holds while they take over. When anything fails, the
-/// programs of before are again those that decide, with what they were told.
+/// Loads, attaches, configures, and starts the shards. The programs are attached before the maps
+/// are configured, which hold nothing, or what an earlier agent told them; what each agent tells
+/// its own programs it tells them first, so that a ban holds while they take over. When anything
+/// fails, the programs of before are again those that decide, with what they were told.
 fn begin(
     config: Config,
     knowledge: Arc<Knowledge>,
@@ -245,8 +245,8 @@ fn tell_of_reload(Reloaded { enforce, need_restart }: &Reloaded) {
     }
 }
 
-/// Has the state saved, and detaches, unless the programs are to stay: then bans go on in the kernel
-/// until they expire.
+/// Has the state saved, and detaches, unless the programs are to stay: then bans go on in the
+/// kernel until they expire.
 fn part(mut desk: Desk) -> Result<()> {
     let bans = grounds::to_octets(&desk.choke_point, &desk.enforcer);
     desk.state.finish(&desk.common, bans);

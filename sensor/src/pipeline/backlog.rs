@@ -3,8 +3,8 @@
 //! Pure. It must not know what a record says.
 
 /// Records that were in the ring when its reader last looked at the time. What is read after them
-/// came meanwhile: a reader that always finds more is busy, and only one that leaves much waiting is
-/// behind.
+/// came meanwhile: a reader that always finds more is busy, and only one that leaves much waiting
+/// is behind.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     /// Kernel time of that look.

@@ -1,6 +1,6 @@
-//! What the shards know together, for a sender is not bound to one address: the deliveries that were
-//! seen, what is found about sources and receivers, and what became of the requests of each endpoint;
-//! and the memory for bodies, for one client may send the largest.
+//! What the shards know together, for a sender is not bound to one address: the deliveries that
+//! were seen, what is found about sources and receivers, and what became of the requests of each
+//! endpoint; and the memory for bodies, for one client may send the largest.
 //!
 //! Pure but for its locks, which are held for a look-up or two at a time, once or twice a delivery.
 //! It must not know shards.

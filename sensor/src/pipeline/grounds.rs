@@ -13,8 +13,8 @@ use crate::decide::{ChokePoint, Decision, Origin};
 use crate::detect::Rule;
 use crate::enforce::Enforcer;
 
-/// Octets that are kept of all bans, beside which everything else that is saved has room: the grounds
-/// of some ten thousand. A long list, whose bans all have the same, is what is cut.
+/// Octets that are kept of all bans, beside which everything else that is saved has room: the
+/// grounds of some ten thousand. A long list, whose bans all have the same, is what is cut.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Why bans were made, by what they cover.
@@ -39,8 +39,8 @@ impl Grounds {
         Self(kept.map(|kept| (kept.target, kept)).collect())
     }
 
-    /// Who asked for the ban on `target` that ends at `expires`, in kernel time, and why, where that
-    /// is known and the rule is one this agent has.
+    /// Who asked for the ban on `target` that ends at `expires`, in kernel time, and why, where
+    /// that is known and the rule is one this agent has.
     pub(super) fn of(&self, target: &IpNet, expires: u64) -> Option<(Origin, String)> {
         let kept = self.0.get(target).filter(|kept| kept.expires == expires)?;
         let origin = match &kept.rule {

@@ -37,8 +37,8 @@ impl Desk {
         Ok(Reloaded { enforce: config.enforce, need_restart })
     }
 
-    /// Attaches what is named, and only then changes what the programs do. Nothing is detached; when
-    /// anything fails, what was attached for this is as it was.
+    /// Attaches what is named, and only then changes what the programs do. Nothing is detached;
+    /// when anything fails, what was attached for this is as it was.
     fn change_to(&mut self, config: &Arc<Config>, knowledge: &Arc<Knowledge>) -> Result<()> {
         let mode = self.first_config.kernel.xdp_mode;
         let mut attached = self.enforcer.kernel().attach(&config.interfaces, mode)?;

@@ -17,8 +17,8 @@ const QUIET_ROUNDS: u32 = 10;
 
 /// The rate in force. It is the agent's to decide, once a round, and not the kernel's with each
 /// packet: connections are copied up whole, and a rate that follows the ring would cut them. Each
-/// rate is twice the one before, so that the connections of a coarser one are among those of a finer
-/// one.
+/// rate is twice the one before, so that the connections of a coarser one are among those of a
+/// finer one.
 #[derive(Debug)]
 pub(super) struct Sampling {
     configured: u32,
@@ -50,8 +50,8 @@ impl Sampling {
         if self.doublings == 0 { Watch::Full } else { Watch::Partial }
     }
 
-    /// Ends a round until which `lost` records were lost in all, and in which the reader of the ring
-    /// may have been `behind`; whether the rate changes.
+    /// Ends a round until which `lost` records were lost in all, and in which the reader of the
+    /// ring may have been `behind`; whether the rate changes.
     pub(super) fn round(&mut self, lost: u64, behind: bool) -> bool {
         let before = self.one_in();
         let step = if self.lost.is_some_and(|before| lost > before) {

@@ -34,8 +34,8 @@ mod published;
 /// cold at its start; nobody reads a record sooner than its line is written, which takes longer.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Octets of the ring after which the thread gives way to others on its processor, a dozen deliveries:
-/// what the host does meanwhile waits for no more than those, a tenth of a millisecond.
+/// Octets of the ring after which the thread gives way to others on its processor, a dozen
+/// deliveries: what the host does meanwhile waits for no more than those, a tenth of a millisecond.
 const PIECE: usize = 64 << 10;
 
 /// A turn ends when it has read so many times as much as it is woken for: there is more to do than
@@ -193,7 +193,8 @@ impl Shard {
         }
     }
 
-    /// Reads what is waiting, and gives way to others meanwhile as long as it is no more than usual.
+    /// Reads what is waiting, and gives way to others meanwhile as long as it is no more than
+    /// usual.
     fn turn(&mut self) -> Turn {
         let usual = self.ring.wakes_at();
         let mut octets = 0;

@@ -77,8 +77,8 @@ impl Stages {
         Self::among(company, basis)
     }
 
-    /// Stages that are some of several, which have their part of what the configuration allows. Only
-    /// the memory for contents is not parted: a large body may need all of it.
+    /// Stages that are some of several, which have their part of what the configuration allows.
+    /// Only the memory for contents is not parted: a large body may need all of it.
     pub(super) fn among(company: Company, basis: Basis<'_>) -> Self {
         let Basis { config, knowledge, ports, observer, seed } = basis;
         let Company { common, size } = company;

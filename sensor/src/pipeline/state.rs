@@ -33,8 +33,8 @@ const SHAPES: &str = "shapes";
 /// Time between two saves of a small state: what a kill loses of it.
 const SAVE: Duration = Duration::from_secs(5);
 
-/// The same of a large one, which is written whole each time: megabytes every few seconds would wear
-/// out a disk, and hold up those who share it.
+/// The same of a large one, which is written whole each time: megabytes every few seconds would
+/// wear out a disk, and hold up those who share it.
 const SAVE_LARGE: Duration = Duration::from_secs(60);
 
 /// Octets from which a state is large: at most some 50 kB a second are written of a small one.
@@ -137,8 +137,8 @@ impl State {
 }
 
 impl Common {
-    /// What is worth finding again after a restart, what would be missed most first. Shards wait for
-    /// each of its locks, so none is held while another section is made.
+    /// What is worth finding again after a restart, what would be missed most first. Shards wait
+    /// for each of its locks, so none is held while another section is made.
     fn sections(&self, bans: Vec<u8>) -> Sections {
         let deliveries = self.past().memory().to_octets();
         let rhythms = self.with_receivers(|receivers| receivers.to_octets());

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::export::Sink;
 
-/// Time between two complaints about the same sink, and without a failure until it is said to be well:
-/// on a disk that is nearly full every other batch may find room.
+/// Time between two complaints about the same sink, and without a failure until it is said to be
+/// well: on a disk that is nearly full every other batch may find room.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A sink with its figures.
@@ -119,8 +119,8 @@ impl Target {
         }
     }
 
-    /// Says that a trouble is over, where there was no failure for so long. A stream whose reader is
-    /// gone fails no more, and goes on losing lines.
+    /// Says that a trouble is over, where there was no failure for so long. A stream whose reader
+    /// is gone fails no more, and goes on losing lines.
     fn look(&mut self, calm: Duration) {
         let Some(Trouble { last, lost }) = self.trouble else { return };
         if self.failing || last.elapsed() < calm || lost != self.sink.lost_lines() {

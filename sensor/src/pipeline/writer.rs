@@ -26,8 +26,8 @@ const WAITING_OCTETS: usize = 16 << 20;
 /// more than making a record does, and it may keep others from their processor.
 const BATCH_OCTETS: usize = 256 << 10;
 
-/// Batches whose memory is kept for others, where several shards fill some and one is written. Without,
-/// each would have the kernel clear pages that the last one gave back.
+/// Batches whose memory is kept for others, where several shards fill some and one is written.
+/// Without, each would have the kernel clear pages that the last one gave back.
 const SPARE_BATCHES: usize = 4;
 
 /// How long a line may be held back before it is written for others to read.

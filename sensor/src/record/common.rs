@@ -10,8 +10,8 @@ use super::json::write_line;
 use super::network::Network;
 use crate::http::Flow;
 
-/// Connections that are remembered, each with some 600 octets: more than deliver at the same time on
-/// a busy host. One that is forgotten is encoded again, which costs what it did the first time.
+/// Connections that are remembered, each with some 600 octets: more than deliver at the same time
+/// on a busy host. One that is forgotten is encoded again, which costs what it did the first time.
 const CONNECTIONS: usize = 512;
 
 /// A member of a record that its connection and its observer settle.

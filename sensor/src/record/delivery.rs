@@ -37,8 +37,8 @@ pub(super) struct DeliveryRecord<'a> {
 }
 
 impl<'a> DeliveryRecord<'a> {
-    /// Of `delivery`, whose request has these header fields and this URL, over a connection that has
-    /// this in common.
+    /// Of `delivery`, whose request has these header fields and this URL, over a connection that
+    /// has this in common.
     pub(super) fn new(
         delivery: &'a Delivery,
         headers: Option<HeaderFields<'a>>,

@@ -63,8 +63,8 @@ fn is_plain_block(block: &[u8; BLOCK]) -> bool {
     block.iter().fold(0, |odd, octet| odd | oddity(*octet)) == 0
 }
 
-/// Zero for an octet that stands for itself. Of all ways to compare, a subtraction that stops at zero
-/// is the one that processors do for a whole block in one step.
+/// Zero for an octet that stands for itself. Of all ways to compare, a subtraction that stops at
+/// zero is the one that processors do for a whole block in one step.
 #[inline]
 const fn oddity(octet: u8) -> u8 {
     let quotation = 1_u8.saturating_sub(octet ^ b'"');

@@ -15,9 +15,9 @@ mod members;
 
 /// Appends `record` to `line` as JSON, without a line ending of its own.
 ///
-/// Octets that a record gives as such are written as text: what is not UTF-8 becomes U+FFFD. A value
-/// that JSON has no form for, or that refuses to be written, becomes null, so that the rest of its
-/// record is not lost with it.
+/// Octets that a record gives as such are written as text: what is not UTF-8 becomes U+FFFD. A
+/// value that JSON has no form for, or that refuses to be written, becomes null, so that the rest
+/// of its record is not lost with it.
 pub fn write_line(record: &impl Serialize, line: &mut Vec<u8>) {
     value(record, line);
 }

@@ -1,5 +1,5 @@
-//! Header fields as records write them: the same few names, and often values, come in every delivery,
-//! and so are looked into once.
+//! Header fields as records write them: the same few names, and often values, come in every
+//! delivery, and so are looked into once.
 //!
 //! It must not know what other fields a message has.
 
@@ -13,8 +13,8 @@ use crate::webhook::Roles;
 use crate::webhook::redact::{self, Holding};
 
 /// Names that are remembered: several times those that a host's senders use, so that hardly two of
-/// them have one place. Each takes its octets twice, and those of its value: some 100 KiB if all are
-/// as long as they may be.
+/// them have one place. Each takes its octets twice, and those of its value: some 100 KiB if all
+/// are as long as they may be.
 const NAMES: usize = 256;
 
 /// Octets of a value that is remembered. Those that come again and again are shorter, such as the
@@ -53,8 +53,8 @@ impl Names {
     /// What is known of `name`, which has at most [`MAX_NAME_BYTES`].
     pub(super) fn of(&mut self, name: &[u8]) -> &mut Known {
         let known = &mut self.places[place::<NAMES>(name)];
-        // A peer may choose names of one place: they are looked into again, which costs no more than
-        // the first time.
+        // A peer may choose names of one place: they are looked into again, which costs no more
+        // than the first time.
         if known.name != name || known.member.is_empty() {
             known.learn(name, &self.roles);
         }
@@ -100,8 +100,8 @@ impl Known {
     }
 }
 
-/// The place of `octets` among `PLACES`, a power of two: by their end, in which most names and paths
-/// differ, and their length.
+/// The place of `octets` among `PLACES`, a power of two: by their end, in which most names and
+/// paths differ, and their length.
 pub(super) fn place<const PLACES: usize>(octets: &[u8]) -> usize {
     /// The fraction of the golden ratio, which spreads what it multiplies (Knuth, volume 3, 6.4).
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -121,7 +121,8 @@ mod tests {
     use crate::webhook::Table;
 
     proptest! {
-        /// Whatever names came before, and in whatever case, a name is known as if it were the first.
+        /// Whatever names came before, and in whatever case, a name is known as if it were the
+        /// first.
         #[test]
         fn what_is_remembered_is_what_would_be_learnt(
             sent in prop::collection::vec("|[xX]-[a-c]{0,9}|[a-zA-Z:\"\x00-]{0,20}|x-hub-signature(-256)?", 1..40),

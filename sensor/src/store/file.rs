@@ -17,9 +17,9 @@ use crate::sole;
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// Octets of the largest state. The deliveries take 4.3 MB at most, the shapes of payloads 4.2 MB, the
-/// rhythms of 256 receivers, at some 9 kB each, 2.3 MB, and the grounds of bans 1 MiB: all of it has
-/// room.
+/// Octets of the largest state. The deliveries take 4.3 MB at most, the shapes of payloads 4.2 MB,
+/// the rhythms of 256 receivers, at some 9 kB each, 2.3 MB, and the grounds of bans 1 MiB: all of
+/// it has room.
 const MAX_BYTES: usize = 16 << 20;
 
 const NAME: &str = "state";
@@ -40,8 +40,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made, and, as [`io::ErrorKind::ResourceBusy`], when it is another
-    /// store's.
+    /// When the directory cannot be made, and, as [`io::ErrorKind::ResourceBusy`], when it is
+    /// another store's.
     pub fn open(directory: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
         // The directory itself: a lock file could not be made on a full disk.

@@ -10,8 +10,8 @@ pub use file::Store;
 pub use format::Refused;
 pub use keeper::{Keeper, KeeperFigures};
 
-/// What stages want to find again, each under a name of its own. Where there is not room for all, the
-/// later are left out first.
+/// What stages want to find again, each under a name of its own. Where there is not room for all,
+/// the later are left out first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sections(Vec<(String, Vec<u8>)>);
 

@@ -22,7 +22,8 @@ pub(crate) fn headers(lines: &str) -> Headers {
     Headers::new(head, fields)
 }
 
-/// The endpoint `hooks`, of all paths of a port, where deliveries of `provider` are expected, signed.
+/// The endpoint `hooks`, of all paths of a port, where deliveries of `provider` are expected,
+/// signed.
 pub(crate) fn endpoint_of(provider: &str) -> Endpoint {
     Endpoint {
         name: "hooks".to_owned(),

@@ -162,8 +162,8 @@ fn rest_of<'p>(path: &'p [u8], prefix: &str) -> Cow<'p, [u8]> {
     Cow::Owned(path.get(prefix.len()..).unwrap_or_default().to_vec())
 }
 
-/// The public URL as it stands before the `rest` of a path: with one slash between the two, whichever
-/// of the prefix and the URL is written with one at its end.
+/// The public URL as it stands before the `rest` of a path: with one slash between the two,
+/// whichever of the prefix and the URL is written with one at its end.
 fn base(endpoint: &Endpoint, rest: &str) -> String {
     let url = &endpoint.public_url;
     let bare = url.strip_suffix('/').unwrap_or(url);

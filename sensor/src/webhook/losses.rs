@@ -23,8 +23,8 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const TEXTS: [&str; 2] =
     ["POST /{\"a\":1}\r\n", "POST /in HTTP/1.1\r\nX-GitHub-Event: push\r\n\r\n"];
 
-/// A delivery whose body is so long, in chunks or with its length, which stands behind the signature
-/// or before it, or with a token in the place of that.
+/// A delivery whose body is so long, in chunks or with its length, which stands behind the
+/// signature or before it, or with a token in the place of that.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     length: usize,

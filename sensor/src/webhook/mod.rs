@@ -45,7 +45,8 @@ pub struct Delivery {
     pub provider: Option<Arc<Provider>>,
     /// The configured endpoint the request went to.
     pub endpoint: Option<Arc<Endpoint>>,
-    /// The provider's name for what happened. This and the other identifiers are as they may be shown.
+    /// The provider's name for what happened. This and the other identifiers are as they may be
+    /// shown.
     pub event_type: Option<String>,
     /// The provider's identifier, the same over retries.
     pub delivery_id: Option<String>,

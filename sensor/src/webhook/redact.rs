@@ -42,8 +42,8 @@ pub(crate) fn holding(name: &[u8], roles: &Roles) -> Holding {
     }
 }
 
-/// `value` of a header that may hold this: covered whole when it is a secret, and else where it holds
-/// a URL with one.
+/// `value` of a header that may hold this: covered whole when it is a secret, and else where it
+/// holds a URL with one.
 pub(crate) fn header_value(holding: Holding, value: &[u8]) -> Cow<'_, [u8]> {
     match holding {
         Holding::Secret => Cow::Borrowed(REDACTED),
@@ -55,7 +55,8 @@ pub(crate) fn header_value(holding: Holding, value: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// `text`, taken as an identifier, as it may be shown wherever it stands: as the value of any header.
+/// `text`, taken as an identifier, as it may be shown wherever it stands: as the value of any
+/// header.
 pub(crate) fn identifier(text: String) -> String {
     let shown = header_value(Holding::Text, text.as_bytes());
     if *shown == *text.as_bytes() { text } else { String::from_utf8_lossy(&shown).into_owned() }
@@ -75,8 +76,8 @@ pub(crate) fn query(query: &[u8]) -> Cow<'_, [u8]> {
     cover(query, &url_secrets(query, Start::Query))
 }
 
-/// Whether `value` has a character without which no URL in it holds a secret. Every header is asked,
-/// so this looks at all octets without a branch, which the compiler does many at a time.
+/// Whether `value` has a character without which no URL in it holds a secret. Every header is
+/// asked, so this looks at all octets without a branch, which the compiler does many at a time.
 fn may_hold_secret(value: &[u8]) -> bool {
     value.iter().fold(false, |found, byte| found | matches!(byte, b'?' | b'#' | b'@'))
 }
@@ -150,8 +151,8 @@ fn plain_secrets(text: &[u8], start: Start) -> Vec<Range<usize>> {
     secrets
 }
 
-/// Secrets in a URL that is a parameter's value, and so has its marks percent-encoded. It is decoded
-/// once: a server that gets it does no more before it uses it.
+/// Secrets in a URL that is a parameter's value, and so has its marks percent-encoded. It is
+/// decoded once: a server that gets it does no more before it uses it.
 fn escaped_secrets(text: &[u8], start: Start) -> Vec<Range<usize>> {
     let (mut plain, mut places) = (Vec::with_capacity(text.len()), Vec::new());
     let mut rest = text;

@@ -16,8 +16,8 @@ pub(super) type Name = [u8; NAME];
 const NAME: usize = 16;
 
 /// Nanoseconds by which a delivery may lie ahead of one that comes after it: connections are read
-/// side by side, and clocks are set by moments. What lies further ahead was seen before a clock that
-/// was wrong was put back, and says nothing.
+/// side by side, and clocks are set by moments. What lies further ahead was seen before a clock
+/// that was wrong was put back, and says nothing.
 const AHEAD: u64 = 600_000_000_000;
 
 /// Octets of one delivery: two names, an address, two times and the facts.
@@ -108,7 +108,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 }
 
 /// The name of what these parts name together. A provider and an identifier of the usual size are
-/// hashed in one block of 64 octets, of which the hash takes nine and each part four for its length.
+/// hashed in one block of 64 octets, of which the hash takes nine and each part four for its
+/// length.
 pub(super) fn name(parts: &[&[u8]]) -> Name {
     let mut digest = Sha256::new();
     for part in parts {

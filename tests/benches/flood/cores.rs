@@ -17,8 +17,8 @@ pub(crate) const SENDING: usize = 0;
 /// Where the server's end of the link is polled, and nothing else of this.
 pub(crate) const RECEIVING: usize = 1;
 
-/// Runs `work`, and what it starts, on the sending core and there before the flood: who delivers and
-/// who answers has a processor for that where a flood comes from elsewhere.
+/// Runs `work`, and what it starts, on the sending core and there before the flood: who delivers
+/// and who answers has a processor for that where a flood comes from elsewhere.
 pub(crate) fn before_the_flood<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     let prior = || {
         pin(Pid::from_raw(0), SENDING)?;
@@ -28,8 +28,8 @@ pub(crate) fn before_the_flood<T: Send>(work: impl FnOnce() -> T + Send) -> Resu
     thread::scope(|scope| scope.spawn(prior).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Runs `work` while the receiving core is kept from idling by what any other thread comes before. A
-/// virtual machine hands an idle core back to its host and may wait milliseconds for it: the less
+/// Runs `work` while the receiving core is kept from idling by what any other thread comes before.
+/// A virtual machine hands an idle core back to its host and may wait milliseconds for it: the less
 /// time a receiver took, the slower it would look.
 pub(crate) fn awake<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let stop = AtomicBool::new(false);
@@ -61,8 +61,8 @@ pub(crate) fn put_first(thread: Pid) -> Result<()> {
     set("renice", &["-n", "-20", "-p"], thread)
 }
 
-/// Lets a thread, and what it starts, run as soon as it has something to do. A prior one of those that
-/// share a core fairly would first wait for what is left of another's slice of milliseconds.
+/// Lets a thread, and what it starts, run as soon as it has something to do. A prior one of those
+/// that share a core fairly would first wait for what is left of another's slice of milliseconds.
 pub(crate) fn put_before_all(thread: Pid) -> Result<()> {
     set("chrt", &["--fifo", "--pid", "1"], thread)
 }

@@ -2,9 +2,10 @@
 //!
 //! A card puts a packet into a queue by a hash of both ends, so that most of those who do not flood
 //! share none with a flood, and its host polls one queue after the other, some packets of each. A
-//! link as it is made has one queue, which is full during a flood: what an honest client sends finds
-//! no room then, and comes a second late, whoever drops the flood and however fast. So the link has
-//! two: the flood keeps the first full, and the second takes all else. It must not know what is sent.
+//! link as it is made has one queue, which is full during a flood: what an honest client sends
+//! finds no room then, and comes a second late, whoever drops the flood and however fast. So the
+//! link has two: the flood keeps the first full, and the second takes all else. It must not know
+//! what is sent.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,8 +32,8 @@ pub(crate) fn spread(network: &Network) -> Result<()> {
     let client = &network.clients[0].namespace;
     for (host, link, end) in [(&network.server, LINK, "rx"), (client, CLIENT_INTERFACE, "tx")] {
         ethtool(host, &["-L", link, end, "2"])?;
-        // Frames wait in a queue only where its end polls, which GRO makes it do, and only those of a
-        // host that does not segment: others are handed over beside it, which a card cannot.
+        // Frames wait in a queue only where its end polls, which GRO makes it do, and only those of
+        // a host that does not segment: others are handed over beside it, which a card cannot.
         ethtool(host, &["-K", link, "gro", "on", "tso", "off"])?;
     }
     // Redirected frames take the queue of their sender's core (`veth_xdp_xmit` in
@@ -42,8 +43,8 @@ pub(crate) fn spread(network: &Network) -> Result<()> {
     within(client, &format!("echo {cores:x} >{path}"))
 }
 
-/// Has each queue of the link polled by a kernel thread: those of the server's end, which are given,
-/// on the receiving core.
+/// Has each queue of the link polled by a kernel thread: those of the server's end, which are
+/// given, on the receiving core.
 pub(crate) fn poll_in_threads(network: &Network) -> Result<Vec<Pid>> {
     let receiving = pollers(&network.server, LINK, 2)?;
     for thread in &receiving {

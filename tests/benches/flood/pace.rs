@@ -1,9 +1,9 @@
 //! How fast a flood is sent: as fast as its receiver can just not take.
 //!
-//! Frames that find the link full go back to the memory that frames are taken from, whose lock
-//! they share with those the receiver gives back (`page_pool_recycle_in_ring` in
-//! `net/core/page_pool.c`). A network card has no such lock, and at full speed most of the receiver's
-//! time would be spent at it. It must not know who receives.
+//! Frames that find the link full go back to the memory that frames are taken from, whose lock they
+//! share with those the receiver gives back (`page_pool_recycle_in_ring` in
+//! `net/core/page_pool.c`). A network card has no such lock, and at full speed most of the
+//! receiver's time would be spent at it. It must not know who receives.
 
 use std::fs;
 

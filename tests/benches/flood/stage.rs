@@ -38,8 +38,8 @@ const SPARE: [&str; 2] = ["spare0", "spare1"];
 const WARM: Duration = Duration::from_millis(400);
 const MEASURED: Duration = Duration::from_millis(800);
 
-/// Frames of one call into the kernel: a few milliseconds of them, so that the flood finds its pace,
-/// and ends soon after it is told to.
+/// Frames of one call into the kernel: a few milliseconds of them, so that the flood finds its
+/// pace, and ends soon after it is told to.
 const FRAMES: u32 = 8_000;
 
 /// Where the frame says how long its sender pauses: the last octet of the sender's hardware

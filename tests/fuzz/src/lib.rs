@@ -126,8 +126,8 @@ pub fn responses(octets: &[u8]) {
     engine.finish();
 }
 
-/// What two sides say in turns, which [`TURN`] ends: how it is cut into segments makes no difference.
-/// The first octet says how long segments are.
+/// What two sides say in turns, which [`TURN`] ends: how it is cut into segments makes no
+/// difference. The first octet says how long segments are.
 pub fn segmentation(octets: &[u8]) {
     let Some((length, said)) = octets.split_first() else { return };
     for ports in [PortFilter::Any, PortFilter::Only([SERVER.1].into())] {

@@ -31,8 +31,8 @@ impl Fate {
     }
 }
 
-/// What comes twice or late makes no difference; of what is lost, nothing is put together. The first
-/// octet says how long segments are.
+/// What comes twice or late makes no difference; of what is lost, nothing is put together. The
+/// first octet says how long segments are.
 pub fn loss(octets: &[u8]) {
     let Some((length, rest)) = octets.split_first() else { return };
     let Some((fates, said)) = rest.split_at_checked(FATES) else { return };
@@ -58,8 +58,8 @@ pub fn loss(octets: &[u8]) {
     }
 }
 
-/// The fields of a head were sent as they are; an obsolete line folding is as many spaces (RFC 9112,
-/// section 5.2).
+/// The fields of a head were sent as they are; an obsolete line folding is as many spaces (RFC
+/// 9112, section 5.2).
 fn are_of(said: &[u8], headers: &Headers) {
     for (name, value) in headers.iter() {
         is_of(said, name);

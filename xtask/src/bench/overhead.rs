@@ -48,8 +48,8 @@ struct Rounds {
     observer_us: Vec<f64>,
 }
 
-/// One kind of round: nobody observes, or one of the observers does. Nobody does in two kinds, which
-/// differ by what the machine does besides: no measure of an observer is finer than that.
+/// One kind of round: nobody observes, or one of the observers does. Nobody does in two kinds,
+/// which differ by what the machine does besides: no measure of an observer is finer than that.
 struct Kind {
     name: &'static str,
     /// In the order of [`Load::ALL`].

@@ -33,6 +33,9 @@ const IMPURE: [&str; 8] = [
 /// Lines before its tests at which a file has to be divided.
 const MAX_LINES: usize = 500;
 
+/// Columns of a comment, as rustfmt holds code to them. A link may be longer.
+const MAX_WIDTH: usize = 100;
+
 /// What is never committed. Pieced together, so that this file may say it.
 const FORBIDDEN: [(&str, &str); 4] = [
     (concat!("TO", "DO"), "an open end belongs into an issue"),
@@ -44,10 +47,21 @@ const FORBIDDEN: [(&str, &str); 4] = [
 /// Adds what `source` breaks to `faults`.
 pub(super) fn check(source: &Source<'_>, faults: &mut Vec<Fault>) {
     length(source, faults);
+    width(source, faults);
     forbidden(source, faults);
     if let Some(stage) = stage(source) {
         direction(source, stage, faults);
         purity(source, stage, faults);
+    }
+}
+
+fn width(source: &Source<'_>, faults: &mut Vec<Fault>) {
+    for (index, line) in source.text.lines().enumerate() {
+        let is_prose = line.trim_start().starts_with("//") && !line.contains("://");
+        if is_prose && line.chars().count() > MAX_WIDTH {
+            let rule = format!("a comment of more than {MAX_WIDTH} columns");
+            faults.push(source.fault(index + 1, rule));
+        }
     }
 }
 
@@ -179,6 +193,17 @@ mod tests {
             "use aya::Ebpf;",
             &["sensor/src/control/server.rs:1: only `kernel` imports aya"],
         );
+    }
+
+    #[test]
+    fn comments_are_no_wider_than_code() {
+        let wide = format!("fn f() {{}}\n    // {}", "a ".repeat(50));
+        check_text(
+            "xtask/src/wide.rs",
+            &wide,
+            &["xtask/src/wide.rs:2: a comment of more than 100 columns"],
+        );
+        check_text("xtask/src/wide.rs", &format!("// <https://{}>", "a".repeat(100)), &[]);
     }
 
     #[test]

@@ -19,7 +19,8 @@ const CAPTURES: [([u8; 4], &str); 11] = [
     (*b"\x01\x10\x4c\0", "LANalyzer"),
 ];
 
-/// First octets of files that are compressed otherwise than by gzip, and the program that undoes it.
+/// First octets of files that are compressed otherwise than by gzip, and the program that undoes
+/// it.
 const COMPRESSED: [([u8; 4], &str); 5] = [
     (*b"\xfd7zX", "xz"),
     (*b"\x28\xb5\x2f\xfd", "zstd"),

@@ -108,8 +108,8 @@ fn body(request: &Value, headers: &Headers) -> (Result<Vec<u8>, NoContent>, Opti
     }
 }
 
-/// The text of a form (`application/x-www-form-urlencoded`). Names and values stand in a HAR as they
-/// were sent or, by other tools, decoded: then one has an octet that is never sent as it is.
+/// The text of a form (`application/x-www-form-urlencoded`). Names and values stand in a HAR as
+/// they were sent or, by other tools, decoded: then one has an octet that is never sent as it is.
 fn form(fields: &[Value]) -> Vec<u8> {
     let parts = |key| fields.iter().map(move |field| field[key].as_str().unwrap_or_default());
     let is_sent = |octet: u8| octet.is_ascii_alphanumeric() || b"*-._~+%".contains(&octet);

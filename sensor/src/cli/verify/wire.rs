@@ -171,8 +171,8 @@ fn length(fields: &Fields) -> Option<usize> {
 }
 
 /// The body without what stands behind it in the file, and what is to be said of that: where its
-/// length is declared, the line ending that an editor puts at the end of a file, another request, or
-/// the answer; else the answer alone. Another difference may be what is looked for.
+/// length is declared, the line ending that an editor puts at the end of a file, another request,
+/// or the answer; else the answer alone. Another difference may be what is looked for.
 fn own(body: &[u8], length: Option<usize>) -> (&[u8], Option<&'static str>) {
     match length.and_then(|length| body.split_at_checked(length)) {
         Some((declared, rest)) if rest.trim_ascii().is_empty() => (declared, None),

@@ -59,8 +59,8 @@ impl Conversation {
         }
     }
 
-    /// Passes over a gap, up to the position `end`, in the place of a body that may not come; `false`
-    /// where there is no such place.
+    /// Passes over a gap, up to the position `end`, in the place of a body that may not come;
+    /// `false` where there is no such place.
     pub(super) fn declined_gap<S: FnMut(Observation)>(
         &mut self,
         end: u64,

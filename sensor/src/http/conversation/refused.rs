@@ -1,5 +1,5 @@
-//! The half of a conversation where a server answers before it has all of a request's head, which it
-//! refuses: 400, 408, 414 and 431 as a rule.
+//! The half of a conversation where a server answers before it has all of a request's head, which
+//! it refuses: 400, 408, 414 and 431 as a rule.
 //!
 //! It must not read messages, beyond what is there of that head.
 

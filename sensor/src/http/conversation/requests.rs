@@ -254,8 +254,8 @@ impl Conversation {
         self.emit_complete(context);
     }
 
-    /// What stands in place of a request is none, and was sent when so much was `received`. Behind a
-    /// gap that says no more than that it may be part of one.
+    /// What stands in place of a request is none, and was sent when so much was `received`. Behind
+    /// a gap that says no more than that it may be part of one.
     fn reject_request(&mut self, received: u64) {
         if self.requests.is_after_gap() {
             self.queue.hear(received);
@@ -266,7 +266,8 @@ impl Conversation {
         }
     }
 
-    /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start one.
+    /// Requests may go unseen up to `end`. Where segments are missing, the next octets may start
+    /// one.
     pub(super) fn miss_requests(&mut self, end: u64, why: Unseen, is_sure: bool) {
         self.hide_requests(end, why, is_sure);
         self.requests.lose_track(why != Unseen::NotUnderstood);
@@ -320,8 +321,8 @@ impl Conversation {
     }
 }
 
-/// Names what is wrong with the Host fields of a request. That there is none is not: test clients and
-/// probes leave it out as a rule.
+/// Names what is wrong with the Host fields of a request. That there is none is not: test clients
+/// and probes leave it out as a rule.
 fn note_hosts(headers: &Headers, anomalies: &mut Vec<Anomaly>) {
     if headers.all("host").nth(1).is_some() {
         note(anomalies, Anomaly::RepeatedHost);

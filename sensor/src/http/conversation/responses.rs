@@ -65,7 +65,8 @@ impl Conversation {
         Interest::Keep
     }
 
-    /// Passes over octets of the server that were left out of a body of which only the length counts.
+    /// Passes over octets of the server that were left out of a body of which only the length
+    /// counts.
     pub(super) fn response_skipped<S: FnMut(Observation)>(
         &mut self,
         length: u64,
@@ -150,7 +151,8 @@ impl Conversation {
         }
     }
 
-    /// Responses may go unseen from here on. Where segments are missing, the next octets may start one.
+    /// Responses may go unseen from here on. Where segments are missing, the next octets may start
+    /// one.
     fn miss_responses(&mut self, why: Doubt) {
         self.queue.hide_responses(why);
         self.responses.lose_track(why == Doubt::Lost);

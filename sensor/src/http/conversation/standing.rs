@@ -17,7 +17,8 @@ pub(super) enum Standing {
     /// Nothing, or the form of a request line.
     #[default]
     Unproven,
-    /// Nothing, and the client began with what is no request: the first octets of its server decide.
+    /// Nothing, and the client began with what is no request: the first octets of its server
+    /// decide.
     Odd,
     /// A method in common use, or a response.
     Http,
@@ -32,16 +33,16 @@ impl Conversation {
         }
     }
 
-    /// Takes note that a method in common use asks for something. Behind octets that are no request it
-    /// may be part of anything.
+    /// Takes note that a method in common use asks for something. Behind octets that are no request
+    /// it may be part of anything.
     pub(super) fn meet_known_method(&mut self) {
         if self.standing == Standing::Unproven {
             self.standing = Standing::Http;
         }
     }
 
-    /// Takes note of a response; `false` where it proves nothing: no server of HTTP/1 spoke first, or
-    /// what it said first is missing.
+    /// Takes note of a response; `false` where it proves nothing: no server of HTTP/1 spoke first,
+    /// or what it said first is missing.
     pub(super) fn meet_response(&mut self, head: &ResponseHead) -> bool {
         let Version(major, _) = head.version;
         let is_proof =

@@ -7,8 +7,8 @@ use crate::http::body::note;
 use crate::http::{Anomaly, Coverage, Exchange};
 
 impl Conversation {
-    /// Says on a response that answers no request, where none waits, why that is: whoever answers has
-    /// read a request, which then is missing; unless all that the server had received was seen.
+    /// Says on a response that answers no request, where none waits, why that is: whoever answers
+    /// has read a request, which then is missing; unless all that the server had received was seen.
     pub(super) fn mark_unasked(&self, orphan: &mut Exchange) {
         let received = self.responses.start().acknowledged;
         if self.is_seen() && received <= self.requests.position() {
@@ -18,9 +18,9 @@ impl Conversation {
         }
     }
 
-    /// Names octets of the server that are no response: on the exchange that is under way, else on the
-    /// next one that is answered, for the one before is put out already. Where segments are missing
-    /// they may be part of anything.
+    /// Names octets of the server that are no response: on the exchange that is under way, else on
+    /// the next one that is answered, for the one before is put out already. Where segments are
+    /// missing they may be part of anything.
     pub(super) fn mark_surplus(&mut self) {
         let is_seen = self.is_seen();
         // It may as well be part of the answer to a request that was lost.

@@ -1,5 +1,5 @@
-//! The half of a conversation where HTTP ends and what follows is another protocol's: behind a CONNECT
-//! that succeeded (RFC 9110, section 9.3.6), or a switch of protocols (section 7.8).
+//! The half of a conversation where HTTP ends and what follows is another protocol's: behind a
+//! CONNECT that succeeded (RFC 9110, section 9.3.6), or a switch of protocols (section 7.8).
 //!
 //! It must not read what follows.
 
@@ -8,8 +8,8 @@ use crate::http::reader::State;
 use crate::http::{Coverage, Exchange, Observation};
 
 impl Conversation {
-    /// Ends both streams of messages; `tunnelled` says that all that follows the request of the last
-    /// exchange belongs to the other protocol, whatever it looks like.
+    /// Ends both streams of messages; `tunnelled` says that all that follows the request of the
+    /// last exchange belongs to the other protocol, whatever it looks like.
     pub(super) fn leave_http<S: FnMut(Observation)>(
         &mut self,
         tunnelled: bool,
@@ -22,7 +22,8 @@ impl Conversation {
         self.responses_end(true, Coverage::FULL, context);
     }
 
-    /// Takes back what was taken for requests behind the one that was answered, and counts its octets.
+    /// Takes back what was taken for requests behind the one that was answered, and counts its
+    /// octets.
     fn take_back_tunnelled<S: FnMut(Observation)>(&mut self, context: &mut Context<'_, S>) {
         let is_answered = self.queue.front_mut().is_some_and(|p| p.exchange.response.is_some());
         let kept = usize::from(is_answered);

@@ -7,10 +7,10 @@ use super::{Choice, Doubt, Habit, Mark, Owed, Pending, Queue, Unseen, is_doubtfu
 impl Queue {
     /// Which request the response that starts at `response` answers.
     ///
-    /// A request that the client sent after receiving the response's first octet did not ask for it.
-    /// Nor did one that the server had not received; but where nothing was lost that is held against
-    /// a response only if it may be `unprompted`: a forged one acknowledges what it likes, and the
-    /// client takes it for the answer.
+    /// A request that the client sent after receiving the response's first octet did not ask for
+    /// it. Nor did one that the server had not received; but where nothing was lost that is held
+    /// against a response only if it may be `unprompted`: a forged one acknowledges what it likes,
+    /// and the client takes it for the answer.
     pub(in crate::http) fn choose(&mut self, response: Mark, unprompted: bool) -> Choice {
         self.owe_hidden();
         if unprompted {

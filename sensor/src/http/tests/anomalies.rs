@@ -221,7 +221,8 @@ fn lengths_where_no_body_may_be() {
     response("HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", &format!("204 0/47 {named}"));
     response("HTTP/1.1 101 S\r\nContent-Length: 5\r\n\r\n", &format!("101 0/37 {named}"));
     response("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", "204 0/38");
-    // What a response without its body would have had (RFC 9110, section 8.6; RFC 9112, section 6.1).
+    // What a response without its body would have had (RFC 9110, section 8.6; RFC 9112, section
+    // 6.1).
     response("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", "304 0/38");
     response("HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", "304 0/47");
 }

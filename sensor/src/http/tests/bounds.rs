@@ -40,8 +40,8 @@ fn heads_that_never_end_make_room_for_those_that_do() {
     assert_eq!(engine.counters().head_evictions, exchanges);
 }
 
-/// Whole heads, of which a body or an answer is awaited that never comes: one a connection, many, and
-/// many that are small.
+/// Whole heads, of which a body or an answer is awaited that never comes: one a connection, many,
+/// and many that are small.
 #[test]
 fn heads_that_wait_make_room_for_those_that_do_not() {
     let limits = Limits { head_octets: 1 << 20, ..Limits::default() };

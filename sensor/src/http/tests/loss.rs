@@ -286,7 +286,8 @@ fn a_lost_request_is_answered_after_those_before_it() {
     let seen = ["GET /1 0/19 -> 201 2/40", "GET /2 0/19 -> 202 2/40"];
     let known = ["- -> 203 2/40 ?gap", "GET /4 0/19 -> 204 0/38 !length_without_body"];
     check(&wire, &[&seen[..], &known[..]].concat());
-    // The first answer is lost behind an interim one, and all of it was received before the third request.
+    // The first answer is lost behind an interim one, and all of it was received before the third
+    // request.
     let wire = Wire::open()
         .client(get(1))
         .server("HTTP/1.1 103 E\r\n\r\n")

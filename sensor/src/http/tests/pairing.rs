@@ -100,8 +100,9 @@ fn what_is_owed_is_counted() {
 /// acknowledges all that it received.
 type Plan = (usize, usize, bool);
 
-/// A conversation, a message a segment, of a client that sends another request at each of the `turns`
-/// that is set, whatever waits. Tells which exchange each packet behind the handshake is of.
+/// A conversation, a message a segment, of a client that sends another request at each of the
+/// `turns` that is set, whatever waits. Tells which exchange each packet behind the handshake is
+/// of.
 fn conversation(plans: &[Plan], turns: &[bool]) -> (Wire, Vec<usize>) {
     let (mut wire, mut ids) = (Wire::open(), Vec::new());
     let (mut asked, mut answered, mut unread) = (0, 0, Vec::new());

@@ -124,8 +124,8 @@ fn wire(plans: &[Plan], pipelined: bool, cuts: &[Index]) -> Wire {
     wire.close()
 }
 
-/// Two requests, then at each of the `turns` a request, or a response to one that waits for it; each
-/// in a segment.
+/// Two requests, then at each of the `turns` a request, or a response to one that waits for it;
+/// each in a segment.
 fn crossing(plans: &[Plan], turns: &[bool]) -> Wire {
     let mut wire = Wire::open();
     let (mut asked, mut answered) = (0, 0);

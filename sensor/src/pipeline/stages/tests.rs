@@ -139,7 +139,8 @@ fn stages_in_company_know_what_the_others_saw() {
     assert_eq!(common.coverage()[0].requests["full"], 3);
 }
 
-/// One client's deliveries come to one shard, and the largest needs more than its part of the memory.
+/// One client's deliveries come to one shard, and the largest needs more than its part of the
+/// memory.
 #[test]
 fn the_largest_body_is_checked_while_other_shards_need_no_memory() {
     let settings = settings();

@@ -42,7 +42,8 @@ impl<'a> Members<'a> {
     #[inline(always)]
     pub(super) fn member(&mut self, name: &'static str, member: &(impl Serialize + ?Sized)) {
         self.separate();
-        // Where the name is known to the compiler, so is this piece, and it is written in a few words.
+        // Where the name is known to the compiler, so is this piece, and it is written in a few
+        // words.
         let mut piece = [b'"'; USUAL_NAME + 3];
         if let Some(place) = piece.get_mut(1..=name.len()).filter(|_| name.len() <= USUAL_NAME) {
             place.copy_from_slice(name.as_bytes());

@@ -151,8 +151,8 @@ impl Flow {
         true
     }
 
-    /// The blocked side to settle first, and what blocks it: a hole before an acknowledgement, since
-    /// filling it may satisfy the acknowledgement too.
+    /// The blocked side to settle first, and what blocks it: a hole before an acknowledgement,
+    /// since filling it may satisfy the acknowledgement too.
     fn blocked(&self) -> Option<(Side, Blocker)> {
         let blockers = [Side::Low, Side::High]
             .map(|side| self.streams[side.index()].blocker().map(|blocker| (side, blocker)));

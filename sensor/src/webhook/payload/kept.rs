@@ -1,8 +1,8 @@
 //! Shapes as the octets that outlive a restart.
 //!
 //! All numbers are LEB128, seven bits an octet and the lowest first: most are small. A node is its
-//! flags, its kinds, its numbers, its members with their names, and what stands in its list. It must
-//! not know what is concluded from a shape, nor how a file keeps octets whole.
+//! flags, its kinds, its numbers, its members with their names, and what stands in its list. It
+//! must not know what is concluded from a shape, nor how a file keeps octets whole.
 
 use super::shape::{Kinds, MAX_MEMBERS, MAX_NAME_BYTES, MAX_NODES, Node, Shape};
 
@@ -17,8 +17,8 @@ const MAX_NUMBER: u32 = u64::BITS.div_ceil(7);
 const IS_TABLE: u8 = 1;
 const HAS_ITEM: u8 = 2;
 
-/// Octets of a node at most, without its name: its flags and kinds, four numbers of 32 bits, how many
-/// members it has, and how long its name is.
+/// Octets of a node at most, without its name: its flags and kinds, four numbers of 32 bits, how
+/// many members it has, and how long its name is.
 const MAX_NODE_BYTES: usize = 2 + 4 * MAX_SMALL + 2 + 1;
 
 /// Octets of the numbers of a whole shape at most.

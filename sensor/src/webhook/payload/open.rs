@@ -1,5 +1,6 @@
 //! Opens a JSON Schema to members that it does not name: senders add members without notice, and
-//! say so (<https://docs.stripe.com/api/versioning>, <https://docs.github.com/rest/about-the-rest-api/breaking-changes>).
+//! say so (<https://docs.stripe.com/api/versioning>,
+//! <https://docs.github.com/rest/about-the-rest-api/breaking-changes>).
 //!
 //! It must not know what is held against it. What a schema accepts, it accepts when it is opened.
 

@@ -12,9 +12,9 @@ use super::shape::{Drift, Shape};
 /// Kinds of delivery whose shape is remembered; the longest unseen is forgotten first.
 const REMEMBERED: usize = 256;
 
-/// Octets of all shapes at most, as they are saved; the longest unseen is forgotten first. It is room
-/// for all kinds at some 450 nodes each, which take some 15 MiB of memory; shapes made to take most
-/// have 50 MiB. Twenty of the largest fit in.
+/// Octets of all shapes at most, as they are saved; the longest unseen is forgotten first. It is
+/// room for all kinds at some 450 nodes each, which take some 15 MiB of memory; shapes made to take
+/// most have 50 MiB. Twenty of the largest fit in.
 const MAX_BYTES: usize = 4 << 20;
 
 /// Deliveries that are learnt from where the configuration names no number: an event that comes

@@ -13,8 +13,8 @@
 //! | `path-traversal` | names | two steps up a tree, plain or percent-encoded |
 //! | `script-element` | names | a script, or a handler of an event |
 //!
-//! *Names* are strings on one line, short, not under a member that holds prose or code, and not what
-//! GitHub calls a step of a job: "Run " with the step's command.
+//! *Names* are strings on one line, short, not under a member that holds prose or code, and not
+//! what GitHub calls a step of a job: "Run " with the step's command.
 
 use std::sync::LazyLock;
 

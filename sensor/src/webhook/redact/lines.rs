@@ -39,8 +39,8 @@ fn begins_line(value: &[u8], at: usize) -> bool {
     }
 }
 
-/// Whether `line`, behind the octet `before`, holds a secret. A name may go on behind a NUL, and one
-/// with octets that no name has may be any.
+/// Whether `line`, behind the octet `before`, holds a secret. A name may go on behind a NUL, and
+/// one with octets that no name has may be any.
 fn is_secret_line(before: u8, line: &[u8]) -> bool {
     let line = line.trim_ascii();
     if is_secret_value(line) {

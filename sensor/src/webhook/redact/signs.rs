@@ -9,8 +9,8 @@ use crate::http::unescape;
 pub(super) const MAX_NAME_BYTES: usize = 128;
 
 /// Query parameters that are secrets by their whole name. A code is what OAuth trades for a token
-/// (RFC 6749, section 4.1.2), and an assertion or a SAML response another such (RFC 7521); `sign` is
-/// a signature and `sid` a session. `country_code`, `account_sid` and `zodiac_sign` are none.
+/// (RFC 6749, section 4.1.2), and an assertion or a SAML response another such (RFC 7521); `sign`
+/// is a signature and `sid` a session. `country_code`, `account_sid` and `zodiac_sign` are none.
 const SECRET_PARAMETERS: [&[u8]; 7] =
     [b"assertion", b"code", b"pin", b"pw", b"samlresponse", b"sid", b"sign"];
 
@@ -34,8 +34,9 @@ fn decode(name: &[u8], plain: &mut [u8; MAX_NAME_BYTES]) -> Option<usize> {
     Some(length)
 }
 
-/// Whether `value` is a secret whatever its name: credentials behind their scheme (RFC 9110, section
-/// 11.4), or a JSON Web Token. Every header is asked, so the first octet decides most often.
+/// Whether `value` is a secret whatever its name: credentials behind their scheme (RFC 9110,
+/// section 11.4), or a JSON Web Token. Every header is asked, so the first octet decides most
+/// often.
 pub(super) fn is_secret_value(value: &[u8]) -> bool {
     match value.first() {
         Some(b'b' | b'B') => [b"bearer", b"basic".as_slice()].iter().any(|scheme| {
@@ -50,7 +51,8 @@ pub(super) fn is_secret_value(value: &[u8]) -> bool {
 }
 
 /// Whether `value` has the shape of a JSON Web Token: three parts in base64url (RFC 7515, section
-/// 3.1), the first of which is an object and so begins with `{"`. Some senders leave the padding on.
+/// 3.1), the first of which is an object and so begins with `{"`. Some senders leave the padding
+/// on.
 fn is_token(value: &[u8]) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=');
     value.starts_with(b"eyJ")
@@ -90,8 +92,8 @@ fn is_secret_part(part: &[u8]) -> bool {
     )
 }
 
-/// Whether `text` starts with a word that tells a secret wherever it is in a name. The first letters
-/// choose the words, because this runs at every octet of every name.
+/// Whether `text` starts with a word that tells a secret wherever it is in a name. The first
+/// letters choose the words, because this runs at every octet of every name.
 fn starts_with_secret_word(text: &[u8]) -> bool {
     let words: &[&[u8]] = match text {
         [b'a', b'c', ..] => &[b"accesskey"],

@@ -75,8 +75,8 @@ impl Check {
         Some(self.try_keys(&trial, now))
     }
 
-    /// The scheme to check by: the first whose signature is there and which can be checked with what
-    /// is known, or else the first whose signature is there.
+    /// The scheme to check by: the first whose signature is there and which can be checked with
+    /// what is known, or else the first whose signature is there.
     pub(super) fn choose<'c>(
         &'c self,
         provider: &'c Provider,

@@ -122,8 +122,8 @@ impl Key {
         Ok(Self { reference: Arc::clone(&secret.reference), material })
     }
 
-    /// Whether this key made one of `signatures` over what is `signed`. What a shared secret makes is
-    /// compared in constant time.
+    /// Whether this key made one of `signatures` over what is `signed`. What a shared secret makes
+    /// is compared in constant time.
     pub(super) fn made(&self, signatures: &Signatures, signed: &Signed<'_>) -> bool {
         match &self.material {
             Material::HmacSha1(keyed) => tagged(keyed, signatures, signed),

@@ -156,8 +156,8 @@ impl fmt::Display for Reason {
 }
 
 impl Signature {
-    /// The same of a request that may be part of another one's body. Only a valid one proves that it
-    /// is a request.
+    /// The same of a request that may be part of another one's body. Only a valid one proves that
+    /// it is a request.
     #[must_use]
     pub fn doubted(self) -> Self {
         match self.status {

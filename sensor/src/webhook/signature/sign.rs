@@ -113,7 +113,8 @@ impl<'a> Signed<'a> {
     }
 
     /// The other URL that may have been signed: as configured, with its port taken away or the
-    /// scheme's added, as Twilio's libraries try it too; or as `HubSpot`'s takes it, with its escapes.
+    /// scheme's added, as Twilio's libraries try it too; or as `HubSpot`'s takes it, with its
+    /// escapes.
     pub(super) fn other_url(&self) -> Option<String> {
         if self.template.0.contains(&Part::TwilioForm) {
             return other_port(&self.url);
@@ -145,8 +146,8 @@ fn twilio_form(message: &Message<'_>, content: &[u8], url: &str) -> Result<Vec<u
     ))
 }
 
-/// `url` with the escapes decoded that `HubSpot` decodes before it signs ("Validating requests", the
-/// table of v3).
+/// `url` with the escapes decoded that `HubSpot` decodes before it signs ("Validating requests",
+/// the table of v3).
 fn hubspot_url(url: &str) -> String {
     let mut parts = url.split('%');
     let mut decoded = parts.next().unwrap_or_default().to_owned();

@@ -10,7 +10,8 @@ fn udp(port: u16, inner: &[u8]) -> Vec<u8> {
     [&[0xc3, 0x50, high, low, l0, l1, 0, 0], inner].concat()
 }
 
-/// Expects what comes of a packet, in IPv4 and in IPv6, that holds `octets` by this protocol number.
+/// Expects what comes of a packet, in IPv4 and in IPv6, that holds `octets` by this protocol
+/// number.
 #[track_caller]
 fn check(protocol: u8, octets: &[&[u8]], expected: &str) {
     let octets = octets.concat();

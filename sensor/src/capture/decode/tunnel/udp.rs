@@ -26,8 +26,8 @@ mod port {
 const VXLAN_IDENTIFIED: u8 = 0x08;
 const VXLAN_HEADER: usize = 8;
 
-/// In Geneve (RFC 8926, section 3.4): the version, which is zero, the length of the options in words,
-/// the bit of messages between ends of tunnels, and the type of a frame of Ethernet.
+/// In Geneve (RFC 8926, section 3.4): the version, which is zero, the length of the options in
+/// words, the bit of messages between ends of tunnels, and the type of a frame of Ethernet.
 const GENEVE_HEADER: usize = 8;
 const GENEVE_VERSION: u8 = 0xc0;
 const GENEVE_OPTIONS: u8 = 0x3f;

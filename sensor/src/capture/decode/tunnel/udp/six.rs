@@ -15,8 +15,8 @@ const IPV6_HEADER: usize = 40;
 const ADDRESSES: [usize; 2] = [8, 24];
 const TEREDO_PREFIX: [u8; 4] = [0x20, 0x01, 0, 0];
 
-/// In AYIYA (draft-massar-v6ops-ayiya, section 3): octets before the identity and the signature, the
-/// operation that forwards a packet, and the number of IPv6 as in IP itself.
+/// In AYIYA (draft-massar-v6ops-ayiya, section 3): octets before the identity and the signature,
+/// the operation that forwards a packet, and the number of IPv6 as in IP itself.
 const AYIYA_HEADER: usize = 8;
 const OPERATION: u8 = 0x0f;
 const FORWARD: u8 = 1;
@@ -37,8 +37,8 @@ pub(super) fn teredo(mut octets: &[u8]) -> Result<Network<'_>, Skipped> {
     }
 }
 
-/// Teredo between hosts and relays, which is on any port: nothing but a packet of IPv6, from or to an
-/// address of Teredo.
+/// Teredo between hosts and relays, which is on any port: nothing but a packet of IPv6, from or to
+/// an address of Teredo.
 pub(super) fn between_hosts(octets: &[u8]) -> Result<Network<'_>, Skipped> {
     let Some(header) = octets.get(..IPV6_HEADER) else { return Err(Skipped::NotTcp) };
     let is_whole = IPV6_HEADER + usize::from(half(header, 4)) == octets.len();
