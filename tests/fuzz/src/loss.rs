@@ -82,10 +82,14 @@ fn exchanges(said: &[u8], length: usize, fates: &[Fate]) -> Vec<Exchange> {
             seen.push(*exchange);
         }
     };
-    let syn =
-        Segment { flags: TcpFlags(TcpFlags::SYN), ..segment(CLIENT.into(), SERVER.into(), b"") };
-    engine.segment(&syn, &mut sink);
-    let (mut sent, mut fates) = ([1, 0], fates.iter().cycle());
+    // Both openings are seen: without one, what comes late is taken for what was before the start.
+    for (from, to, flags) in
+        [(CLIENT, SERVER, TcpFlags::SYN), (SERVER, CLIENT, TcpFlags::SYN | TcpFlags::ACK)]
+    {
+        let opening = segment(from.into(), to.into(), b"");
+        engine.segment(&Segment { flags: TcpFlags(flags), ..opening }, &mut sink);
+    }
+    let (mut sent, mut fates) = ([1, 1], fates.iter().cycle());
     for (turn, octets) in said.split(|octet| *octet == TURN).enumerate() {
         let side = turn % 2;
         let ends = [CLIENT.into(), SERVER.into()];
