@@ -116,13 +116,8 @@ pub fn body(octets: &[u8]) {
 pub fn responses(octets: &[u8]) {
     let Some((length, said)) = octets.split_first() else { return };
     let mut engine = Conversation::open();
-    engine.say(
-        CLIENT.into(),
-        SERVER.into(),
-        b"GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
-        SEGMENT,
-    );
-    engine.say(SERVER.into(), CLIENT.into(), said, *length);
+    engine.say(0, b"GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n", SEGMENT);
+    engine.say(1, said, *length);
     engine.finish();
 }
 
@@ -145,14 +140,8 @@ fn observed(said: &[u8], length: usize, ports: PortFilter) -> Vec<Observation> {
     engine.segment(&syn, &mut |observation| seen.push(observation));
     for (turn, octets) in said.split(|octet| *octet == TURN).enumerate() {
         let side = turn % 2;
-        let ends = [CLIENT.into(), SERVER.into()];
         for piece in octets.chunks(length) {
-            let numbered = Segment {
-                sequence: sent[side],
-                acknowledgement: sent[1 - side],
-                ..segment(ends[side], ends[1 - side], piece)
-            };
-            sent[side] = sent[side].wrapping_add(numbered.payload_length);
+            let numbered = next_segment(&mut sent, side, piece);
             engine.segment(&numbered, &mut |observation| seen.push(observation));
         }
     }
@@ -163,9 +152,9 @@ fn observed(said: &[u8], length: usize, ports: PortFilter) -> Vec<Observation> {
 fn converse(octets: &[u8], before: &[u8], answer: &[u8]) {
     let Some((length, said)) = octets.split_first() else { return };
     let mut engine = Conversation::open();
-    engine.say(CLIENT.into(), SERVER.into(), before, SEGMENT);
-    engine.say(CLIENT.into(), SERVER.into(), said, *length);
-    engine.say(SERVER.into(), CLIENT.into(), answer, SEGMENT);
+    engine.say(0, before, SEGMENT);
+    engine.say(0, said, *length);
+    engine.say(1, answer, SEGMENT);
     engine.finish();
 }
 
@@ -192,15 +181,10 @@ impl Conversation {
         conversation
     }
 
-    fn say(&mut self, from: SocketAddr, to: SocketAddr, octets: &[u8], length: u8) {
-        let side = usize::from(from == SERVER.into());
+    /// The client, of side 0, or the server says `octets`.
+    fn say(&mut self, side: usize, octets: &[u8], length: u8) {
         for piece in octets.chunks(usize::from(length.clamp(1, SEGMENT))) {
-            let numbered = Segment {
-                sequence: self.sent[side],
-                acknowledgement: self.sent[1 - side],
-                ..segment(from, to, piece)
-            };
-            self.sent[side] = self.sent[side].wrapping_add(numbered.payload_length);
+            let numbered = next_segment(&mut self.sent, side, piece);
             let exchanges = &mut self.exchanges;
             self.engine.segment(&numbered, &mut |seen| *exchanges += count(&seen));
         }
@@ -218,6 +202,18 @@ impl Conversation {
 
 fn count(seen: &Observation) -> u64 {
     u64::from(matches!(seen, Observation::Exchange(_)))
+}
+
+/// What the client, of side 0, or the server sends next, when so many octets were `sent` by each.
+fn next_segment<'a>(sent: &mut [u32; 2], side: usize, payload: &'a [u8]) -> Segment<'a> {
+    let ends = [CLIENT.into(), SERVER.into()];
+    let next = Segment {
+        sequence: sent[side],
+        acknowledgement: sent[1 - side],
+        ..segment(ends[side], ends[1 - side], payload)
+    };
+    sent[side] = sent[side].wrapping_add(next.payload_length);
+    next
 }
 
 fn segment(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Segment<'_> {

@@ -5,7 +5,7 @@
 use hooksensor::capture::{Segment, TcpFlags};
 use hooksensor::http::{Engine, Exchange, Headers, Observation, Options};
 
-use super::{CLIENT, SERVER, TURN, segment};
+use super::{CLIENT, SERVER, TURN, next_segment, segment};
 
 /// Octets that say what becomes of segments, again and again.
 const FATES: usize = 8;
@@ -92,15 +92,9 @@ fn exchanges(said: &[u8], length: usize, fates: &[Fate]) -> Vec<Exchange> {
     let (mut sent, mut fates) = ([1, 1], fates.iter().cycle());
     for (turn, octets) in said.split(|octet| *octet == TURN).enumerate() {
         let side = turn % 2;
-        let ends = [CLIENT.into(), SERVER.into()];
         let mut late = None;
         for piece in octets.chunks(length) {
-            let numbered = Segment {
-                sequence: sent[side],
-                acknowledgement: sent[1 - side],
-                ..segment(ends[side], ends[1 - side], piece)
-            };
-            sent[side] = sent[side].wrapping_add(numbered.payload_length);
+            let numbered = next_segment(&mut sent, side, piece);
             let fate = fates.next().copied().unwrap_or(Fate::Arrives);
             if matches!(fate, Fate::Late) && late.is_none() {
                 late = Some(numbered);
