@@ -59,6 +59,12 @@ impl Counters {
         self.full + self.gap + self.truncated + self.midstream + self.sampled
     }
 
+    /// Takes a request back.
+    pub(super) fn take_back(&mut self) {
+        self.requests -= 1;
+        self.taken_back += 1;
+    }
+
     /// Counts an exchange under the gravest reason for which it is not full.
     pub(super) fn count(&mut self, exchange: &Exchange) {
         let part = match exchange.coverage.gravest() {

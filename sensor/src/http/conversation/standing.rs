@@ -65,8 +65,7 @@ impl Conversation {
         context: &mut Context<'_, S>,
     ) -> Interest {
         while self.queue.pop_front().is_some() {
-            context.counters.requests -= 1;
-            context.counters.taken_back += 1;
+            context.counters.take_back();
         }
         Interest::Opaque
     }

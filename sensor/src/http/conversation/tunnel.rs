@@ -31,8 +31,7 @@ impl Conversation {
         while self.queue.len() > kept {
             let Some(pending) = self.queue.pop_back() else { break };
             start = Some(pending.start.position);
-            context.counters.requests -= 1;
-            context.counters.taken_back += 1;
+            context.counters.take_back();
         }
         if start.is_some() || self.requests.state() == State::Head {
             let start = start.unwrap_or(self.requests.message_end());
