@@ -324,10 +324,15 @@ impl Conversation {
 /// Names what is wrong with the Host fields of a request. That there is none is not: test clients
 /// and probes leave it out as a rule.
 fn note_hosts(headers: &Headers, anomalies: &mut Vec<Anomaly>) {
-    if headers.all("host").nth(1).is_some() {
+    let (mut count, mut is_bad) = (0, false);
+    for host in headers.all("host") {
+        count += 1;
+        is_bad |= !may_be_host(host);
+    }
+    if count > 1 {
         note(anomalies, Anomaly::RepeatedHost);
     }
-    if !headers.all("host").all(may_be_host) {
+    if is_bad {
         note(anomalies, Anomaly::BadHost);
     }
 }
