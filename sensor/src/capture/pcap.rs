@@ -7,11 +7,11 @@ mod classic;
 mod foreign;
 mod input;
 mod next_generation;
+mod order;
 mod source;
 
 use std::fmt;
 use std::io::{self, Read};
-use std::ops::Range;
 
 use super::Timestamp;
 use classic::Classic;
@@ -98,15 +98,6 @@ enum Format {
     NextGeneration(NextGeneration),
 }
 
-/// A frame whose octets are still in the input's buffer.
-struct Located {
-    time: Timestamp,
-    interface: u32,
-    link: LinkType,
-    data: Range<usize>,
-    wire_length: u32,
-}
-
 impl<R: Read> Reader<R> {
     /// Reads the file header.
     ///
@@ -117,11 +108,8 @@ impl<R: Read> Reader<R> {
         let start = Place { offset: 0, frames: 0 };
         let source = Source::open(source).map_err(Error::Read)?;
         let mut input = Input::new(source);
-        if !input.fill(4).map_err(|error| start.failed(error))? {
-            return Err(Error::Truncated(start));
-        }
-        let mut magic = [0; 4];
-        magic.copy_from_slice(&input.available()[..4]);
+        let magic = input.peek().map_err(|error| start.failed(error))?;
+        let [magic] = magic.ok_or(Error::Truncated(start))?;
         let format = if magic == next_generation::SECTION_HEADER {
             Format::NextGeneration(NextGeneration::default())
         } else {
@@ -136,19 +124,12 @@ impl<R: Read> Reader<R> {
     ///
     /// When the source fails or the file is cut or damaged; frames before that were all returned.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Error> {
-        let located = match &mut self.format {
+        let frame = match &mut self.format {
             Format::Classic(format) => format.next(&mut self.input, self.frames),
             Format::NextGeneration(format) => format.next(&mut self.input, self.frames),
         }?;
-        let Some(located) = located else { return Ok(None) };
-        self.frames += 1;
-        Ok(Some(Frame {
-            time: located.time,
-            interface: located.interface,
-            link: located.link,
-            data: self.input.slice(located.data),
-            wire_length: located.wire_length,
-        }))
+        self.frames += u64::from(frame.is_some());
+        Ok(frame)
     }
 
     /// Frames returned so far.

@@ -6,7 +6,8 @@
 use std::io::Read;
 
 use super::input::Input;
-use super::{Damage, Error, LinkType, Located, MAX_FRAME, Place, Timestamp};
+use super::order::Order;
+use super::{Damage, Error, Frame, LinkType, MAX_FRAME, Place, Timestamp};
 
 const FILE_HEADER: usize = 24;
 const PACKET_HEADER: usize = 16;
@@ -21,7 +22,7 @@ const NANOSECONDS: u64 = 1_000_000_000;
 
 /// What the file header said.
 pub(super) struct Classic {
-    big_endian: bool,
+    order: Order,
     nanoseconds_per_unit: u64,
     packet_header: usize,
     link: LinkType,
@@ -30,46 +31,37 @@ pub(super) struct Classic {
 impl Classic {
     /// Reads the file header, of which `magic` are the first octets.
     pub(super) fn open<R: Read>(magic: [u8; 4], input: &mut Input<R>) -> Result<Self, Error> {
-        let (big_endian, kind) = match (u32::from_be_bytes(magic), u32::from_le_bytes(magic)) {
-            (kind @ (MAGIC_MICROSECONDS | MAGIC_NANOSECONDS | MAGIC_LONG_HEADERS), _) => {
-                (true, kind)
-            }
-            (_, kind) => (false, kind),
-        };
-        let (nanoseconds_per_unit, packet_header) = match kind {
-            MAGIC_MICROSECONDS => (1000, PACKET_HEADER),
-            MAGIC_NANOSECONDS => (1, PACKET_HEADER),
-            MAGIC_LONG_HEADERS => (1000, LONG_PACKET_HEADER),
-            _ => return Err(Error::Unsupported { magic }),
-        };
+        let kinds = [
+            (MAGIC_MICROSECONDS, 1000, PACKET_HEADER),
+            (MAGIC_NANOSECONDS, 1, PACKET_HEADER),
+            (MAGIC_LONG_HEADERS, 1000, LONG_PACKET_HEADER),
+        ];
+        let kind = kinds.into_iter().find_map(|(number, nanoseconds_per_unit, packet_header)| {
+            Some((Order::of(number, magic)?, nanoseconds_per_unit, packet_header))
+        });
+        let (order, nanoseconds_per_unit, packet_header) =
+            kind.ok_or(Error::Unsupported { magic })?;
         let place = Place { offset: 0, frames: 0 };
-        if !input.fill(FILE_HEADER).map_err(|error| place.failed(error))? {
-            return Err(Error::Truncated(place));
-        }
-        let link = LinkType::Other(0);
-        let mut format = Self { big_endian, nanoseconds_per_unit, packet_header, link };
-        let number = format.word(input.available(), 20) & LINK_TYPE;
-        format.link = LinkType::from_number(u16::try_from(number).unwrap_or(u16::MAX));
+        let header = input.peek::<{ FILE_HEADER / 4 }>().map_err(|error| place.failed(error))?;
+        let [.., link] = header.ok_or(Error::Truncated(place))?;
         input.consume(FILE_HEADER);
-        Ok(format)
+        let link = u16::try_from(order.word(link) & LINK_TYPE).unwrap_or(u16::MAX);
+        let link = LinkType::from_number(link);
+        Ok(Self { order, nanoseconds_per_unit, packet_header, link })
     }
 
     /// The next packet; `None` when the file ends between two.
-    pub(super) fn next<R: Read>(
+    pub(super) fn next<'a, R: Read>(
         &self,
-        input: &mut Input<R>,
+        input: &'a mut Input<R>,
         frames: u64,
-    ) -> Result<Option<Located>, Error> {
+    ) -> Result<Option<Frame<'a>>, Error> {
         let place = Place { offset: input.offset(), frames };
-        if !input.fill(self.packet_header).map_err(|error| place.failed(error))? {
+        let Some(header) = input.peek().map_err(|error| place.failed(error))? else {
             let clean = input.available().is_empty();
             return if clean { Ok(None) } else { Err(Error::Truncated(place)) };
-        }
-        let header = input.available();
-        let seconds = u64::from(self.word(header, 0));
-        let fraction = u64::from(self.word(header, 4));
-        let captured = self.word(header, 8);
-        let wire_length = self.word(header, 12);
+        };
+        let [seconds, fraction, captured, wire_length] = header.map(|word| self.order.word(word));
         if captured > MAX_FRAME {
             return Err(Error::Damaged(place, Damage::FrameLength(captured)));
         }
@@ -77,18 +69,14 @@ impl Classic {
         if !input.fill(length).map_err(|error| place.failed(error))? {
             return Err(Error::Truncated(place));
         }
-        let packet = input.consume(length);
-        Ok(Some(Located {
-            time: Timestamp(seconds * NANOSECONDS + fraction * self.nanoseconds_per_unit),
+        let time =
+            u64::from(seconds) * NANOSECONDS + u64::from(fraction) * self.nanoseconds_per_unit;
+        Ok(Some(Frame {
+            time: Timestamp(time),
             interface: 0,
             link: self.link,
-            data: packet.start + self.packet_header..packet.end,
+            data: &input.consume(length)[self.packet_header..],
             wire_length,
         }))
-    }
-
-    fn word(&self, octets: &[u8], at: usize) -> u32 {
-        let word = [octets[at], octets[at + 1], octets[at + 2], octets[at + 3]];
-        if self.big_endian { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
     }
 }

@@ -3,7 +3,6 @@
 //! It must not know any format.
 
 use std::io::{self, ErrorKind, Read};
-use std::ops::Range;
 
 /// Octets asked of the source at a time: large enough that system calls do not show, small enough
 /// for the second-level cache.
@@ -33,27 +32,33 @@ impl<R> Input<R> {
         self.offset
     }
 
-    /// Moves past `length` octets and says where in the buffer they stay until the next fill.
-    pub(super) fn consume(&mut self, length: usize) -> Range<usize> {
+    /// Moves past `length` octets and gives them.
+    pub(super) fn consume(&mut self, length: usize) -> &[u8] {
         let taken = self.start..self.start + length;
         debug_assert!(taken.end <= self.end, "only what is available can be consumed");
         self.start = taken.end;
         self.offset += length as u64;
-        taken
-    }
-
-    /// Octets by their place in the buffer.
-    pub(super) fn slice(&self, range: Range<usize>) -> &[u8] {
-        &self.buffer[range]
+        &self.buffer[taken]
     }
 }
 
 impl<R: Read> Input<R> {
     /// Makes at least `wanted` octets available; `false` when the source ends before that.
     pub(super) fn fill(&mut self, wanted: usize) -> io::Result<bool> {
-        if self.end - self.start >= wanted {
-            return Ok(true);
+        if self.end - self.start >= wanted { Ok(true) } else { self.refill(wanted) }
+    }
+
+    /// The next `N` words of 32 bits, which stay available; `None` when the source ends before that.
+    pub(super) fn peek<const N: usize>(&mut self) -> io::Result<Option<[[u8; 4]; N]>> {
+        if !self.fill(4 * N)? {
+            return Ok(None);
         }
+        let (words, _) = self.available().as_chunks();
+        Ok(words.first_chunk().copied())
+    }
+
+    #[cold]
+    fn refill(&mut self, wanted: usize) -> io::Result<bool> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
