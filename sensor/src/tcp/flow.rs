@@ -116,7 +116,9 @@ impl Flow {
         if segment.flags.has(TcpFlags::FIN) {
             self.take_fin(side, piece, counters);
         }
-        self.drain(segment.time, counters, sink);
+        if self.is_waiting() {
+            self.drain(segment.time, counters, sink);
+        }
         if !was_waiting {
             self.waiting_since = self.active;
         }
@@ -205,6 +207,9 @@ impl Flow {
         counters: &mut Counters,
         sink: &mut impl Sink,
     ) {
+        if piece.length == 0 {
+            return;
+        }
         let peer_next = self.streams[side.peer().index()].next;
         let stream = &mut self.streams[side.index()];
         let within = piece.until(stream.end());

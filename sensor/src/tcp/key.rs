@@ -10,6 +10,7 @@ use super::Side;
 /// The two endpoints of a connection, lower one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
+    /// Upper and lower half of each; those of IPv4 are mapped.
     addresses: [[u64; 2]; 2],
     ports: [u16; 2],
 }
@@ -17,40 +18,46 @@ pub(super) struct Key {
 impl Key {
     /// The key of a packet, and which side sent it.
     pub(super) fn new(source: SocketAddr, destination: SocketAddr) -> (Self, Side) {
-        let from = (words(source.ip()), source.port());
-        let to = (words(destination.ip()), destination.port());
+        let from = (number(source.ip()), source.port());
+        let to = (number(destination.ip()), destination.port());
         let (low, high, side) =
             if from <= to { (from, to, Side::Low) } else { (to, from, Side::High) };
-        (Self { addresses: [low.0, high.0], ports: [low.1, high.1] }, side)
+        (Self { addresses: [halves(low.0), halves(high.0)], ports: [low.1, high.1] }, side)
     }
 
     /// The endpoints again, by [`Side::index`].
     pub(super) fn endpoints(&self) -> [SocketAddr; 2] {
         [0, 1].map(|index| {
-            let [high, low] = self.addresses[index];
-            let address = Ipv6Addr::from(u128::from(high) << 64 | u128::from(low));
-            let address = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
-            SocketAddr::new(address, self.ports[index])
+            let address = Ipv6Addr::from(whole(self.addresses[index]));
+            SocketAddr::new(address.to_canonical(), self.ports[index])
         })
     }
 }
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for word in self.addresses.as_flattened() {
-            state.write_u64(*word);
-        }
-        state.write_u64(u64::from(self.ports[0]) << 16 | u64::from(self.ports[1]));
+        let [low, high] = self.addresses;
+        state.write_u128(whole(low));
+        state.write_u128(whole(high));
+        state.write_u32(u32::from(self.ports[0]) << 16 | u32::from(self.ports[1]));
     }
 }
 
-fn words(address: IpAddr) -> [u64; 2] {
-    let octets = match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
-    };
-    let (high, low) = octets.split_at(8);
-    [high, low].map(|half| half.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)))
+/// An address as a number; one of IPv4 is mapped (RFC 4291, section 2.5.5.2).
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => 0xffff << 32 | u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "each half is 64 bits")]
+const fn halves(number: u128) -> [u64; 2] {
+    [(number >> 64) as u64, number as u64]
+}
+
+fn whole([high, low]: [u64; 2]) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// Hashes by folded multiplication, seeded.
@@ -80,24 +87,29 @@ const PI_1: u64 = 0x243f_6a88_85a3_08d3;
 const PI_2: u64 = 0x1319_8a2e_0370_7345;
 
 impl Hasher for FoldedHasher {
-    fn write_u64(&mut self, word: u64) {
-        self.state = fold(self.state ^ word ^ PI_1, word.rotate_left(32) ^ self.seed);
+    fn write_u128(&mut self, number: u128) {
+        let [high, low] = halves(number);
+        self.state = fold(self.state ^ high ^ PI_1, low ^ self.seed);
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u128(word.into());
     }
 
     fn write(&mut self, octets: &[u8]) {
         for octet in octets {
-            self.write_u64(u64::from(*octet));
+            self.write_u128(u128::from(*octet));
         }
     }
 
     fn finish(&self) -> u64 {
-        fold(self.state, self.seed)
+        self.state
     }
 }
 
 /// Both halves of the product, so that every bit of the operands reaches every bit of the result.
 fn fold(left: u64, right: u64) -> u64 {
-    let (low, high) = left.carrying_mul(right, 0);
+    let [high, low] = halves(u128::from(left) * u128::from(right));
     low ^ high
 }
 

@@ -20,9 +20,16 @@ pub(super) enum List {
     Stalled,
 }
 
-const LISTS: usize = 6;
+/// How many lists there are.
+pub(super) const LISTS: usize = 6;
 /// Marks the end of a list; the table's limit keeps slot numbers below it.
 const NONE: u32 = u32::MAX;
+
+impl List {
+    /// Each of them, by its number.
+    pub(super) const ALL: [Self; LISTS] =
+        [Self::Closed, Self::HalfOpen, Self::Resetting, Self::OneSided, Self::Open, Self::Stalled];
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Links {
@@ -60,6 +67,7 @@ impl Lists {
     }
 
     /// Adds a slot that is in no list, at the end of `list`.
+    #[inline]
     pub(super) fn insert(&mut self, slot: u32, list: List) {
         let ends = &mut self.ends[list as usize];
         let links = Links { previous: ends.last, next: NONE, list };
@@ -79,6 +87,7 @@ impl Lists {
     }
 
     /// Takes a slot out of the list it is in.
+    #[inline]
     pub(super) fn remove(&mut self, slot: u32) {
         let Links { previous, next, list } = self.links[slot as usize];
         let ends = &mut self.ends[list as usize];

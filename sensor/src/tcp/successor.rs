@@ -40,6 +40,10 @@ pub(super) enum Relation {
 impl Flow {
     /// What `segment` is to this connection; a SYN that may be more is kept.
     pub(super) fn relate(&mut self, sender: Side, segment: &Segment<'_>) -> Relation {
+        let syn = segment.flags.has(TcpFlags::SYN);
+        if !syn && !self.closed && self.doubtful.is_none() {
+            return Relation::Own;
+        }
         let first = segment.sequence.wrapping_add(1);
         let is_other = |origin: u32| origin != first;
         let origin = self.streams[sender.index()].origin;
@@ -47,7 +51,7 @@ impl Flow {
         if self.is_answer(sender, segment) {
             return Relation::Next(self.doubtful.take().map(|doubtful| doubtful.syn));
         }
-        match (segment.flags.has(TcpFlags::SYN), segment.flags.has(TcpFlags::ACK)) {
+        match (syn, segment.flags.has(TcpFlags::ACK)) {
             (true, true) if self.closed && origin.is_none_or(is_other) => Relation::Next(None),
             (true, false) if origin.is_some_and(is_other) => {
                 if self.closed || !has_peer {

@@ -9,7 +9,7 @@ use crate::capture::{Segment, TcpFlags, Timestamp};
 
 use super::flow::{Flow, Sink};
 use super::key::{Key, Seed};
-use super::lists::{List, Lists};
+use super::lists::{LISTS, List, Lists};
 use super::recent::{Owner, Recent};
 use super::successor::Relation;
 use super::{CloseReason, ConnectionId, Counters, Event, EventKind, Place, Side};
@@ -53,10 +53,26 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// How long a connection stays in a list.
+    fn patience(&self, list: List) -> Duration {
+        match list {
+            List::Closed => CLOSED_LINGER,
+            List::HalfOpen => HALF_OPEN_IDLE,
+            List::Resetting => RESET_LINGER,
+            List::OneSided => self.idle.min(ONE_SIDED_IDLE),
+            List::Open => self.idle,
+            List::Stalled => REORDER_WINDOW,
+        }
+    }
+}
+
 /// Every connection under way, and those that ended a moment ago.
 #[derive(Debug)]
 pub struct Table {
     limits: Limits,
+    /// Nanoseconds after which a connection leaves a list, by the number of the list.
+    patience: [u64; LISTS],
     flows: Vec<Flow>,
     free: Vec<u32>,
     index: HashMap<Key, u32, Seed>,
@@ -98,6 +114,7 @@ impl Table {
     pub fn new(limits: Limits, seed: u64) -> Self {
         Self {
             limits,
+            patience: List::ALL.map(|list| nanoseconds(limits.patience(list))),
             flows: Vec::new(),
             free: Vec::new(),
             index: HashMap::with_hasher(Seed(seed)),
@@ -131,24 +148,19 @@ impl Table {
             self.set_back(now);
         }
         self.clock = self.clock.max(now);
-        while let Some(slot) = self.due(List::Stalled, REORDER_WINDOW) {
+        while let Some(slot) = self.due(List::Stalled) {
             self.unblock(slot, sink);
         }
-        while let Some(slot) = self.due(List::Resetting, RESET_LINGER) {
+        while let Some(slot) = self.due(List::Resetting) {
             self.close(slot, CloseReason::Reset, sink);
         }
-        let idle = self.limits.idle;
-        for (list, patience) in [
-            (List::Open, idle),
-            (List::OneSided, idle.min(ONE_SIDED_IDLE)),
-            (List::HalfOpen, HALF_OPEN_IDLE),
-        ] {
-            while let Some(slot) = self.due(list, patience) {
+        for list in [List::Open, List::OneSided, List::HalfOpen] {
+            while let Some(slot) = self.due(list) {
                 self.close(slot, CloseReason::Idle, sink);
                 self.forget(slot);
             }
         }
-        while let Some(slot) = self.due(List::Closed, CLOSED_LINGER) {
+        while let Some(slot) = self.due(List::Closed) {
             self.forget(slot);
         }
     }
@@ -211,11 +223,11 @@ impl Table {
     }
 
     /// The longest waiting slot of `list`, if its time is up.
-    fn due(&self, list: List, patience: Duration) -> Option<u32> {
+    fn due(&self, list: List) -> Option<u32> {
         let slot = self.lists.first(list)?;
         let flow = &self.flows[slot as usize];
         let since = if list == List::Stalled { flow.waiting_since } else { flow.active };
-        (self.clock.nanoseconds_since(since) >= nanoseconds(patience)).then_some(slot)
+        (self.clock.nanoseconds_since(since) >= self.patience[list as usize]).then_some(slot)
     }
 
     /// The connection that `segment` belongs to, taken in where it is new; `None` where there is
