@@ -5,13 +5,14 @@
 mod ethernet;
 mod filter_log;
 mod local;
+mod ppp;
 mod serial;
 mod wireless;
 
 use super::Skipped;
 
 pub(super) use ethernet::after_ethertype;
-pub(super) use serial::ppp;
+pub(super) use ppp::packet as ppp;
 
 /// Octets of addresses that captures hold before the header of IP over InfiniBand (RFC 4391,
 /// section 6).
@@ -156,10 +157,10 @@ pub(super) fn network(link: LinkType, frame: &[u8]) -> Result<Network<'_>, Skipp
         LinkType::Atm => ethernet::logical_link(frame),
         LinkType::Hdlc => ethernet::typed(frame, 2),
         LinkType::HdlcWithDirection => ethernet::typed(frame, 3),
-        LinkType::Ppp => ppp(frame),
-        LinkType::PppWithDirection => ppp(behind(frame, 1)?),
-        LinkType::PppDaemon => ppp(behind(frame, 2)?),
-        LinkType::PppOverEthernet => serial::ppp_over_ethernet(frame),
+        LinkType::Ppp => ppp::packet(frame),
+        LinkType::PppWithDirection => ppp::packet(behind(frame, 1)?),
+        LinkType::PppDaemon => ppp::packet(behind(frame, 2)?),
+        LinkType::PppOverEthernet => ppp::over_ethernet(frame),
         LinkType::Serial => serial::line(frame),
         LinkType::Slip => serial::slip(frame),
         LinkType::FrameRelay => serial::frame_relay(frame),

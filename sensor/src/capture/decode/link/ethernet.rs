@@ -3,7 +3,7 @@
 //! It must not know which link the frame came over.
 
 use super::super::{Skipped, half};
-use super::{Network, behind, serial};
+use super::{Network, behind, ppp};
 
 /// Tags followed before a frame is called malformed: two are QinQ, four leave room for providers
 /// that stack it twice, and LLC takes the room of one.
@@ -79,9 +79,16 @@ pub(super) fn logical_link(octets: &[u8]) -> Result<Network<'_>, Skipped> {
 
 /// What stands behind an `EtherType`, and behind all tags that follow it.
 pub(in super::super) fn after_ethertype(
-    mut ethertype: u16,
-    mut octets: &[u8],
+    ethertype: u16,
+    octets: &[u8],
 ) -> Result<Network<'_>, Skipped> {
+    match ethertype {
+        ethertype::IPV4 | ethertype::IPV6 => Ok(Network::untagged(octets)),
+        _ => after_tags(ethertype, octets),
+    }
+}
+
+fn after_tags(mut ethertype: u16, mut octets: &[u8]) -> Result<Network<'_>, Skipped> {
     let mut vlan = None;
     for _ in 0..=MAX_TAGS {
         if matches!(ethertype, ethertype::IPV4 | ethertype::IPV6) {
@@ -144,7 +151,7 @@ pub(super) fn bridged(organization: &[u8]) -> Result<Network<'_>, Skipped> {
 fn named(ethertype: u16, octets: &[u8]) -> Result<Network<'_>, Skipped> {
     match ethertype {
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => labelled(octets),
-        ethertype::PPPOE => serial::ppp_over_ethernet(octets),
+        ethertype::PPPOE => ppp::over_ethernet(octets),
         ..ethertype::LEAST => without_snap(octets),
         _ => Err(Skipped::NotIp),
     }
@@ -155,7 +162,7 @@ fn without_snap(octets: &[u8]) -> Result<Network<'_>, Skipped> {
     if let Some(octets) = octets.strip_prefix(&LLC_IP) {
         Ok(Network::untagged(octets))
     } else if let Some(octets) = octets.strip_prefix(&LLC_NLPID) {
-        serial::network_protocol(octets)
+        ppp::network_protocol(octets)
     } else if octets.len() < LLC_SNAP_HEADER {
         Err(Skipped::CutHeader)
     } else {
