@@ -28,7 +28,8 @@ const MAX_FRAME: u32 = 1 << 20;
 /// One frame as it stands in a capture file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// When it was captured.
+    /// When it was captured; where the file does not say, when the last one was of which it does,
+    /// and the epoch before any.
     pub time: Timestamp,
     /// Index of the interface, counted over the whole file; 0 in a classic file.
     pub interface: u32,
@@ -136,6 +137,16 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Frames returned so far of which the file does not say when they were captured: those of
+    /// Simple Packet Blocks.
+    #[must_use]
+    pub fn untimed(&self) -> u64 {
+        match &self.format {
+            Format::Classic(_) => 0,
+            Format::NextGeneration(format) => format.untimed(),
+        }
     }
 
     /// Octets taken so far, after decompression.

@@ -185,6 +185,12 @@ fn describe(summary: &Summary) -> String {
         summary.frames - summary.joined - skipped,
         list(summary.skipped.iter().map(|(name, count)| (*name, *count))),
     )];
+    if summary.untimed > 0 {
+        lines.push(format!(
+            "{} frames without a time: that of a frame before them stands in records",
+            summary.untimed
+        ));
+    }
     let coverage = &summary.streams.coverage;
     lines.push(format!(
         "{} deliveries{}",

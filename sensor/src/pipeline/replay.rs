@@ -46,6 +46,9 @@ pub struct Summary {
     pub skipped: BTreeMap<&'static str, u64>,
     /// Frames whose fragments are in the segment of a later one.
     pub joined: u64,
+    /// Frames of which the capture does not say when they were seen; they have the time of one
+    /// before them.
+    pub untimed: u64,
     /// Delivery records.
     pub deliveries: u64,
     /// Findings.
@@ -119,12 +122,22 @@ impl Replay {
     /// replay can go on with another capture.
     pub fn capture(&mut self, source: impl Read, out: &mut impl FnMut(&[u8])) -> Result<(), Error> {
         let mut reader = Reader::new(source)?;
+        let read = self.frames(&mut reader, out);
+        self.after.summary.untimed += reader.untimed();
+        read
+    }
+
+    fn frames(
+        &mut self,
+        reader: &mut Reader<impl Read>,
+        out: &mut impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
         let mut decoder = Decoder::default();
         while let Some(frame) = reader.next_frame()? {
             self.after.summary.frames += 1;
-            match decoder.segment(&frame) {
-                Ok(segment) => self.segment(&segment, out),
-                Err(skipped) => *self.after.summary.skipped(skipped) += 1,
+            match &decoder.segment(&frame) {
+                Ok(segment) => self.segment(segment, out),
+                Err(skipped) => *self.after.summary.skipped(*skipped) += 1,
             }
             self.after.summary.join(decoder.take_joined());
         }

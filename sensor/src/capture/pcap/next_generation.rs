@@ -42,6 +42,9 @@ mod option {
 pub(super) struct NextGeneration {
     section: Option<Section>,
     interfaces: Vec<Interface>,
+    /// Time of the last packet that had one.
+    clock: Timestamp,
+    untimed: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -120,6 +123,11 @@ impl NextGeneration {
         }
     }
 
+    /// Packets whose block has no time.
+    pub(super) fn untimed(&self) -> u64 {
+        self.untimed
+    }
+
     fn open_section(&mut self, magic: [u8; 4]) -> Result<(), Damage> {
         let order = Order::of(BYTE_ORDER_MAGIC, magic).ok_or(Damage::ByteOrder)?;
         self.section = Some(Section { order, first_interface: self.interfaces.len() });
@@ -135,7 +143,12 @@ impl NextGeneration {
         Ok(())
     }
 
-    fn packet<'a>(&self, kind: u32, body: &'a [u8], section: Section) -> Result<Frame<'a>, Damage> {
+    fn packet<'a>(
+        &mut self,
+        kind: u32,
+        body: &'a [u8],
+        section: Section,
+    ) -> Result<Frame<'a>, Damage> {
         let packet = section.packet(kind, body).ok_or(Damage::ShortBlock)?;
         let index = section.first_interface + packet.interface as usize;
         let interface = self.interfaces.get(index).ok_or(Damage::Interface(packet.interface))?;
@@ -147,11 +160,16 @@ impl NextGeneration {
             return Err(Damage::FrameLength(captured));
         }
         let data = body.get(packet.data_at..packet.data_at + captured as usize);
+        let data = data.ok_or(Damage::FrameLength(captured))?;
+        match packet.ticks {
+            Some(ticks) => self.clock = interface.time(ticks),
+            None => self.untimed += 1,
+        }
         Ok(Frame {
-            time: packet.ticks.map_or(Timestamp::default(), |ticks| interface.time(ticks)),
+            time: self.clock,
             interface: u32::try_from(index).unwrap_or(u32::MAX),
             link: interface.link,
-            data: data.ok_or(Damage::FrameLength(captured))?,
+            data,
             wire_length: packet.wire_length,
         })
     }

@@ -233,6 +233,19 @@ fn simple_and_obsolete_packets_are_read() {
 }
 
 #[test]
+fn packets_without_a_time_have_that_of_the_one_before() {
+    let order = ORDERS[0];
+    let simple = order.block(3, &[order.words(&[1]), b"a".to_vec()].concat());
+    let start = [order.section(), order.interface(1, &[])].concat();
+    let file = [start, simple.clone(), order.packet(0, 4, b"b"), simple.clone(), simple].concat();
+    let mut reader = Reader::new(&file[..]).unwrap();
+    for expected in [(0, 1), (4000, 1), (4000, 2), (4000, 3)] {
+        let time = reader.next_frame().unwrap().unwrap().time.0;
+        assert_eq!((time, reader.untimed()), expected);
+    }
+}
+
+#[test]
 fn damaged_blocks_are_named() {
     let order = ORDERS[0];
     let start = [order.section(), order.interface(1, &[]), order.packet(0, 1, b"a")].concat();
