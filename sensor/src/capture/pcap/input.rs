@@ -48,7 +48,8 @@ impl<R: Read> Input<R> {
         if self.end - self.start >= wanted { Ok(true) } else { self.refill(wanted) }
     }
 
-    /// The next `N` words of 32 bits, which stay available; `None` when the source ends before that.
+    /// The next `N` words of 32 bits, which stay available; `None` when the source ends before
+    /// that.
     pub(super) fn peek<const N: usize>(&mut self) -> io::Result<Option<[[u8; 4]; N]>> {
         if !self.fill(4 * N)? {
             return Ok(None);

@@ -195,12 +195,12 @@ impl Block {
 
 impl Section {
     /// Reads a block, of which it gives what stands between its lengths.
-    fn body<'a, R: Read>(
+    fn body<R: Read>(
         self,
         block: Block,
-        input: &'a mut Input<R>,
+        input: &mut Input<R>,
         place: Place,
-    ) -> Result<&'a [u8], Error> {
+    ) -> Result<&[u8], Error> {
         let damaged = |damage| Error::Damaged(place, damage);
         let octets = block.octets().map_err(damaged)?;
         if octets > MAX_BLOCK {
