@@ -99,7 +99,8 @@ impl Table {
     /// The index of the provider that these headers tell.
     #[must_use]
     pub fn told_by(&self, headers: &Headers) -> Option<usize> {
-        headers.iter().filter_map(|(name, value)| self.told_by_one(name, value)).min()
+        let telling = headers.iter().filter(|(name, _)| !self.telling[place(name)].is_empty());
+        telling.filter_map(|(name, value)| self.told_by_one(name, value)).min()
     }
 
     fn told_by_one(&self, name: &[u8], value: &[u8]) -> Option<usize> {
