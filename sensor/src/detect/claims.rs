@@ -111,9 +111,8 @@ pub(super) const fn rule(id: &'static str) -> Rule {
 
 /// A proof of ownership may be signed wrongly on purpose, as Discord does to see it refused.
 fn forged(delivery: &Delivery) -> Option<String> {
-    let is_refused = matches!(delivery.answer(), Some((400..500, _)));
-    let is_probe = delivery.handshake && is_refused;
-    with_status(delivery, Status::Invalid).filter(|_| !is_probe)
+    let is_probe = || delivery.handshake && matches!(delivery.answer(), Some((400..500, _)));
+    with_status(delivery, Status::Invalid).filter(|_| !is_probe())
 }
 
 fn stale(delivery: &Delivery) -> Option<String> {

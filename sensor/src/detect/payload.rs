@@ -53,7 +53,7 @@ fn injection(delivery: &Delivery) -> Option<String> {
 
 /// The faults of this kind in one sentence.
 fn tell(delivery: &Delivery, is_of_kind: fn(&Fault) -> bool) -> Option<String> {
-    let faults = delivery.payload.iter().flat_map(|payload| &payload.faults);
+    let faults = delivery.payload.as_ref()?.faults.iter();
     let faults: Vec<_> =
         faults.filter(|fault| is_of_kind(fault)).map(ToString::to_string).collect();
     (!faults.is_empty()).then(|| {

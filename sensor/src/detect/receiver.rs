@@ -65,13 +65,17 @@ impl Receivers {
         }
         let Some(answer) = Answer::of(delivery) else { return };
         let place = Place { endpoint: endpoint.name.clone(), provider: provider.name.clone() };
-        if !self.receivers.contains_key(&place) && self.receivers.len() >= MAX_RECEIVERS {
-            self.untracked += 1;
-            return;
-        }
+        let known = self.receivers.len();
+        let receiver = match self.receivers.get_mut(&place) {
+            Some(receiver) => receiver,
+            None if known < MAX_RECEIVERS => self.receivers.entry(place.clone()).or_default(),
+            None => {
+                self.untracked += 1;
+                return;
+            }
+        };
         let time = started(&delivery.exchange);
         let port = endpoint.port;
-        let receiver = self.receivers.entry(place.clone()).or_default();
         receiver.port = port;
         receiver.count(delivery, answer);
         receiver.judge(delivery, answer, &mut |rule: Rule, reason: String, evidence| {

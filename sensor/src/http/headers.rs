@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::is_same_name;
+
 /// Header fields in the order they were sent, over one shared buffer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers {
@@ -44,7 +46,7 @@ impl Headers {
         let fields = if self.may_have(name) { &*self.fields } else { &[] };
         // The length of most is another, which is known before they are looked at.
         let is_it = move |key: &Range<u32>| {
-            key.len() == name.len() && part(&self.head, key).eq_ignore_ascii_case(name.as_bytes())
+            key.len() == name.len() && is_same_name(part(&self.head, key), name.as_bytes())
         };
         let found = fields.iter().filter(move |(key, _)| is_it(key));
         found.map(|(_, value)| part(&self.head, value))

@@ -15,6 +15,7 @@ mod head;
 mod headers;
 mod identity;
 mod lenient;
+mod name;
 mod opaque;
 mod options;
 mod owed;
@@ -39,6 +40,7 @@ pub use exchange::{
 };
 pub use headers::Headers;
 pub use identity::TrustedProxies;
+pub(crate) use name::is_same_name;
 pub use opaque::{Opaque, Protocol};
 pub use options::{BodyPolicy, Limits, Options, PortFilter};
 pub use places::Places;

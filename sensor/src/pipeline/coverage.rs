@@ -31,10 +31,10 @@ impl Covered {
         }
         let endpoints = self.0.entry(exchange.flow.destination.port()).or_default();
         let name = delivery.endpoint.as_ref().map_or("", |endpoint| endpoint.name.as_str());
-        if !endpoints.contains_key(name) {
-            endpoints.insert(name.to_owned(), Requests::default());
-        }
-        let Some(requests) = endpoints.get_mut(name) else { return };
+        let requests = match endpoints.get_mut(name) {
+            Some(requests) => requests,
+            None => endpoints.entry(name.to_owned()).or_default(),
+        };
         requests.parts[exchange.coverage.gravest() as usize] += 1;
         if let Some(signature) = &delivery.signature {
             requests.signatures[signature.status as usize] += 1;

@@ -41,8 +41,9 @@ struct Watched {
 pub(super) struct Place<'k> {
     pub(super) endpoint: Option<&'k Arc<Endpoint>>,
     pub(super) provider: Option<&'k Arc<Provider>>,
-    /// The check for the provider, with the keys of the endpoint.
-    pub(super) check: Option<&'k Check>,
+    /// The provider that it is checked as, which is the endpoint's own if that has one, and the
+    /// check with the keys of the endpoint.
+    pub(super) check: Option<(&'k Provider, &'k Check)>,
     /// The schemas of the endpoint.
     pub(super) schemas: Option<&'k Schemas>,
 }
@@ -109,18 +110,13 @@ impl Knowledge {
         // signature by it.
         let expected = watched.and_then(|watched| watched.provider).or(told);
         let checks = watched.map_or(&self.keyless, |watched| &watched.checks);
+        let providers = self.table.providers();
         Place {
             endpoint: watched.map(|watched| &watched.endpoint),
-            provider: told.or(expected).map(|index| &self.table.providers()[index]),
-            check: expected.map(|index| &checks[index]),
+            provider: told.or(expected).map(|index| &providers[index]),
+            check: expected.map(|index| (&*providers[index], &checks[index])),
             schemas: watched.map(|watched| &watched.schemas),
         }
-    }
-
-    /// The provider whose check [`Place`] holds: the endpoint's own, or else the one told.
-    pub(super) fn expected<'k>(&'k self, place: &Place<'k>) -> Option<&'k Arc<Provider>> {
-        let named = place.endpoint.and_then(|endpoint| self.table.position(&endpoint.provider));
-        named.map(|index| &self.table.providers()[index]).or(place.provider)
     }
 
     /// What `endpoint` adds to a check of a request for `target`, whose URL is written to `url`.

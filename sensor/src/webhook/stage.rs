@@ -39,6 +39,12 @@ pub struct Past {
 pub struct Webhooks {
     knowledge: Arc<Knowledge>,
     roles: Arc<super::Roles>,
+    judge: Judge,
+}
+
+/// Says what an exchange was by what is known, which stands apart so that it can be read meanwhile.
+#[derive(Debug)]
+struct Judge {
     past: Arc<Past>,
     payloads: Payloads,
     budget: Budget,
@@ -69,15 +75,15 @@ impl Webhooks {
     #[must_use]
     pub fn new(knowledge: Arc<Knowledge>, past: Arc<Past>) -> Self {
         let roles = Arc::new(knowledge.table().roles().clone());
-        let payloads = Payloads::default();
-        Self { knowledge, roles, past, payloads, budget: Budget::default() }
+        let judge = Judge { past, payloads: Payloads::default(), budget: Budget::default() };
+        Self { knowledge, roles, judge }
     }
 
     /// Takes on other knowledge; what is remembered stays.
     pub fn learn(&mut self, knowledge: Arc<Knowledge>) {
         self.roles = Arc::new(knowledge.table().roles().clone());
         self.knowledge = knowledge;
-        self.payloads.renew();
+        self.judge.payloads.renew();
     }
 
     /// Says what `exchange` was.
@@ -99,21 +105,22 @@ impl Webhooks {
             roles: Arc::clone(&self.roles),
         };
         if let Some(mut request) = delivery.exchange.request.take() {
-            self.understand(&mut delivery, &request);
+            self.judge.understand(&self.knowledge, &mut delivery, &request);
             let shown = delivery.endpoint.as_ref().map_or(0, |endpoint| endpoint.record_body);
             show(&mut request.body, shown);
             delivery.exchange.request = Some(request);
         }
         delivery
     }
+}
 
-    fn understand(&mut self, delivery: &mut Delivery, request: &Request) {
-        let knowledge = Arc::clone(&self.knowledge);
+impl Judge {
+    fn understand(&mut self, knowledge: &Knowledge, delivery: &mut Delivery, request: &Request) {
         let place = knowledge.place(request, &delivery.exchange);
         delivery.endpoint = place.endpoint.cloned();
         delivery.request_id = request_id(&request.headers);
         let message = Message::new(request, &delivery.exchange);
-        self.attribute(&knowledge, delivery, &place, &message, request);
+        self.attribute(knowledge, delivery, &place, &message, request);
         delivery.payload = self.check_payload(delivery, &place, &message, request.started);
     }
 
@@ -171,7 +178,7 @@ impl Webhooks {
         message: &Message<'_>,
         now: Timestamp,
     ) -> Option<Signature> {
-        let (check, provider) = (place.check?, knowledge.expected(place)?);
+        let (provider, check) = place.check?;
         let url = place
             .endpoint
             .map(|endpoint| public_url(endpoint, message.method, message.target))

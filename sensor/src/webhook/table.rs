@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::{Provider, Source, built_in_providers};
-use crate::http::Headers;
+use crate::http::{Headers, is_same_name};
 
-/// Places that the names of headers are spread over: so many more than there are marks that nearly
+/// Places that the names of headers are spread over: so many more than tell a provider that nearly
 /// every header of a request is known by its place alone to tell nothing.
 const PLACES: usize = 512;
 
@@ -18,17 +18,17 @@ const PLACES: usize = 512;
 pub struct Table {
     /// The first that is told is taken.
     providers: Vec<Arc<Provider>>,
-    /// What tells a provider, by the [`place`] of the header's name.
-    marks: [Vec<HeaderMark>; PLACES],
+    /// The headers that tell providers, by the [`place`] of their names.
+    telling: [Vec<Telling>; PLACES],
     roles: Roles,
 }
 
-/// A header that tells the provider of this index.
+/// A header that tells providers.
 #[derive(Debug, PartialEq, Eq)]
-struct HeaderMark {
+struct Telling {
     name: String,
-    value_prefix: String,
-    provider: usize,
+    /// How its value starts, and the index of the provider that this tells; lower ones first.
+    values: Vec<(String, usize)>,
 }
 
 /// What the table says of a header, for those who decide what may be shown.
@@ -81,7 +81,7 @@ impl Table {
             .map(|two| configured.iter().find(|one| one.name == two.name).unwrap_or(two));
         let providers = configured.iter().filter(is_new).chain(known);
         let providers: Vec<_> = providers.cloned().map(Arc::new).collect();
-        Self { marks: marks(&providers), roles: Roles::new(&providers), providers }
+        Self { telling: telling(&providers), roles: Roles::new(&providers), providers }
     }
 
     /// Every provider, in the order in which they are told.
@@ -99,29 +99,22 @@ impl Table {
     /// The index of the provider that these headers tell.
     #[must_use]
     pub fn told_by(&self, headers: &Headers) -> Option<usize> {
-        let mut first = None;
-        for (name, value) in headers.iter() {
-            for mark in &self.marks[place(name)] {
-                let is_before = first.is_none_or(|first| mark.provider < first);
-                if is_before && mark.is_on(name, value) {
-                    first = Some(mark.provider);
-                }
-            }
-        }
-        first
+        let telling = headers.iter().filter(|(name, _)| !self.telling[place(name)].is_empty());
+        telling.filter_map(|(name, value)| self.told_by_one(name, value)).min()
+    }
+
+    fn told_by_one(&self, name: &[u8], value: &[u8]) -> Option<usize> {
+        let mut telling = self.telling[place(name)].iter();
+        let header = telling.find(|header| is_same_name(name, header.name.as_bytes()))?;
+        let mut values = header.values.iter();
+        let (_, provider) = values.find(|(start, _)| value.starts_with(start.as_bytes()))?;
+        Some(*provider)
     }
 
     /// What each header is to the providers.
     #[must_use]
     pub fn roles(&self) -> &Roles {
         &self.roles
-    }
-}
-
-impl HeaderMark {
-    fn is_on(&self, name: &[u8], value: &[u8]) -> bool {
-        name.eq_ignore_ascii_case(self.name.as_bytes())
-            && value.starts_with(self.value_prefix.as_bytes())
     }
 }
 
@@ -133,19 +126,20 @@ fn place(name: &[u8]) -> usize {
     (name.len() * 37 + third * 5 + last) % PLACES
 }
 
-fn marks(providers: &[Arc<Provider>]) -> [Vec<HeaderMark>; PLACES] {
-    let mut marks = [const { Vec::new() }; PLACES];
+fn telling(providers: &[Arc<Provider>]) -> [Vec<Telling>; PLACES] {
+    let mut telling = [const { Vec::<Telling>::new() }; PLACES];
     for (index, provider) in providers.iter().enumerate() {
         for mark in &provider.recognise {
             // Others are refused with the configuration: bodies are not kept before it is known
             // who sent them.
             let Source::Header(name) = &mark.source else { continue };
-            marks[place(name.as_bytes())].push(HeaderMark {
-                name: name.clone(),
-                value_prefix: mark.value.clone(),
-                provider: index,
-            });
+            let headers = &mut telling[place(name.as_bytes())];
+            let value = (mark.value.clone(), index);
+            match headers.iter_mut().find(|header| header.name == *name) {
+                Some(header) => header.values.push(value),
+                None => headers.push(Telling { name: name.clone(), values: vec![value] }),
+            }
         }
     }
-    marks
+    telling
 }

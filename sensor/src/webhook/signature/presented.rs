@@ -105,8 +105,7 @@ impl<'a> Presented<'a> {
 /// The value of a header that may have several signatures: lines of one name are one list, in their
 /// order (RFC 9110, section 5.3).
 fn lines<'a>(headers: &'a Headers, name: &str, separator: u8) -> Option<Cow<'a, [u8]>> {
-    let is_it = |key: &[u8]| key.eq_ignore_ascii_case(name.as_bytes());
-    let mut lines = headers.iter().filter(|(key, _)| is_it(key)).map(|(_, value)| value);
+    let mut lines = headers.all(name);
     let first = lines.next()?;
     let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
     let whole = iter::once(second).chain(lines).fold(first.to_vec(), |mut whole, line| {
