@@ -178,8 +178,6 @@ fn event<'a>(
         dataset: Word(dataset),
         action: Some(action),
         reason: Some(reason),
-        outcome: None,
-        duration: None,
     }
 }
 

@@ -4,24 +4,28 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::Serialize;
+
 use super::Observer;
-use super::fields::{Addresses, Encoded, ObserverFields, Peer};
+use super::fields::{Addresses, Ecs, Encoded, Hexadecimal, ObserverFields, Peer};
 use super::json::write_line;
+use super::memo::Memo;
 use super::network::Network;
 use crate::http::Flow;
 
-/// Connections that are remembered, each with some 600 octets: more than deliver at the same time
-/// on a busy host. One that is forgotten is encoded again, which costs what it did the first time.
-const CONNECTIONS: usize = 512;
+/// Places of connections that are remembered, two in each with some 700 octets: more than deliver
+/// at the same time on a busy host. One that is forgotten is encoded again, which costs what it did
+/// the first time.
+const PLACES: usize = 512;
 
-/// A member of a record that its connection and its observer settle.
+/// A part of a record that its connection and its observer settle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    Source,
-    Destination,
-    Client,
-    Network,
+    /// The members from `source` to `network`.
+    Ends,
+    FlowId,
     Addresses,
+    /// The members `observer` and `ecs`.
     Observer,
 }
 
@@ -33,39 +37,50 @@ pub(super) struct Common {
     ends: [usize; Part::ALL.len()],
 }
 
-/// The connections that delivered last, each in the place that its identifier gives it.
+/// The connections that delivered last.
 #[derive(Debug, Default)]
-pub(super) struct Connections(Vec<Option<(Flow, IpAddr, Common)>>);
+pub(super) struct Connections(Memo<Connection, PLACES>);
+
+#[derive(Debug, Default)]
+struct Connection {
+    /// None where it is none yet.
+    flow: Option<(Flow, IpAddr)>,
+    common: Common,
+}
+
+/// [`Part::Ends`].
+#[derive(Serialize)]
+struct Ends {
+    source: Peer,
+    destination: Peer,
+    client: Peer,
+    network: Network,
+}
+
+/// [`Part::Observer`].
+#[derive(Serialize)]
+struct Observed<'a> {
+    observer: ObserverFields<'a>,
+    ecs: Ecs,
+}
 
 impl Part {
-    const ALL: [Self; 6] = [
-        Self::Source,
-        Self::Destination,
-        Self::Client,
-        Self::Network,
-        Self::Addresses,
-        Self::Observer,
-    ];
+    const ALL: [Self; 4] = [Self::Ends, Self::FlowId, Self::Addresses, Self::Observer];
 }
 
 impl Connections {
     /// The parts of the connection `flow` that carries requests of `client`.
     pub(super) fn common(&mut self, flow: &Flow, client: IpAddr, observer: &Observer) -> &Common {
-        if self.0.is_empty() {
-            self.0.resize_with(CONNECTIONS, || None);
-        }
-        let place = usize::try_from(flow.id % CONNECTIONS as u64).unwrap_or_default();
-        let slot = &mut self.0[place];
-        let is_known = slot.as_ref().is_some_and(|(of, for_whom, _)| {
-            // An identifier is a hash, and peers may choose addresses by it.
-            of == flow && *for_whom == client
-        });
+        // An identifier is a hash, and peers may choose addresses by it.
+        let is_it = |one: &Connection| {
+            one.flow.as_ref().is_some_and(|(of, for_whom)| of == flow && *for_whom == client)
+        };
+        let (connection, is_known) = self.0.of(flow.id, is_it);
         if !is_known {
-            let mut common = slot.take().map(|(.., common)| common).unwrap_or_default();
-            common.encode(flow, client, observer);
-            *slot = Some((flow.clone(), client, common));
+            connection.flow = Some((flow.clone(), client));
+            connection.common.encode(flow, client, observer);
         }
-        slot.as_ref().map(|(.., common)| common).expect("it was there or was put there")
+        &connection.common
     }
 }
 
@@ -73,7 +88,11 @@ impl Common {
     pub(super) fn part(&self, part: Part) -> Encoded<'_> {
         let number = part as usize;
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Encoded(&self.octets[start..self.ends[number]])
+        let octets = &self.octets[start..self.ends[number]];
+        match part {
+            Part::Ends | Part::Observer => Encoded::members(octets),
+            Part::FlowId | Part::Addresses => Encoded(octets),
+        }
     }
 
     fn encode(&mut self, flow: &Flow, client: IpAddr, observer: &Observer) {
@@ -81,19 +100,29 @@ impl Common {
         for part in Part::ALL {
             let line = &mut self.octets;
             match part {
-                Part::Source => write_line(&peer(flow.source), line),
-                Part::Destination => write_line(&peer(flow.destination), line),
-                Part::Client => write_line(&Peer { ip: Some(client), port: None }, line),
-                Part::Network => write_line(&Network::new(flow, None), line),
+                Part::Ends => write_line(&Ends::new(flow, client), line),
+                Part::FlowId => write_line(&Hexadecimal(flow.id.to_be_bytes()), line),
                 Part::Addresses => {
                     let all = [flow.source.ip(), flow.destination.ip(), client];
                     write_line(&Addresses::new(all), line);
                 }
                 Part::Observer => {
-                    write_line(&ObserverFields::new(observer, Some(flow.interface)), line);
+                    let observer = ObserverFields::new(observer, Some(flow.interface));
+                    write_line(&Observed { observer, ecs: Ecs::CURRENT }, line);
                 }
             }
             self.ends[part as usize] = line.len();
+        }
+    }
+}
+
+impl Ends {
+    fn new(flow: &Flow, client: IpAddr) -> Self {
+        Self {
+            source: peer(flow.source),
+            destination: peer(flow.destination),
+            client: Peer { ip: Some(client), port: None },
+            network: Network::new(flow, None),
         }
     }
 }

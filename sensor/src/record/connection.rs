@@ -125,8 +125,6 @@ fn event(connection: &Opaque) -> Event<'_> {
         dataset: Word("hooksensor.connection"),
         action: None,
         reason: None,
-        outcome: None,
-        duration: None,
     }
 }
 

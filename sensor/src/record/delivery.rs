@@ -5,8 +5,8 @@
 use serde::{Serialize, Serializer};
 
 use super::common::{Common, Part};
-use super::fields::{Ecs, Encoded, Event, Hexadecimal, Id, Related, Shown, Text, Word};
-use super::headers::{HeaderFields, shown_value};
+use super::fields::{Encoded, Hexadecimal, Id, Related, Shown, Text, Word};
+use super::headers::HeaderFields;
 use super::http::{Http, UserAgent};
 use super::moment::Time;
 use super::payload::{PayloadFields, SchemaFields};
@@ -18,11 +18,10 @@ use crate::webhook::{Delivery, Reason, Signature, started};
 pub(super) struct DeliveryRecord<'a> {
     #[serde(rename = "@timestamp")]
     timestamp: Time,
-    event: Event<'a>,
-    source: Encoded<'a>,
-    destination: Encoded<'a>,
-    client: Encoded<'a>,
-    network: Encoded<'a>,
+    event: Event,
+    /// The members from `source` to `network`.
+    #[serde(rename = "")]
+    ends: Encoded<'a>,
     http: Http<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<Encoded<'a>>,
@@ -30,10 +29,11 @@ pub(super) struct DeliveryRecord<'a> {
     user_agent: Option<UserAgent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook: Option<Webhook<'a>>,
-    hooksensor: Hooksensor,
+    hooksensor: Hooksensor<'a>,
     related: Related<Encoded<'a>, Encoded<'a>>,
+    /// The members `observer` and `ecs`.
+    #[serde(rename = "")]
     observer: Encoded<'a>,
-    ecs: Ecs,
 }
 
 impl<'a> DeliveryRecord<'a> {
@@ -47,30 +47,36 @@ impl<'a> DeliveryRecord<'a> {
     ) -> Self {
         let exchange = &*delivery.exchange;
         let request = exchange.request.as_ref();
-        let http = Http::new(delivery, headers);
-        let agent = request
-            .and_then(|request| shown_value(&request.headers, "user-agent", &delivery.roles));
+        let agent = headers.and_then(|headers| headers.user_agent);
         let cut = headers.is_some_and(|headers| headers.is_cut);
         Self {
             timestamp: Time(started(exchange)),
-            event: event(delivery),
-            source: common.part(Part::Source),
-            destination: common.part(Part::Destination),
-            client: common.part(Part::Client),
-            network: common.part(Part::Network),
-            http,
+            event: Event::new(delivery),
+            ends: common.part(Part::Ends),
+            http: Http::new(delivery, headers),
             url: place.map(|place| place.url),
             user_agent: agent.map(|original| UserAgent { original }),
             webhook: request.map(|request| Webhook::new(delivery, request)),
-            hooksensor: Hooksensor::new(exchange, cut),
+            hooksensor: Hooksensor::new(exchange, common.part(Part::FlowId), cut),
             related: Related {
                 ip: common.part(Part::Addresses),
                 hosts: place.and_then(|place| place.hosts),
             },
             observer: common.part(Part::Observer),
-            ecs: Ecs::CURRENT,
         }
     }
+}
+
+/// `event.*`.
+#[derive(Serialize)]
+struct Event {
+    id: Id,
+    /// The members from `kind` to `outcome`.
+    #[serde(rename = "")]
+    ending: Encoded<'static>,
+    /// Nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<u64>,
 }
 
 /// `webhook.*`.
@@ -105,7 +111,7 @@ struct Webhook<'a> {
 struct SignatureFields<'a> {
     status: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scheme: Option<&'static str>,
+    scheme: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Shown<&'a Reason>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +124,7 @@ impl<'a> From<&'a Signature> for SignatureFields<'a> {
     fn from(signature: &'a Signature) -> Self {
         Self {
             status: Word(signature.status.name()),
-            scheme: signature.scheme,
+            scheme: signature.scheme.map(Word),
             reason: signature.reason.as_ref().map(Shown),
             key_id: signature.key_id.as_deref(),
             timestamp_skew_ms: signature.skew_ms,
@@ -166,8 +172,8 @@ impl<'a> WebhookBody<'a> {
 
 /// `hooksensor.*`.
 #[derive(Serialize)]
-struct Hooksensor {
-    flow_id: Hexadecimal<8>,
+struct Hooksensor<'a> {
+    flow_id: Encoded<'a>,
     tx: u32,
     coverage: CoverageNames,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -190,10 +196,10 @@ impl Serialize for CoverageNames {
     }
 }
 
-impl Hooksensor {
-    fn new(exchange: &Exchange, headers_are_cut: bool) -> Self {
+impl<'a> Hooksensor<'a> {
+    fn new(exchange: &Exchange, flow_id: Encoded<'a>, headers_are_cut: bool) -> Self {
         Self {
-            flow_id: Hexadecimal(exchange.flow.id.to_be_bytes()),
+            flow_id,
             tx: exchange.index,
             coverage: CoverageNames(exchange.coverage),
             anomalies: exchange.anomalies.iter().map(|anomaly| Word(anomaly.name())).collect(),
@@ -202,33 +208,38 @@ impl Hooksensor {
     }
 }
 
-/// An access that nothing that was seen refused, or one that the answer refused for who asked: RFC
-/// 9110, sections 15.5.2, 15.5.4 and 15.5.8; RFC 6585, section 4; RFC 7725, section 3.
-fn kinds(status: Option<u16>) -> &'static [Word] {
-    match status {
-        Some(401 | 403 | 407 | 429 | 451) => &[Word("access"), Word("denied")],
-        _ => &[Word("access"), Word("allowed")],
+impl Event {
+    fn new(delivery: &Delivery) -> Self {
+        let Exchange { request, response, .. } = &*delivery.exchange;
+        let times = request.as_ref().zip(response.as_ref());
+        Self {
+            id: Id(delivery.id),
+            ending: Encoded(ending(response.as_ref().map(|response| response.status)).as_bytes()),
+            duration: times
+                .filter(|(request, response)| response.started >= request.started)
+                .map(|(request, response)| response.started.nanoseconds_since(request.started)),
+        }
     }
 }
 
-fn event(delivery: &Delivery) -> Event<'_> {
-    let Exchange { request, response, .. } = &*delivery.exchange;
-    let times = request.as_ref().zip(response.as_ref());
-    Event {
-        id: Id(delivery.id),
-        kind: Word("event"),
-        category: &[Word("web"), Word("network")],
-        kinds: kinds(response.as_ref().map(|response| response.status)),
-        dataset: Word("hooksensor.delivery"),
-        action: None,
-        reason: None,
-        outcome: Some(Word(match response.as_ref().map(|response| response.status) {
-            None => "unknown",
-            Some(..400) => "success",
-            Some(400..) => "failure",
-        })),
-        duration: times
-            .filter(|(request, response)| response.started >= request.started)
-            .map(|(request, response)| response.started.nanoseconds_since(request.started)),
+/// An access that nothing that was seen refused, or one that the answer refused for who asked: RFC
+/// 9110, sections 15.5.2, 15.5.4 and 15.5.8; RFC 6585, section 4; RFC 7725, section 3.
+const fn ending(status: Option<u16>) -> &'static str {
+    macro_rules! members {
+        ($kind:literal, $outcome:literal) => {
+            concat!(
+                r#""kind":"event","category":["web","network"],"type":["access",""#,
+                $kind,
+                r#""],"dataset":"hooksensor.delivery","outcome":""#,
+                $outcome,
+                r#"""#
+            )
+        };
+    }
+    match status {
+        None => members!("allowed", "unknown"),
+        Some(401 | 403 | 407 | 429 | 451) => members!("denied", "failure"),
+        Some(..400) => members!("allowed", "success"),
+        Some(400..) => members!("allowed", "failure"),
     }
 }

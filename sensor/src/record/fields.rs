@@ -8,12 +8,13 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::Observer;
 use super::json::ENCODED;
 use crate::detect::Rule;
 
-/// `event.*`.
+/// `event.*` of what is no delivery.
 #[derive(Serialize)]
 pub(super) struct Event<'a> {
     pub(super) id: Id,
@@ -26,11 +27,6 @@ pub(super) struct Event<'a> {
     pub(super) action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) outcome: Option<Word>,
-    /// Nanoseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) duration: Option<u64>,
 }
 
 /// `source.*`, `destination.*` and `client.*`.
@@ -148,9 +144,17 @@ impl Serialize for Word {
     }
 }
 
-/// A value that is encoded already. Only [`write_line`](super::write_line) takes it as that.
+/// A value that is encoded already; or members, where it has no name. Only
+/// [`write_line`](super::write_line) takes it as that.
 #[derive(Clone, Copy)]
 pub(super) struct Encoded<'a>(pub(super) &'a [u8]);
+
+impl<'a> Encoded<'a> {
+    /// The members of `object`, which is encoded.
+    pub(super) fn members(object: &'a [u8]) -> Self {
+        Self(object.get(1..object.len() - 1).unwrap_or_default())
+    }
+}
 
 impl Serialize for Encoded<'_> {
     #[inline]
@@ -174,7 +178,9 @@ pub(super) struct Id(pub(super) Uuid);
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+        let mut text = [b'"'; Hyphenated::LENGTH + 2];
+        self.0.hyphenated().encode_lower(&mut text[1..=Hyphenated::LENGTH]);
+        Encoded(&text).serialize(serializer)
     }
 }
 

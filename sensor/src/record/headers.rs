@@ -3,13 +3,14 @@
 //! It must not know the record around it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::fields::{Encoded, Text};
 use super::json::write_line;
 use super::names::Names;
 use crate::http::Headers;
-use crate::webhook::{Roles, redact};
+use crate::webhook::Roles;
 
 /// Fields that a record shows. Real deliveries have under forty; common servers refuse over a
 /// hundred.
@@ -25,17 +26,12 @@ pub(super) const MAX_NAME_BYTES: usize = 256;
 /// there were at least four, with the name of the parameter or the marks around it.
 const SHORT_VALUE_BYTES: usize = MAX_VALUE_BYTES / 4;
 
-/// The lengths and last letters of names, as far as it takes to know that one is there once.
-#[derive(Default)]
-struct Shapes {
-    once: u128,
-    again: u128,
-}
-
 /// Header fields as a record shows them, encoded.
 #[derive(Clone, Copy)]
 pub(super) struct HeaderFields<'a> {
     pub(super) fields: Encoded<'a>,
+    pub(super) user_agent: Option<Encoded<'a>>,
+    pub(super) referrer: Option<Encoded<'a>>,
     /// Whether a field, or the end of a name or value, is left out.
     pub(super) is_cut: bool,
 }
@@ -44,42 +40,82 @@ pub(super) struct HeaderFields<'a> {
 #[derive(Debug, Default)]
 pub(super) struct HeaderEncoder {
     names: Names,
-    object: Vec<u8>,
+    text: Vec<u8>,
 }
 
 impl HeaderEncoder {
     /// Those of `headers`, whose names have these roles.
     pub(super) fn encode(&mut self, headers: &Headers, roles: &Arc<Roles>) -> HeaderFields<'_> {
-        let Self { names, object } = self;
-        names.believe(roles);
-        object.clear();
-        object.push(b'{');
-        let shapes = Shapes::of(headers);
-        let mut is_cut = headers.iter().nth(MAX_FIELDS).is_some();
-        for (index, (name, value)) in shown_fields(headers).enumerate() {
-            let known = names.of(name);
-            let repeated = shapes.has_again(name).then(|| is_repeated(headers, index, name));
-            let (is_after, is_before) = repeated.unwrap_or_default();
-            if !is_after {
-                let separator = if object.len() > 1 { &b","[..] } else { b"" };
-                object.extend_from_slice(separator);
-                known.write_name(object);
+        self.names.begin(roles);
+        self.text.clear();
+        self.text.push(b'{');
+        if !self.write_distinct(headers) {
+            self.text.truncate(1);
+            self.write_repeated(headers);
+        }
+        match self.text.last_mut() {
+            Some(comma) if *comma == b',' => *comma = b'}',
+            _ => self.text.push(b'}'),
+        }
+        let fields = 0..self.text.len();
+        let user_agent = self.write_first(headers, "user-agent");
+        let referrer = self.write_first(headers, "referer");
+        let is_cut = self.is_cut(headers);
+        let encoded = |place: Range<usize>| Encoded(&self.text[place]);
+        HeaderFields {
+            fields: encoded(fields),
+            user_agent: user_agent.map(encoded),
+            referrer: referrer.map(encoded),
+            is_cut,
+        }
+    }
+
+    /// Writes all fields, or returns false where two may have the same name.
+    fn write_distinct(&mut self, headers: &Headers) -> bool {
+        for (name, value) in shown_fields(headers) {
+            let (known, is_again) = self.names.of(name);
+            if is_again {
+                return false;
             }
-            match (is_after, is_before) {
+            known.write(value, &mut self.text);
+        }
+        true
+    }
+
+    /// Writes all fields, those of the same name in the place of the first.
+    fn write_repeated(&mut self, headers: &Headers) {
+        for (index, (name, value)) in shown_fields(headers).enumerate() {
+            let (known, _) = self.names.of(name);
+            match is_repeated(headers, index, name) {
                 (true, _) => {}
                 (false, true) => {
                     let fields = shown_fields(headers);
                     let same = fields.filter(|(other, _)| other.eq_ignore_ascii_case(name));
                     let shown = same.map(|(_, value)| Text(known.shown(value).0));
-                    write_line(&shown.collect::<Vec<_>>(), object);
+                    self.text.extend_from_slice(known.member());
+                    write_line(&shown.collect::<Vec<_>>(), &mut self.text);
+                    self.text.push(b',');
                 }
-                (false, false) => known.write_value(value, object),
+                (false, false) => known.write(value, &mut self.text),
             }
-            is_cut |= value.len() > SHORT_VALUE_BYTES && known.shown(value).1;
         }
-        is_cut |= headers.iter().any(|(name, _)| name.len() > MAX_NAME_BYTES);
-        object.push(b'}');
-        HeaderFields { fields: Encoded(object), is_cut }
+    }
+
+    /// Writes the first field called `name`, in lower case, and returns where its value is.
+    fn write_first(&mut self, headers: &Headers, name: &str) -> Option<Range<usize>> {
+        let value = headers.first(name)?;
+        let (known, _) = self.names.of(name.as_bytes());
+        let start = self.text.len() + known.member().len();
+        known.write(value, &mut self.text);
+        Some(start..self.text.len() - 1)
+    }
+
+    fn is_cut(&mut self, headers: &Headers) -> bool {
+        headers.iter().enumerate().any(|(index, (name, value))| {
+            index >= MAX_FIELDS
+                || name.len() > MAX_NAME_BYTES
+                || value.len() > SHORT_VALUE_BYTES && self.names.of(name).0.shown(value).1
+        })
     }
 }
 
@@ -98,40 +134,6 @@ fn is_repeated(headers: &Headers, index: usize, name: &[u8]) -> (bool, bool) {
         before |= is_same && place > index;
     }
     (after, before)
-}
-
-impl Shapes {
-    fn of(headers: &Headers) -> Self {
-        shown_fields(headers).fold(Self::default(), |mut shapes, (name, _)| {
-            let shape = Self::bit(name);
-            shapes.again |= shapes.once & shape;
-            shapes.once |= shape;
-            shapes
-        })
-    }
-
-    /// Whether there may be another name like this one: comparing every two takes long.
-    fn has_again(&self, name: &[u8]) -> bool {
-        self.again & Self::bit(name) != 0
-    }
-
-    /// What differs between most names that a message has, whatever their case.
-    fn bit(name: &[u8]) -> u128 {
-        /// The bit by which upper and lower case differ.
-        const CASE: u8 = 0x20;
-        let last = name.last().map_or(0, |letter| usize::from(letter | CASE));
-        1 << ((name.len() + 8 * last) % u128::BITS as usize)
-    }
-}
-
-/// The value of the first header called `name`, in lower case, as it may be shown.
-pub(super) fn shown_value<'a>(
-    headers: &'a Headers,
-    name: &'a str,
-    roles: &Roles,
-) -> Option<Text<'a>> {
-    let value = headers.first(name)?;
-    Some(Text(cut(redact::header_value(redact::holding(name.as_bytes(), roles), value)).0))
 }
 
 /// Leaves out the end of a value that is too long, between characters, and says whether it did.
@@ -158,6 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::webhook::{fixture, redact};
 
     /// What is around secrets in URLs, and the shortest secrets there are.
     fn piece() -> impl Strategy<Value = &'static [u8]> {
@@ -177,6 +180,38 @@ mod tests {
                 pieces.concat().into_iter().cycle().take(SHORT_VALUE_BYTES).collect();
             let holding = redact::holding(name.as_bytes(), &Roles::default());
             prop_assert!(!cut(redact::header_value(holding, &value)).1);
+        }
+    }
+    proptest! {
+        /// However many names meet in one place, each is there once, with all its values.
+        #[test]
+        fn a_name_is_there_once(
+            messages in prop::collection::vec(
+                prop::collection::vec("[a-dA-D]-of-one-place", 0..8),
+                1..4,
+            ),
+        ) {
+            let mut encoder = HeaderEncoder::default();
+            for names in messages {
+                let mut expected: Vec<(String, Vec<String>)> = Vec::new();
+                let mut lines = String::new();
+                for (number, name) in names.iter().enumerate() {
+                    lines += &format!("{name}: {number}\n");
+                    let (name, value) = (name.to_ascii_lowercase(), format!("\"{number}\""));
+                    match expected.iter_mut().find(|(other, _)| *other == name) {
+                        Some((_, values)) => values.push(value),
+                        None => expected.push((name, vec![value])),
+                    }
+                }
+                let members = expected.iter().map(|(name, values)| match &**values {
+                    [value] => format!("\"{name}\":{value}"),
+                    values => format!("\"{name}\":[{}]", values.join(",")),
+                });
+                let expected = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+                let request = fixture::exchange("/", lines.trim_end()).request.unwrap();
+                let shown = encoder.encode(&request.headers, &Arc::default());
+                prop_assert_eq!(String::from_utf8_lossy(shown.fields.0), expected);
+            }
         }
     }
 }

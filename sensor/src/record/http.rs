@@ -5,7 +5,7 @@
 use serde::{Serialize, Serializer};
 
 use super::fields::{Encoded, Text, Word};
-use super::headers::{HeaderFields, shown_value};
+use super::headers::HeaderFields;
 use crate::http::{Body, Exchange, Request, Response, Version};
 use crate::webhook::Delivery;
 
@@ -56,7 +56,7 @@ pub(super) struct HttpRequest<'a> {
     id: Option<&'a str>,
     method: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    referrer: Option<Text<'a>>,
+    referrer: Option<Encoded<'a>>,
     bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<BodyBytes>,
@@ -68,7 +68,7 @@ impl<'a> HttpRequest<'a> {
         Self {
             id: delivery.request_id.as_deref(),
             method: Text::from(&*request.method),
-            referrer: shown_value(&request.headers, "referer", &delivery.roles),
+            referrer: headers.referrer,
             bytes: request.wire_bytes,
             body: BodyBytes::of(&request.body),
             headers: headers.fields,
@@ -110,5 +110,5 @@ impl BodyBytes {
 /// `user_agent.*`.
 #[derive(Serialize)]
 pub(super) struct UserAgent<'a> {
-    pub(super) original: Text<'a>,
+    pub(super) original: Encoded<'a>,
 }

@@ -188,6 +188,7 @@ impl<'a, const IS_ENCODED: bool> ser::Serializer for Encoder<'a, IS_ENCODED> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
@@ -213,6 +214,7 @@ impl<'a, const IS_ENCODED: bool> ser::Serializer for Encoder<'a, IS_ENCODED> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_seq(self, _: Option<usize>) -> Result<Members<'a>, Error> {
         Ok(self.members(b'[', b"]"))
     }

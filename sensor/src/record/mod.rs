@@ -19,6 +19,7 @@ mod fields;
 mod headers;
 mod http;
 mod json;
+mod memo;
 mod moment;
 mod names;
 mod network;

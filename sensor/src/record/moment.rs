@@ -4,6 +4,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::fields::Encoded;
 use crate::time::Timestamp;
 
 /// Days from the first of March of the year 0 to the first of January 1970.
@@ -19,22 +20,33 @@ pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&text(self.0))
+        Encoded(&text(self.0)).serialize(serializer)
     }
 }
 
-fn text(time: Timestamp) -> [u8; 27] {
+/// With its quotation marks.
+fn text(time: Timestamp) -> [u8; 29] {
     let (microseconds, seconds) = ((time.0 / 1_000) % 1_000_000, time.0 / 1_000_000_000);
     let (year, month, day) = date(seconds / SECONDS_OF_DAY);
     let second = seconds % SECONDS_OF_DAY;
-    let mut text = *b"0000-00-00T00:00:00.000000Z";
-    put(year, &mut text[..4]);
-    put(month, &mut text[5..7]);
-    put(day, &mut text[8..10]);
-    put(second / 3600, &mut text[11..13]);
-    put(second / 60 % 60, &mut text[14..16]);
-    put(second % 60, &mut text[17..19]);
-    put(microseconds, &mut text[20..26]);
+    let pairs = [
+        (1, year / 100),
+        (3, year % 100),
+        (6, month),
+        (9, day),
+        (12, second / 3600),
+        (15, second / 60 % 60),
+        (18, second % 60),
+        (21, microseconds / 10_000),
+        (23, microseconds / 100 % 100),
+        (25, microseconds % 100),
+    ];
+    let mut text = *b"\"0000-00-00T00:00:00.000000Z\"";
+    for (place, number) in pairs {
+        let number = u8::try_from(number).expect("two digits");
+        text[place] += number / 10;
+        text[place + 1] += number % 10;
+    }
     text
 }
 
@@ -59,14 +71,6 @@ const fn date(days: u64) -> (u64, u64, u64) {
     }
 }
 
-/// Writes the last digits of `number`, as many as there is room for.
-fn put(mut number: u64, digits: &mut [u8]) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).expect("a decimal digit");
-        number /= 10;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -74,7 +78,8 @@ mod tests {
     use super::*;
 
     fn check(nanoseconds: u64, expected: &str) {
-        assert_eq!(text(Timestamp(nanoseconds)), expected.as_bytes());
+        let quoted = format!("\"{expected}\"");
+        assert_eq!(text(Timestamp(nanoseconds)), quoted.as_bytes());
     }
 
     #[test]

@@ -9,75 +9,100 @@ use std::sync::Arc;
 use super::fields::Text;
 use super::headers::{MAX_NAME_BYTES, cut};
 use super::json::write_line;
+use super::memo::{Memo, key};
 use crate::webhook::Roles;
 use crate::webhook::redact::{self, Holding};
 
-/// Names that are remembered: several times those that a host's senders use, so that hardly two of
-/// them have one place. Each takes its octets twice, and those of its value: some 100 KiB if all
-/// are as long as they may be.
-const NAMES: usize = 256;
+/// Places of names that are remembered, two in each: several times those that a host's senders use.
+/// Each takes its octets three times, and those of its value twice: some 250 KiB if all are as long
+/// as they may be.
+const PLACES: usize = 128;
 
 /// Octets of a value that is remembered. Those that come again and again are shorter, such as the
 /// name of a host or of a program.
 const MAX_KEPT_VALUE: usize = 128;
 
-/// The names that came last, each in the place that its end gives it.
+/// The names that came last.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     roles: Arc<Roles>,
-    places: Vec<Known>,
+    known: Memo<Known, PLACES>,
+    /// The number of the message whose fields are looked at.
+    message: u64,
 }
 
 /// What is known of a name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Known {
-    /// As it was sent.
+    /// As it was sent when it was looked into.
     name: Vec<u8>,
     /// In lower case, as the start of a member of an object.
     member: Vec<u8>,
     holding: Holding,
-    /// The value that came last of those in which nothing is covered, and what was written for it.
+    /// The last message that has it, or had the name that was here before.
+    message: u64,
+    /// The value that came last of those in which nothing is covered; none where all are.
     value: Vec<u8>,
+    /// The member that was written for it, with a comma behind it.
     written: Vec<u8>,
 }
 
 impl Names {
-    /// From now on, names have these roles.
-    pub(super) fn believe(&mut self, roles: &Arc<Roles>) {
-        if self.places.is_empty() || !Arc::ptr_eq(&self.roles, roles) {
+    /// From now on, names are those of another message, and have these roles.
+    pub(super) fn begin(&mut self, roles: &Arc<Roles>) {
+        if !Arc::ptr_eq(&self.roles, roles) {
             self.roles = Arc::clone(roles);
-            self.places = vec![Known::default(); NAMES];
+            self.known = Memo::default();
         }
+        self.message += 1;
     }
 
-    /// What is known of `name`, which has at most [`MAX_NAME_BYTES`].
-    pub(super) fn of(&mut self, name: &[u8]) -> &mut Known {
-        let known = &mut self.places[place::<NAMES>(name)];
+    /// What is known of `name`, which has at most [`MAX_NAME_BYTES`], and whether this message may
+    /// have it already, in whatever case. Where it does, that is never missed.
+    #[inline]
+    pub(super) fn of(&mut self, name: &[u8]) -> (&mut Known, bool) {
+        let is_it = |known: &Known| {
+            let is_same = known.name == name || known.name.eq_ignore_ascii_case(name);
+            is_same && !known.member.is_empty()
+        };
+        let (known, is_known) = self.known.of(key(name), is_it);
         // A peer may choose names of one place: they are looked into again, which costs no more
         // than the first time.
-        if known.name != name || known.member.is_empty() {
+        if !is_known {
             known.learn(name, &self.roles);
         }
-        known
+        let is_again = std::mem::replace(&mut known.message, self.message) == self.message;
+        (known, is_again)
     }
 }
 
 impl Known {
-    /// Writes the name, as the start of a member of `object`.
-    pub(super) fn write_name(&self, object: &mut Vec<u8>) {
-        object.extend_from_slice(&self.member);
+    /// The name, as the start of a member of an object.
+    pub(super) fn member(&self) -> &[u8] {
+        &self.member
     }
 
-    /// Writes `value` of this name as it may be shown.
-    pub(super) fn write_value(&mut self, value: &[u8], object: &mut Vec<u8>) {
-        if self.value == value && !self.written.is_empty() {
-            return object.extend_from_slice(&self.written);
+    /// Writes the member of this name with `value` as it may be shown, and a comma.
+    #[inline]
+    pub(super) fn write(&mut self, value: &[u8], object: &mut Vec<u8>) {
+        let is_same = self.holding == Holding::Secret || self.value == value;
+        if is_same && !self.written.is_empty() {
+            object.extend_from_slice(&self.written);
+        } else {
+            self.write_anew(value, object);
         }
+    }
+
+    fn write_anew(&mut self, value: &[u8], object: &mut Vec<u8>) {
         let (shown, _) = self.shown(value);
         let is_uncovered = std::ptr::eq(&raw const *shown, &raw const *value);
         let start = object.len();
+        object.extend_from_slice(&self.member);
         write_line(&Text(shown), object);
-        if is_uncovered && value.len() <= MAX_KEPT_VALUE {
+        object.push(b',');
+        if self.holding == Holding::Secret {
+            object[start..].clone_into(&mut self.written);
+        } else if is_uncovered && value.len() <= MAX_KEPT_VALUE {
             value.clone_into(&mut self.value);
             object[start..].clone_into(&mut self.written);
         }
@@ -100,19 +125,6 @@ impl Known {
     }
 }
 
-/// The place of `octets` among `PLACES`, a power of two: by their end, in which most names and
-/// paths differ, and their length.
-pub(super) fn place<const PLACES: usize>(octets: &[u8]) -> usize {
-    /// The fraction of the golden ratio, which spreads what it multiplies (Knuth, volume 3, 6.4).
-    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let last = match octets.last_chunk() {
-        Some(last) => u64::from_le_bytes(*last),
-        None => octets.iter().fold(0, |all, octet| all << 8 | u64::from(*octet)),
-    };
-    let spread = (last ^ octets.len() as u64).wrapping_mul(SPREAD);
-    usize::try_from(spread >> (u64::BITS - PLACES.ilog2())).expect("no more bits than places have")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -129,12 +141,12 @@ mod tests {
         ) {
             let roles = Arc::new(Table::new(&[]).roles().clone());
             let mut names = Names::default();
-            names.believe(&roles);
+            names.begin(&roles);
             for name in &sent {
                 let mut expected = Known::default();
                 expected.learn(name.as_bytes(), &roles);
-                let known = names.of(name.as_bytes());
-                prop_assert_eq!(&known.name, &expected.name);
+                let (known, _) = names.of(name.as_bytes());
+                prop_assert!(known.name.eq_ignore_ascii_case(name.as_bytes()));
                 prop_assert_eq!(&known.member, &expected.member);
                 prop_assert_eq!(known.holding, expected.holding);
             }
@@ -152,13 +164,13 @@ mod tests {
         ) {
             let roles = Arc::default();
             let mut names = Names::default();
-            names.believe(&roles);
+            names.begin(&roles);
             for (name, value) in &fields {
                 let mut first = Known::default();
                 first.learn(name.as_bytes(), &roles);
                 let (mut written, mut expected) = (Vec::new(), Vec::new());
-                first.write_value(value.as_bytes(), &mut expected);
-                names.of(name.as_bytes()).write_value(value.as_bytes(), &mut written);
+                first.write(value.as_bytes(), &mut expected);
+                names.of(name.as_bytes()).0.write(value.as_bytes(), &mut written);
                 prop_assert_eq!(written, expected);
             }
         }
@@ -167,9 +179,9 @@ mod tests {
     #[test]
     fn other_roles_are_believed_at_once() {
         let mut names = Names::default();
-        names.believe(&Arc::default());
-        assert_eq!(names.of(b"x-event-key").holding, Holding::Secret);
-        names.believe(&Arc::new(Table::new(&[]).roles().clone()));
-        assert_eq!(names.of(b"x-event-key").holding, Holding::Text);
+        names.begin(&Arc::default());
+        assert_eq!(names.of(b"x-event-key").0.holding, Holding::Secret);
+        names.begin(&Arc::new(Table::new(&[]).roles().clone()));
+        assert_eq!(names.of(b"x-event-key").0.holding, Holding::Text);
     }
 }

@@ -9,27 +9,28 @@ use serde::Serialize;
 
 use super::fields::{Encoded, Text};
 use super::json::write_line;
-use super::names::place;
+use super::memo::{Memo, key};
 use crate::http::Request;
 use crate::webhook::redact::{self, Holding};
 use crate::webhook::{Target, host_of};
 
-/// URLs that are remembered: more than the endpoints of a host, at some 400 octets each.
-const URLS: usize = 256;
+/// Places of URLs that are remembered, two in each: more than the endpoints of a host, at some 400
+/// octets each.
+const PLACES: usize = 128;
 
 /// Octets of a target and a Host field that are remembered. Those of endpoints are shorter.
 const MAX_KEPT: usize = 512;
 
-/// The URLs that came last, each in the place that it is given by its octets.
+/// The URLs that came last.
 #[derive(Debug, Default)]
 pub(super) struct Urls {
-    places: Vec<Known>,
+    known: Memo<Known, PLACES>,
     /// For one that is not remembered.
     other: Known,
 }
 
 /// What is known of a URL.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Known {
     /// Whether the target is a host and a port, as the method tells.
     is_authority: bool,
@@ -65,15 +66,13 @@ impl Urls {
         let is_authority = *request.method == *b"CONNECT";
         let target = &*request.target;
         let host = request.headers.first("host").unwrap_or_default();
-        if self.places.is_empty() {
-            self.places = vec![Known::default(); URLS];
-        }
-        let place = (place::<URLS>(target) ^ place::<URLS>(host)) % URLS;
-        let known = &mut self.places[place];
-        let is_known = known.is_authority == is_authority
-            && known.target == target
-            && known.host == host
-            && !known.url.is_empty();
+        let is_it = |known: &Known| {
+            known.is_authority == is_authority
+                && known.target == target
+                && known.host == host
+                && !known.url.is_empty()
+        };
+        let (known, is_known) = self.known.of(key(target).wrapping_add(key(host)), is_it);
         if !is_known {
             let parts = Target::parse(&request.method, target);
             let original = redact::target(target);

@@ -12,45 +12,44 @@ use super::{escape, value};
 /// Letters of the longest name that is written at once.
 const USUAL_NAME: usize = 29;
 
-/// Writes the members of an object or the items of an array, with commas between them.
+/// Writes the members of an object or the items of an array, each behind a comma. The first comma
+/// is then made the start of all, so that no member has to know whether it is the first.
 pub(super) struct Members<'a> {
     line: &'a mut Vec<u8>,
-    is_first: bool,
+    place: usize,
+    start: u8,
     end: &'static [u8],
 }
 
 impl<'a> Members<'a> {
-    /// Those between `start`, which is written, and `end`.
+    /// Those between `start` and `end`.
     pub(super) fn new(line: &'a mut Vec<u8>, start: u8, end: &'static [u8]) -> Self {
-        line.push(start);
-        Self { line, is_first: true, end }
-    }
-
-    #[inline]
-    fn separate(&mut self) {
-        if !std::mem::take(&mut self.is_first) {
-            self.line.push(b',');
-        }
+        let place = line.len();
+        Self { line, place, start, end }
     }
 
     #[inline]
     fn item(&mut self, item: &(impl Serialize + ?Sized)) {
-        self.separate();
+        self.line.push(b',');
         value(item, self.line);
     }
 
+    /// Writes a member; or, where the name is empty, members that are encoded already.
     #[inline(always)]
     pub(super) fn member(&mut self, name: &'static str, member: &(impl Serialize + ?Sized)) {
-        self.separate();
+        if name.is_empty() {
+            return self.item(member);
+        }
         // Where the name is known to the compiler, so is this piece, and it is written in a few
         // words.
-        let mut piece = [b'"'; USUAL_NAME + 3];
-        if let Some(place) = piece.get_mut(1..=name.len()).filter(|_| name.len() <= USUAL_NAME) {
-            place.copy_from_slice(name.as_bytes());
-            piece[name.len() + 2] = b':';
-            self.line.extend_from_slice(&piece[..name.len() + 3]);
+        let mut piece = [b'"'; USUAL_NAME + 4];
+        piece[0] = b',';
+        if name.len() <= USUAL_NAME {
+            piece[2..2 + name.len()].copy_from_slice(name.as_bytes());
+            piece[name.len() + 3] = b':';
+            self.line.extend_from_slice(&piece[..name.len() + 4]);
         } else {
-            self.line.push(b'"');
+            self.line.extend_from_slice(b",\"");
             self.line.extend_from_slice(name.as_bytes());
             self.line.extend_from_slice(b"\":");
         }
@@ -59,7 +58,7 @@ impl<'a> Members<'a> {
 
     /// The name of a member; what is no text is made one.
     fn name(&mut self, name: &(impl Serialize + ?Sized)) {
-        self.separate();
+        self.line.push(b',');
         let start = self.line.len();
         value(name, self.line);
         if self.line.get(start) != Some(&b'"') {
@@ -70,7 +69,12 @@ impl<'a> Members<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn finish(self) {
+        match self.line.get_mut(self.place) {
+            Some(comma) => *comma = self.start,
+            None => self.line.push(self.start),
+        }
         self.line.extend_from_slice(self.end);
     }
 }
@@ -87,6 +91,7 @@ macro_rules! lists {
                 Ok(())
             }
 
+            #[inline]
             fn end(self) -> Result<(), Error> {
                 self.finish();
                 Ok(())
@@ -119,6 +124,7 @@ macro_rules! structures {
                 Ok(())
             }
 
+            #[inline]
             fn end(self) -> Result<(), Error> {
                 self.finish();
                 Ok(())

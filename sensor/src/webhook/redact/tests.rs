@@ -263,3 +263,18 @@ proptest! {
         is_secret_header(&text, &roles);
     }
 }
+
+/// Each octet at each place of values shorter than a block, of one, and longer than one.
+#[test]
+fn marks_are_found_at_any_place() {
+    for octet in 0..=u8::MAX {
+        let expected = octet <= b' ' || b"?#@;".contains(&octet);
+        for length in 1..=33 {
+            for place in 0..length {
+                let mut value = vec![b'a'; length];
+                value[place] = octet;
+                assert_eq!(has_mark(&value), expected, "{octet} at {place} of {length}");
+            }
+        }
+    }
+}
