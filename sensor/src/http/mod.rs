@@ -16,6 +16,7 @@ mod headers;
 mod identity;
 mod lenient;
 mod name;
+mod octet_set;
 mod opaque;
 mod options;
 mod owed;

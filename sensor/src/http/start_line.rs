@@ -3,6 +3,7 @@
 //! It must not know connections, nor parse more than the first line.
 
 use super::Version;
+use super::octet_set::OctetSet;
 use super::target::has_form;
 
 /// Octets of a version that follows the grammar: `HTTP/1.1`.
@@ -241,7 +242,10 @@ fn decimal(digits: &[u8]) -> Option<u16> {
 /// What is left without the white space that may stand around a value: `OWS` of RFC 9110, section
 /// 5.6.3. Anything else there is part of the value to some and not to others.
 pub(super) fn trim_ows(mut octets: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = octets {
+    while let [b' ' | b'\t', rest @ ..] = octets {
+        octets = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = octets {
         octets = rest;
     }
     octets
@@ -249,5 +253,9 @@ pub(super) fn trim_ows(mut octets: &[u8]) -> &[u8] {
 
 /// `tchar` of RFC 9110, section 5.6.2.
 pub(crate) fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+    static TOKEN: OctetSet = OctetSet::of(b"!#$%&'*+-.^_`|~")
+        .with_range(b'0', b'9')
+        .with_range(b'A', b'Z')
+        .with_range(b'a', b'z');
+    TOKEN.has(octet)
 }

@@ -2,6 +2,8 @@
 //!
 //! It must not decode or judge them.
 
+use super::octet_set::OctetSet;
+
 /// A request target in parts. What the target's form does not have is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target<'a> {
@@ -57,12 +59,8 @@ pub(super) fn starts_as_form(method: &[u8], target: &[u8]) -> bool {
 /// Whether `value` may be that of a Host field: no octet of it is one that neither a host nor a
 /// port has (RFC 3986, section 3.2.2). Octets beyond ASCII are taken, as receivers do.
 pub(super) fn may_be_host(value: &[u8]) -> bool {
-    let is_odd = |octet: &u8| {
-        let separates =
-            matches!(octet, b' ' | b'"' | b'#' | b'/' | b'<' | b'>' | b'?' | b'@' | b'\\');
-        separates || matches!(octet, b'^' | b'`' | b'{' | b'|' | b'}') || octet.is_ascii_control()
-    };
-    !value.iter().any(is_odd)
+    static ODD: OctetSet = OctetSet::of(b" \"#/<>?@\\^`{|}\x7f").with_range(0, 0x1f);
+    !value.iter().any(|octet| ODD.has(*octet))
 }
 
 /// The host of `authority`, which may be a Host header's value: without user information and port.
