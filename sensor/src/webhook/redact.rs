@@ -258,14 +258,16 @@ fn cover<'a>(text: &'a [u8], secrets: &[Range<usize>]) -> Cow<'a, [u8]> {
         return Cow::Borrowed(text);
     }
     let mut covered = Vec::with_capacity(text.len() + REDACTED.len());
-    let mut done = 0;
+    let (mut done, mut last) = (0, None);
     for secret in secrets {
-        // One that starts within the last is already covered but for its end.
-        if secret.start >= done {
+        // One that starts with the last, which may be empty, or within it is already covered but
+        // for its end.
+        if secret.start >= done && last != Some(secret.start) {
             covered.extend_from_slice(&text[done..secret.start]);
             covered.extend_from_slice(REDACTED);
         }
         done = done.max(secret.end);
+        last = Some(secret.start);
     }
     covered.extend_from_slice(&text[done..]);
     Cow::Owned(covered)

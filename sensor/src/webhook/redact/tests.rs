@@ -200,6 +200,7 @@ fn targets_with_secrets_out_of_their_usual_places() {
 fn queries_and_header_values() {
     check(&query(b"token=a&b"), "token=[redacted]&b");
     check(&query(b"a?token=a"), "a?token=[redacted]");
+    check(&query(b"token=&a=%41"), "token=[redacted]&a=%41");
     check(&of_header(b"referer", b"https://h/p?code=a"), "https://h/p?code=[redacted]");
     check(
         &of_header(b"link", b"<https://u:p@h/>; rel=x, u@h"),
