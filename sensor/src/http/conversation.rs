@@ -2,6 +2,7 @@
 //!
 //! It must not know other connections.
 
+mod bodiless;
 mod declined;
 mod preface;
 mod refused;

@@ -5,6 +5,7 @@
 //! whether the proxy is to be believed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// Longest line of version 1, its ending included (section 2.1).
 const MAX_LINE: usize = 107;
@@ -51,13 +52,19 @@ fn line(octets: &[u8]) -> Start {
     };
     let mut words = octets[PREFIX.len()..end].split(|octet| *octet == b' ');
     let client = match words.next() {
-        Some(b"TCP4" | b"TCP6") => words
-            .next()
-            .and_then(|word| std::str::from_utf8(word).ok())
-            .and_then(|word| word.parse().ok()),
-        _ => None,
+        Some(b"TCP4") => words.next().and_then(address::<Ipv4Addr>),
+        Some(b"TCP6") => words.next().and_then(address::<Ipv6Addr>),
+        Some(b"UNKNOWN") => None,
+        // PROXY may be a method as well.
+        _ => return Start::Other,
     };
     Start::Header(end + 2, client)
+}
+
+/// An address, where the word is one of the family `A`.
+fn address<A: FromStr + Into<IpAddr>>(word: &[u8]) -> Option<IpAddr> {
+    let address = std::str::from_utf8(word).ok()?.parse::<A>().ok()?;
+    Some(address.into())
 }
 
 fn binary(octets: &[u8]) -> Start {
@@ -105,6 +112,8 @@ mod tests {
         check(b"PROXY TCP6 2001:db8::1 2001:db8::2 5000 80\r\n", Some("2001:db8::1"));
         check(b"PROXY UNKNOWN\r\n", None);
         check(b"PROXY TCP4 nobody\r\n", None);
+        check(b"PROXY TCP4 2001:db8::1 10.0.0.1 5000 80\r\n", None);
+        check(b"PROXY TCP6 192.0.2.1 2001:db8::2 5000 80\r\n", None);
         check(&version_2(0x21, 0x11, &[192, 0, 2, 1, 10, 0, 0, 1, 0, 1, 0, 2]), Some("192.0.2.1"));
         let mut ipv6 = [0; 36];
         ipv6[..2].copy_from_slice(&[0x20, 1]);
@@ -117,7 +126,8 @@ mod tests {
     #[test]
     fn other_starts_are_left_alone() {
         let long = [b"PROXY ", "x".repeat(MAX_LINE).as_bytes()].concat();
-        for octets in [b"POST / HTTP/1.1\r\n", &b"\r\n\r\nGET"[..], &long] {
+        let method = b"PROXY /hook HTTP/1.1\r\n";
+        for octets in [b"POST / HTTP/1.1\r\n", &b"\r\n\r\nGET"[..], method, &long] {
             assert_eq!(start(octets), Start::Other);
         }
         assert_eq!(start(&version_2(0x11, 0x11, &[1; 12])), Start::Other);

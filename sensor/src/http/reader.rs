@@ -282,14 +282,19 @@ impl Reader {
         self.coming = Coming::Asked;
     }
 
-    /// Whether a body is due that may not come, for nothing of it has.
-    pub(super) fn may_lack_body(&self) -> bool {
+    /// Whether a body is due of which nothing has come.
+    pub(super) fn awaits_body(&self) -> bool {
         let is_untouched = match self.state {
-            State::Body(Framing::Length(_)) => true,
             State::Body(Framing::Chunked(chunked)) => chunked == Chunked::START,
-            State::Body(Framing::UntilClose) | State::Head | State::Search => false,
+            State::Body(Framing::Length(_) | Framing::UntilClose) => true,
+            State::Head | State::Search => false,
         };
-        self.coming == Coming::Asked && is_untouched && self.body_octets == 0
+        is_untouched && self.body_octets == 0
+    }
+
+    /// Whether the body that is due may not come, for its sender asked first.
+    pub(super) fn may_lack_body(&self) -> bool {
+        self.coming == Coming::Asked && self.awaits_body()
     }
 
     /// Position up to which nothing is needed of the stream, once, where that is far enough.

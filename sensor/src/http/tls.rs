@@ -11,6 +11,9 @@ pub(super) mod tests;
 /// 2 KiB, also with keys against quantum computers.
 const MAX_HELLO: usize = 16 << 10;
 
+/// Octets that are waited for, with the headers of records: any number of these may be empty.
+const MAX_OCTETS: usize = 2 * MAX_HELLO;
+
 /// Longest server name that is taken: that of the DNS (RFC 1035, section 2.3.4).
 const MAX_SERVER_NAME: usize = 255;
 
@@ -81,9 +84,12 @@ pub(super) fn start(octets: &[u8]) -> Start {
     if !is_start(octets) {
         return Start::Other;
     }
-    let Some(message) = handshake(octets) else { return Start::Hello(None) };
+    let octets = &octets[..octets.len().min(MAX_OCTETS)];
+    let (message, is_over) = handshake(octets);
+    let is_cut = is_over || octets.len() == MAX_OCTETS;
+    let unfinished = if is_cut { Start::Hello(None) } else { Start::Partial };
     let Some((header, body)) = message.split_at_checked(HANDSHAKE_HEADER) else {
-        return Start::Partial;
+        return unfinished;
     };
     let length = u32::from_be_bytes([0, header[1], header[2], header[3]]) as usize;
     if length > MAX_HELLO {
@@ -91,25 +97,25 @@ pub(super) fn start(octets: &[u8]) -> Start {
     }
     match body.get(..length) {
         Some(body) => Start::Hello(Fields::read(body).map(|fields| Box::new(fields.hello()))),
-        None if octets.len() > 2 * MAX_HELLO => Start::Hello(None),
-        None => Start::Partial,
+        None => unfinished,
     }
 }
 
-/// The content of the records in `octets`, of which the last may go on; none when one of them is
-/// no part of a handshake.
-fn handshake(mut octets: &[u8]) -> Option<Vec<u8>> {
+/// The content of the records in `octets`, of which the last may go on, up to one that is no part
+/// of a handshake; and whether there is such a one. What a client sends early comes with its hello
+/// (RFC 8446, section 2.3).
+fn handshake(mut octets: &[u8]) -> (Vec<u8>, bool) {
     let mut message = Vec::new();
     while let Some((header, rest)) = octets.split_at_checked(RECORD_HEADER) {
         if header[0] != HANDSHAKE {
-            return None;
+            return (message, true);
         }
         let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
         let (content, rest) = rest.split_at(length.min(rest.len()));
         message.extend_from_slice(content);
         octets = rest;
     }
-    Some(message)
+    (message, false)
 }
 
 impl<'a> Fields<'a> {

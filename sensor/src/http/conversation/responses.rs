@@ -33,6 +33,7 @@ impl Conversation {
         mut input: Input<'_>,
         context: &mut Context<'_, S>,
     ) -> Interest {
+        self.end_bodiless_response(input, context);
         self.responses.begin_segment(input.mark.acknowledged, self.is_seen());
         while !input.octets.is_empty() {
             match self.responses.state() {
@@ -184,7 +185,7 @@ impl Conversation {
         Interest::Keep
     }
 
-    fn end_response<S: FnMut(Observation)>(
+    pub(super) fn end_response<S: FnMut(Observation)>(
         &mut self,
         whole: bool,
         surplus: u64,

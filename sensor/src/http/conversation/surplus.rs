@@ -8,13 +8,17 @@ use crate::http::{Anomaly, Coverage, Exchange};
 
 impl Conversation {
     /// Says on a response that answers no request, where none waits, why that is: whoever answers
-    /// has read a request, which then is missing; unless all that the server had received was seen.
+    /// has read a request, which then is missing; unless all that the server had received was seen,
+    /// and begins none.
     pub(super) fn mark_unasked(&self, orphan: &mut Exchange) {
         let received = self.responses.start().acknowledged;
-        if self.is_seen() && received <= self.requests.position() {
-            note(&mut orphan.anomalies, Anomaly::UnaskedResponse);
-        } else {
+        let held = self.preface.as_ref().map_or(0, |preface| preface.octets.len());
+        if !self.is_seen() || received > self.requests.position() + held as u64 {
             orphan.coverage.add(Coverage::GAP);
+        } else if held > 0 {
+            note(&mut orphan.anomalies, Anomaly::UnrecognisedRequest);
+        } else {
+            note(&mut orphan.anomalies, Anomaly::UnaskedResponse);
         }
     }
 

@@ -377,3 +377,14 @@ fn octets_behind_a_response_are_named() {
     let wire = Wire::open().client(next).server(format!("{OK}\r\n")).client(next).server(OK);
     check(&wire.close(), &["GET /next 0/22 -> 200 0/38"; 2]);
 }
+
+/// A proxy's header with nothing behind it, or the start of HTTP/2: no octet is missing.
+#[test]
+fn an_answer_to_no_request_is_named() {
+    for octets in ["PROXY UNKNOWN\r\n", "PRI * HTTP/2.0\r\n\r\n", "PROXY nobody\r\n"] {
+        let wire = Wire::open().client(octets).server(OK);
+        check(&wire.close(), &["- -> 200 0/38 !unrecognised_request"]);
+    }
+    let wire = Wire::open().client("PROXY /hook HTTP/1.1\r\n\r\n").server(OK);
+    check(&wire.close(), &["PROXY /hook 0/24 -> 200 0/38"]);
+}

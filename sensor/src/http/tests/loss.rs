@@ -364,3 +364,34 @@ fn after_a_loss_a_message_may_start_with_any_segment() {
         ],
     );
 }
+
+/// The answer to a HEAD that was lost declares a body. Where the server goes on with a status line
+/// when it has received more, there is none.
+#[test]
+fn the_answer_to_a_lost_head_has_no_body() {
+    for (fields, length) in
+        [("Content-Length: 60\r\n", 39), ("Transfer-Encoding: chunked\r\n", 47), ("", 19)]
+    {
+        let answer = format!("HTTP/1.1 201 OK\r\n{fields}\r\n");
+        let wire = Wire::open()
+            .client("HEAD /1 HTTP/1.1\r\n\r\n")
+            .lose()
+            .server(answer)
+            .client(get(2))
+            .server(ok(2))
+            .client(get(3))
+            .server(ok(3))
+            .close();
+        let lone = format!("- -> 201 0/{length} ?gap");
+        check(&wire, &[&lone, "GET /2 0/19 -> 202 2/40", "GET /3 0/19 -> 203 2/40"]);
+    }
+    let body = "HTTP/1.1 299 No\r\n\r\n";
+    let wire = Wire::open()
+        .client(get(1))
+        .lose()
+        .server("HTTP/1.1 201 OK\r\nContent-Length: 19\r\n\r\n")
+        .server(body)
+        .client(get(2))
+        .server(ok(2));
+    check(&wire.close(), &["- -> 201 19/58 ?gap", "GET /2 0/19 -> 202 2/40"]);
+}

@@ -79,6 +79,31 @@ fn every_start_of_a_hello_is_partial() {
     }
 }
 
+/// Early data and what else a client sends before it is answered comes with its hello.
+#[test]
+fn a_hello_ends_before_other_records() {
+    const CHANGE_CIPHER_SPEC: &[u8] = b"\x14\x03\x03\0\x01\x01";
+    let whole = hello("a", 60);
+    let alone = start(&whole);
+    assert!(matches!(alone, Start::Hello(Some(_))));
+    let followed = [&whole[..], CHANGE_CIPHER_SPEC].concat();
+    for end in whole.len()..=followed.len() {
+        assert_eq!(start(&followed[..end]), alone, "{end}");
+    }
+    let record = RECORD_HEADER + 60;
+    assert_eq!(start(&[&whole[..record], CHANGE_CIPHER_SPEC].concat()), Start::Hello(None));
+}
+
+#[test]
+fn empty_records_are_not_waited_for_without_end() {
+    let start_of = |count: usize| {
+        let octets = [&b"\x16\x03\x01\0\x01\x01"[..], &b"\x16\x03\x01\0\0".repeat(count)].concat();
+        start(&octets)
+    };
+    assert_eq!(start_of(100), Start::Partial);
+    assert_eq!(start_of(MAX_OCTETS / RECORD_HEADER), Start::Hello(None));
+}
+
 #[test]
 fn other_octets() {
     for octets in [&b"GET / HTTP/1.1"[..], b"\x15\x03\x01", b"\x16\x02", b"\x16\x03\x01\0\x04\x02"]
