@@ -88,6 +88,8 @@ impl Toolchain {
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
             .env("CARGO_PROFILE_RELEASE_LTO", "false")
             .env("CARGO_PROFILE_RELEASE_STRIP", "none")
+            // Compiled in parts they are other programs, which the verifier need not take.
+            .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(host_arch));
         command
     }
