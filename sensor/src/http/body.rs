@@ -74,6 +74,15 @@ impl Framing {
         }
     }
 
+    /// Whether a request with this framing and these `anomalies` may go on: a server that makes
+    /// something of such a field takes what follows for the body. RFC 9112, section 6.3, has the
+    /// request refused.
+    pub(super) fn is_guess(self, anomalies: &[Anomaly]) -> bool {
+        let is_unclear =
+            |anomaly| matches!(anomaly, &Anomaly::BadContentLength | &Anomaly::TransferCoding);
+        self == Self::Length(0) && anomalies.iter().any(is_unclear)
+    }
+
     /// How a final response's body ends, when its status and request allow one.
     pub(super) fn of_response(headers: &Headers, anomalies: &mut Vec<Anomaly>) -> Self {
         let (length, coding) = framing_fields(headers, anomalies);

@@ -176,6 +176,7 @@ impl Conversation {
         }
         note_hosts(&headers, &mut anomalies);
         let framing = Framing::of_request(version, &headers, &mut anomalies);
+        let ends_by_guess = framing.is_guess(&anomalies);
         let start = self.requests.start();
         if start_line::is_known_method(&method) {
             self.meet_known_method();
@@ -214,6 +215,9 @@ impl Conversation {
         self.requests.expect_body(framing, policy, client, context.allowance);
         if asks_first {
             self.requests.ask_first();
+        }
+        if ends_by_guess {
+            self.requests.doubt(self.responses.position());
         }
         if framing == Framing::Length(0) {
             self.end_request(true, 0, Coverage::FULL, context);

@@ -56,6 +56,31 @@ fn lengths_that_cannot_be_trusted() {
     );
 }
 
+/// What comes before the server has answered may be the body that such a length is of.
+#[test]
+fn what_follows_a_length_that_is_none_may_be_its_body() {
+    let next = "GET /next HTTP/1.1\r\n\r\n";
+    let last = "GET /last HTTP/1.1\r\n\r\n";
+    for (field, name) in [
+        ("Content-Length: +5", "bad_content_length"),
+        ("Content-Length: 0x5", "bad_content_length"),
+        ("Transfer-Encoding: cow", "transfer_coding"),
+    ] {
+        let first = format!("POST / HTTP/1.1\r\n{field}\r\n\r\n");
+        let expected = format!("POST / 0/{} -> 200 0/38 !{name}", first.len());
+        let start = Wire::open().client(&format!("{first}hello{next}")).server(OK);
+        let wire = start.client(last).server(OK).close();
+        check(&wire, &[&expected, "GET /last 0/22 -> 200 0/38"]);
+        let wire = Wire::open().client(&format!("{first}{next}")).server(OK).close();
+        let unsure = "GET /next 0/22 -> - ?truncated !unrecognised_request";
+        check(&wire, &[&expected, unsure]);
+        let start = Wire::open().client(&format!("{first}{next}")).server(&OK.repeat(2));
+        let wire = start.client(last).server(OK).close();
+        let answered = "GET /next 0/22 -> 200 0/38 ?truncated !unrecognised_request";
+        check(&wire, &[&expected, answered, "GET /last 0/22 -> 200 0/38"]);
+    }
+}
+
 /// `chunked` frames a request only as the last coding, once, and since HTTP/1.1.
 #[test]
 fn codings_that_cannot_be_trusted() {
