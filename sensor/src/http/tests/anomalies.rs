@@ -68,13 +68,13 @@ fn what_follows_a_length_that_is_none_may_be_its_body() {
     ] {
         let first = format!("POST / HTTP/1.1\r\n{field}\r\n\r\n");
         let expected = format!("POST / 0/{} -> 200 0/38 !{name}", first.len());
-        let start = Wire::open().client(&format!("{first}hello{next}")).server(OK);
+        let start = Wire::open().client(format!("{first}hello{next}")).server(OK);
         let wire = start.client(last).server(OK).close();
         check(&wire, &[&expected, "GET /last 0/22 -> 200 0/38"]);
-        let wire = Wire::open().client(&format!("{first}{next}")).server(OK).close();
+        let wire = Wire::open().client(format!("{first}{next}")).server(OK).close();
         let unsure = "GET /next 0/22 -> - ?truncated !unrecognised_request";
         check(&wire, &[&expected, unsure]);
-        let start = Wire::open().client(&format!("{first}{next}")).server(&OK.repeat(2));
+        let start = Wire::open().client(format!("{first}{next}")).server(OK.repeat(2));
         let wire = start.client(last).server(OK).close();
         let answered = "GET /next 0/22 -> 200 0/38 ?truncated !unrecognised_request";
         check(&wire, &[&expected, answered, "GET /last 0/22 -> 200 0/38"]);
