@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::allowance::{Allowance, Loan};
 use super::chunked::{Chunked, Turn};
 use super::start_line::trim_ows;
-use super::{Anomaly, Body, BodyPolicy, Headers, Version};
+use super::{Anomaly, Body, BodyPolicy, Headers, Version, is_same_name};
 use crate::config::MAX_RECORD_BODY;
 
 /// How the end of a body is found.
@@ -211,19 +211,15 @@ fn framing_fields<'a>(
     }
     // What is odd is named in the order in which it was sent.
     for (name, value) in headers.iter() {
-        match name.len() {
-            14 if name.eq_ignore_ascii_case(b"content-length") => {
-                declare_length(&mut length, value, anomalies);
+        if is_same_name(name, b"content-length") {
+            declare_length(&mut length, value, anomalies);
+        } else if is_same_name(name, b"transfer-encoding") {
+            if coding.is_some_and(ends_chunked) || has_empty_element(value) {
+                note(anomalies, Anomaly::TransferCoding);
             }
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if coding.is_some_and(ends_chunked) || has_empty_element(value) {
-                    note(anomalies, Anomaly::TransferCoding);
-                }
-                if coding.is_none() || codings(value).next().is_some() {
-                    coding = Some(value);
-                }
+            if coding.is_none() || codings(value).next().is_some() {
+                coding = Some(value);
             }
-            _ => {}
         }
     }
     (length, coding)

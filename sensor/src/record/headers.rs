@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::fields::{Encoded, Text};
 use super::json::write_line;
 use super::names::Names;
-use crate::http::Headers;
+use crate::http::{Headers, is_same_name};
 use crate::webhook::Roles;
 
 /// Fields that a record shows. Real deliveries have under forty; common servers refuse over a
@@ -90,7 +90,7 @@ impl HeaderEncoder {
                 (true, _) => {}
                 (false, true) => {
                     let fields = shown_fields(headers);
-                    let same = fields.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+                    let same = fields.filter(|(other, _)| is_same_name(other, name));
                     let shown = same.map(|(_, value)| Text(known.shown(value).0));
                     self.text.extend_from_slice(known.member());
                     write_line(&shown.collect::<Vec<_>>(), &mut self.text);
@@ -129,7 +129,7 @@ fn shown_fields(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
 fn is_repeated(headers: &Headers, index: usize, name: &[u8]) -> (bool, bool) {
     let (mut after, mut before) = (false, false);
     for (place, (other, _)) in shown_fields(headers).enumerate() {
-        let is_same = place != index && other.eq_ignore_ascii_case(name);
+        let is_same = place != index && is_same_name(other, name);
         after |= is_same && place < index;
         before |= is_same && place > index;
     }

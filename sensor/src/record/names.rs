@@ -10,6 +10,7 @@ use super::fields::Text;
 use super::headers::{MAX_NAME_BYTES, cut};
 use super::json::write_line;
 use super::memo::{Memo, key};
+use crate::http::is_same_name;
 use crate::webhook::Roles;
 use crate::webhook::redact::{self, Holding};
 
@@ -62,7 +63,7 @@ impl Names {
     #[inline]
     pub(super) fn of(&mut self, name: &[u8]) -> (&mut Known, bool) {
         let is_it = |known: &Known| {
-            let is_same = known.name == name || known.name.eq_ignore_ascii_case(name);
+            let is_same = known.name == name || is_same_name(&known.name, name);
             is_same && !known.member.is_empty()
         };
         let (known, is_known) = self.known.of(key(name), is_it);
